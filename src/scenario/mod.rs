@@ -1,0 +1,5 @@
+//! Text to plan: parse, validate, resolve, and all diagnostics.
+//!
+//! Must not know: the simulation.
+
+pub mod plan;

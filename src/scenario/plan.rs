@@ -1,0 +1,402 @@
+//! What a run is a function of, beside its choices: resolved, typed, and the same for every seed.
+//!
+//! A scenario file is parsed into a [`Scenario`]; a reproducer holds its [`Plan`] whole.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    base::{Cents, Target},
+    choice::Rate,
+};
+
+/// A scenario file, resolved: what runs, and what must hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// One line: what happens.
+    pub title: String,
+    /// Why it matters.
+    #[serde(default)]
+    pub why: String,
+    /// What runs.
+    pub plan: Plan,
+    /// The names of the invariants to check.
+    pub invariants: Vec<String>,
+    /// Set if the scenario runs a planted bug: it passes only if this invariant is violated.
+    #[serde(default)]
+    pub must_violate: Option<String>,
+    /// What replies must look like.
+    #[serde(default)]
+    pub expect: Vec<Expectation>,
+    /// How many seeds to run by default.
+    pub runs: u64,
+}
+
+/// What happens in a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Service name to variant: `reference`, or the name of a planted bug. Absent: the only or reference variant.
+    #[serde(default)]
+    pub services: BTreeMap<String, String>,
+    /// The outside world.
+    #[serde(default)]
+    pub world: WorldPlan,
+    /// How Restate is configured.
+    #[serde(default)]
+    pub restate: RestatePlan,
+    /// What clients do.
+    pub steps: Vec<Step>,
+    /// What goes wrong.
+    #[serde(default)]
+    pub faults: FaultPlan,
+    /// When to stop waiting.
+    #[serde(default)]
+    pub bounds: Bounds,
+}
+
+/// An inclusive range of milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Millis {
+    /// At least.
+    pub from: u64,
+    /// At most; not below `from`.
+    pub to: u64,
+}
+
+/// The outside world.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorldPlan {
+    /// Opening balances of `Account` objects.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, Cents>,
+    /// The payment gateway.
+    #[serde(default)]
+    pub gateway: GatewayPlan,
+    /// The mail server.
+    #[serde(default)]
+    pub mailer: MailerPlan,
+}
+
+/// How the payment gateway behaves when nothing goes wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayPlan {
+    /// Time from a request to its answer; the effect happens half-way.
+    #[serde(default)]
+    pub latency_ms: Millis,
+    /// How often a charge is declined.
+    #[serde(default)]
+    pub declined: Rate,
+    /// False for a gateway that ignores idempotency keys.
+    pub idempotency_keys: bool,
+}
+
+impl Default for GatewayPlan {
+    fn default() -> Self {
+        Self { latency_ms: Millis::default(), declined: Rate::NEVER, idempotency_keys: true }
+    }
+}
+
+/// How the mail server behaves when nothing goes wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailerPlan {
+    /// Time from a request to its answer; the effect happens half-way.
+    #[serde(default)]
+    pub latency_ms: Millis,
+    /// False for a mail server that ignores idempotency keys.
+    pub idempotency_keys: bool,
+}
+
+impl Default for MailerPlan {
+    fn default() -> Self {
+        Self { latency_ms: Millis::default(), idempotency_keys: true }
+    }
+}
+
+/// How Restate is configured; the defaults are those of server 1.7.12.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestatePlan {
+    /// Delay before the first retry of a failed attempt; doubles with each.
+    pub retry_initial_ms: u64,
+    /// The longest delay before a retry.
+    pub retry_max_ms: u64,
+    /// Attempts after which an invocation is paused.
+    pub retry_max_attempts: u32,
+    /// How long a completed request's answer is kept for its idempotency key.
+    pub idempotency_retention_ms: u64,
+}
+
+impl Default for RestatePlan {
+    fn default() -> Self {
+        Self {
+            retry_initial_ms: 500,
+            retry_max_ms: 60_000,
+            retry_max_attempts: 70,
+            idempotency_retention_ms: 24 * 3_600_000,
+        }
+    }
+}
+
+/// One thing that a client or an operator does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The request's name: the step's id, with `[i]` for a repetition and `.2` for a second copy.
+    pub request: String,
+    /// The step of the file it comes from.
+    pub step: String,
+    /// What is done.
+    pub action: Action,
+    /// When, in milliseconds after the start, or after `after` was answered.
+    #[serde(default)]
+    pub at_ms: Millis,
+    /// The request whose answer is awaited first.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Action {
+    /// Calls a handler through the ingress and waits for the answer.
+    Call {
+        /// Whom.
+        target: Target,
+        /// The body: JSON text, or empty for a handler without input.
+        body: String,
+        /// The idempotency key.
+        #[serde(default)]
+        idempotency_key: Option<String>,
+    },
+    /// Cancels the invocation of another request through the admin API.
+    Cancel {
+        /// That request's name.
+        request: String,
+    },
+    /// Kills the invocation of another request through the admin API.
+    Kill {
+        /// That request's name.
+        request: String,
+    },
+}
+
+/// A kind of fault; its text is its name in scenario files, choices and reports.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// An attempt dies at a message to Restate: the message lost, or stored but not acknowledged.
+    Crash,
+    /// An attempt dies inside `ctx.run`, before or after its effect on the outside world.
+    CrashInRun,
+    /// The whole process dies at a message, with all its attempts and memory.
+    ProcessCrash,
+    /// Restate gives up on an attempt whose code runs on to its next context call.
+    Zombie,
+    /// Restate asks the attempt to suspend at its next await.
+    Suspend,
+    /// A client's request is lost.
+    RequestLost,
+    /// The answer to a client's request is lost; the client tries again.
+    AnswerLost,
+    /// The network delivers a client's request twice.
+    RequestDuplicated,
+    /// A client's request is delayed, so that later ones overtake it.
+    RequestDelayed,
+    /// An operator cancels an invocation.
+    Cancel,
+    /// An operator kills an invocation.
+    Kill,
+    /// A call to the outside world fails before its effect.
+    WorldRefused,
+    /// A call to the outside world takes effect, and its answer is lost.
+    WorldAnswerLost,
+    /// A system of the outside world is down for a while.
+    Outage,
+    /// A call to the outside world takes much longer than usual.
+    WorldSlow,
+}
+
+impl Fault {
+    /// Every fault, with a line for people.
+    pub const ALL: &'static [(Self, &'static str)] = &[
+        (Self::Crash, "an attempt dies at a message: the message lost, or stored but not acknowledged"),
+        (Self::CrashInRun, "an attempt dies inside ctx.run, before or after the effect"),
+        (Self::ProcessCrash, "the process dies with all its attempts and memory"),
+        (Self::Zombie, "Restate gives up on an attempt, its code runs on to its next context call"),
+        (Self::Suspend, "Restate asks the attempt to suspend at its next await"),
+        (Self::RequestLost, "a client's request is lost; the client tries again"),
+        (Self::AnswerLost, "the answer to a client's request is lost; the client tries again"),
+        (Self::RequestDuplicated, "the network delivers a client's request twice"),
+        (Self::RequestDelayed, "a client's request is delayed, later ones overtake it"),
+        (Self::Cancel, "an operator cancels an invocation, wherever it is"),
+        (Self::Kill, "an operator kills an invocation, wherever it is"),
+        (Self::WorldRefused, "a call to the outside world fails before its effect"),
+        (Self::WorldAnswerLost, "a call to the outside world takes effect, its answer is lost"),
+        (Self::Outage, "a system of the outside world is down for a while"),
+        (Self::WorldSlow, "a call to the outside world takes much longer than usual"),
+    ];
+
+    /// Its name in scenario files, choices and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::CrashInRun => "crash_in_run",
+            Self::ProcessCrash => "process_crash",
+            Self::Zombie => "zombie",
+            Self::Suspend => "suspend",
+            Self::RequestLost => "request_lost",
+            Self::AnswerLost => "answer_lost",
+            Self::RequestDuplicated => "request_duplicated",
+            Self::RequestDelayed => "request_delayed",
+            Self::Cancel => "cancel",
+            Self::Kill => "kill",
+            Self::WorldRefused => "world_refused",
+            Self::WorldAnswerLost => "world_answer_lost",
+            Self::Outage => "outage",
+            Self::WorldSlow => "world_slow",
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Fault {
+    type Err = ();
+
+    fn from_str(s: &str) -> Result<Self, ()> {
+        Self::ALL.iter().map(|(f, _)| *f).find(|f| f.name() == s).ok_or(())
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultPlan {
+    /// How likely each fault is, at each place where it can happen.
+    #[serde(default)]
+    pub rates: BTreeMap<Fault, Rate>,
+    /// Places at which an attempt is crashed in every run.
+    #[serde(default)]
+    pub crash_at: Vec<CrashPoint>,
+    /// No fault is injected after this many virtual milliseconds, so that the system can come to rest.
+    pub until_ms: u64,
+}
+
+impl Default for FaultPlan {
+    fn default() -> Self {
+        Self { rates: BTreeMap::new(), crash_at: Vec::new(), until_ms: 60_000 }
+    }
+}
+
+/// A place in a handler at which its first attempt to get there is crashed:
+/// `PaymentService/*/CreatePayment after run charge`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrashPoint {
+    /// The service.
+    pub service: String,
+    /// The object's key; `*` for any. `*` for a service without keys.
+    pub key: String,
+    /// The handler.
+    pub handler: String,
+    /// On which side of the place.
+    pub side: Side,
+    /// What kind of entry.
+    pub entry: EntryKind,
+    /// The entry's name: a run's name, a state key, a call's `Service/handler`; `*` for any.
+    pub name: String,
+}
+
+/// The side of a crash point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The entry is lost; for a run: before its effect.
+    Before,
+    /// The entry is stored and not acknowledged; for a run: after its effect, before its result is stored.
+    After,
+}
+
+/// The entries that a crash point can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// `ctx.run`.
+    Run,
+    /// `ctx.set`.
+    Set,
+    /// `ctx.clear`, `ctx.clear_all`.
+    Clear,
+    /// A call to another handler.
+    Call,
+    /// A one-way or delayed call.
+    Send,
+    /// `ctx.sleep`.
+    Sleep,
+    /// The handler's answer.
+    Output,
+}
+
+/// When to stop waiting; reaching a bound makes a run inconclusive and names the bound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// History records.
+    pub events: u64,
+    /// Virtual time.
+    pub virtual_days: u64,
+    /// Attempts of one invocation.
+    pub attempts: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { events: 200_000, virtual_days: 400, attempts: 200 }
+    }
+}
+
+/// What a step's replies must look like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// The step whose replies are meant; all its repetitions and copies.
+    pub reply: String,
+    /// Fields that a successful answer must have; others may be there too.
+    #[serde(default)]
+    pub matches: Option<Value>,
+    /// The error code that the answer must have.
+    #[serde(default)]
+    pub fails: Option<u32>,
+    /// Fields that must be equal to those in the reply of another step.
+    #[serde(default)]
+    pub same_as: Option<SameAs>,
+    /// True if one reply in all runs is enough; false if every reply must fit.
+    #[serde(default)]
+    pub sometimes: bool,
+}
+
+/// Fields of a reply that must be equal to another step's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SameAs {
+    /// The other step.
+    pub reply: String,
+    /// The fields' names.
+    pub fields: Vec<String>,
+}

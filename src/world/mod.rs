@@ -1,0 +1,111 @@
+//! The outside world: what services ask of it, and simulated systems with ground-truth ledgers.
+//!
+//! The traits are what a production service would have; the reference services know nothing else of
+//! this crate. The simulated systems are plain state machines: a request in, an effect and an answer out.
+//!
+//! Must not know: faults, Restate.
+
+use std::{future::Future, pin::Pin};
+
+use crate::base::Cents;
+
+/// What a call to the outside world returns.
+pub type WorldFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why a call to the outside world gave no answer, or a refusal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorldError {
+    /// Nothing happened: connection refused, service down. Worth another try.
+    #[error("{0} is unavailable")]
+    Unavailable(String),
+    /// No answer came; whether it happened is unknown. Worth another try with the same idempotency key.
+    #[error("{0} did not answer in time")]
+    Timeout(String),
+    /// The request is understood and will never be done.
+    #[error("{0}")]
+    Rejected(String),
+}
+
+/// A request to take money.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChargeRequest {
+    /// How much.
+    pub amount: Cents,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Whose money.
+    pub customer: String,
+    /// Repeating a request with the same key gives the first answer and takes no more money.
+    pub idempotency_key: Option<String>,
+}
+
+/// The gateway's answer to a [`ChargeRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChargeAnswer {
+    /// The money was taken; the charge's id: `ch_...`.
+    Captured {
+        /// The charge's id.
+        charge_id: String,
+    },
+    /// The customer's bank said no.
+    Declined {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A request to give money back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RefundRequest {
+    /// Of which charge.
+    pub charge_id: String,
+    /// How much.
+    pub amount: Cents,
+    /// Repeating a request with the same key gives the first answer and gives back no more.
+    pub idempotency_key: Option<String>,
+}
+
+/// A payment gateway, in the manner of Stripe.
+pub trait PaymentGateway: Send + Sync {
+    /// Takes money.
+    ///
+    /// # Errors
+    /// [`WorldError::Rejected`] if the key was used with other parameters, or was voided.
+    fn charge(&self, request: ChargeRequest) -> WorldFuture<'_, Result<ChargeAnswer, WorldError>>;
+
+    /// Gives money back; answers with the refund's id: `re_...`.
+    ///
+    /// # Errors
+    /// [`WorldError::Rejected`] if the charge is unknown or less is left of it.
+    fn refund(&self, request: RefundRequest) -> WorldFuture<'_, Result<String, WorldError>>;
+
+    /// Undoes whatever was charged under `idempotency_key`, and makes the key unusable: a charge
+    /// under it that arrives later is rejected. Doing it twice does it once. Adyen calls it a technical
+    /// cancel. Answers with the refund's id if money had been taken.
+    ///
+    /// # Errors
+    /// None but those of the connection.
+    fn void(&self, idempotency_key: String) -> WorldFuture<'_, Result<Option<String>, WorldError>>;
+}
+
+/// An email to send.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Email {
+    /// To whom.
+    pub recipient: String,
+    /// The subject line.
+    pub subject: String,
+    /// The text.
+    pub body: String,
+    /// Repeating a request with the same key sends nothing more and gives the first message id.
+    pub idempotency_key: Option<String>,
+}
+
+/// A mail provider.
+pub trait Mailer: Send + Sync {
+    /// Sends an email; answers with the message's id: `msg_...`.
+    ///
+    /// # Errors
+    /// [`WorldError::Timeout`] says nothing about whether it was sent.
+    fn send(&self, email: Email) -> WorldFuture<'_, Result<String, WorldError>>;
+}
