@@ -180,7 +180,9 @@ impl Player {
     #[must_use]
     pub fn misfits(self) -> Vec<String> {
         let mut all = self.misfits;
-        all.extend(self.left.into_keys().map(|site| format!("{site}: this decision was never made")));
+        all.extend(
+            self.left.into_keys().map(|site| format!("{site}: this decision was never made")),
+        );
         all
     }
 }

@@ -190,9 +190,7 @@ pub enum Action {
 }
 
 /// A kind of fault; its text is its name in scenario files, choices and reports.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// An attempt dies at a message to Restate: the message lost, or stored but not acknowledged.
@@ -230,7 +228,10 @@ pub enum Fault {
 impl Fault {
     /// Every fault, with a line for people.
     pub const ALL: &'static [(Self, &'static str)] = &[
-        (Self::Crash, "an attempt dies at a message: the message lost, or stored but not acknowledged"),
+        (
+            Self::Crash,
+            "an attempt dies at a message: the message lost, or stored but not acknowledged",
+        ),
         (Self::CrashInRun, "an attempt dies inside ctx.run, before or after the effect"),
         (Self::ProcessCrash, "the process dies with all its attempts and memory"),
         (Self::Zombie, "Restate gives up on an attempt, its code runs on to its next context call"),

@@ -5,9 +5,22 @@
 //!
 //! Must not know: faults, Restate.
 
-use std::{future::Future, pin::Pin};
+pub(crate) mod gateway;
+pub(crate) mod line;
+pub(crate) mod mailer;
+
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::base::Cents;
+
+/// The systems of the outside world that services are built with.
+#[derive(Clone)]
+pub struct Systems {
+    /// The payment gateway.
+    pub gateway: Arc<dyn PaymentGateway>,
+    /// The mail provider.
+    pub mailer: Arc<dyn Mailer>,
+}
 
 /// What a call to the outside world returns.
 pub type WorldFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
