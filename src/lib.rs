@@ -2,6 +2,6 @@
 pub mod base;
 pub mod choice;
 pub mod history;
-pub mod world;
-pub mod scenario;
 pub mod invariants;
+pub mod scenario;
+pub mod world;

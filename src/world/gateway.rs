@@ -329,7 +329,7 @@ mod tests {
             }
         }
         assert_eq!(gateway.balances_with(&history), Ok(()));
-        gateway.apply(&refund("ch_alice_1", 1, None), false);
+        drop(gateway.apply(&refund("ch_alice_1", 1, None), false));
         assert!(gateway.balances_with(&history).is_err());
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod gateway;
 pub(crate) mod line;
 pub(crate) mod mailer;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use crate::base::Cents;
 
@@ -20,6 +20,12 @@ pub struct Systems {
     pub gateway: Arc<dyn PaymentGateway>,
     /// The mail provider.
     pub mailer: Arc<dyn Mailer>,
+}
+
+impl fmt::Debug for Systems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Systems").finish_non_exhaustive()
+    }
 }
 
 /// What a call to the outside world returns.
