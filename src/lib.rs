@@ -3,5 +3,6 @@ pub mod base;
 pub mod choice;
 pub mod history;
 pub mod invariants;
+pub mod protocol;
 pub mod scenario;
 pub mod world;
