@@ -4,5 +4,6 @@ pub mod choice;
 pub mod history;
 pub mod invariants;
 pub mod protocol;
+pub mod restate;
 pub mod scenario;
 pub mod world;

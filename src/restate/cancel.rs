@@ -1,0 +1,103 @@
+//! Ending, or waking up, an invocation from outside: cancel, kill, resume.
+//!
+//! Must not know: what handlers do about it.
+
+use super::{Engine, Output, invocation::Status, journal::Awaited};
+use crate::{
+    base::VirtualTime,
+    history::{Event, Inv, Outcome},
+    protocol::{
+        MessageType,
+        messages::{NotificationId, NotificationResult, SIGNAL_CANCEL, Void},
+    },
+};
+
+impl Engine {
+    /// Sends a cancel signal. One that never ran is over at once, with 409 `canceled`; a paused one goes
+    /// on; for the others the signal fails the next await. Nothing happens to a completed one.
+    pub fn cancel(&mut self, now: VirtualTime, inv: Inv) {
+        self.record(Event::CancelRequested { inv, phase: self.phase(inv) });
+        match self.get(inv).status {
+            Status::Completed { .. } => {}
+            // The server writes it with one l, the SDK with two.
+            Status::Scheduled(_) | Status::Inboxed => {
+                self.complete(now, inv, conflict("canceled"));
+            }
+            Status::Running { .. } | Status::Suspended(_) | Status::BackingOff(_) => {
+                self.signal_cancel(now, inv);
+            }
+            Status::Paused => {
+                self.signal_cancel(now, inv);
+                self.record(Event::Resumed { inv });
+                self.begin_attempt(now, inv);
+            }
+        }
+    }
+
+    /// Ends an invocation, whatever it does, with 409 `killed`, and all those whose answers it waits for.
+    /// Nothing is compensated. Nothing happens to a completed one.
+    pub fn kill(&mut self, now: VirtualTime, inv: Inv) {
+        self.record(Event::Killed { inv, phase: self.phase(inv) });
+        let mut doomed = self.kill_one(now, inv);
+        while let Some(child) = doomed.pop() {
+            if matches!(self.get(child).status, Status::Completed { .. }) {
+                continue;
+            }
+            self.record(Event::Killed { inv: child, phase: self.phase(child) });
+            doomed.extend(self.kill_one(now, child));
+        }
+    }
+
+    /// Lets a paused invocation go on, with all its retries before it again. One that backs off is
+    /// retried at once. Nothing happens to the others.
+    pub fn resume(&mut self, now: VirtualTime, inv: Inv) {
+        match self.get(inv).status {
+            Status::Paused => {
+                self.get_mut(inv).failures = 0;
+                self.record(Event::Resumed { inv });
+                self.begin_attempt(now, inv);
+            }
+            Status::BackingOff(timer) => {
+                self.timers.clear(timer);
+                self.begin_attempt(now, inv);
+            }
+            _ => {}
+        }
+    }
+
+    fn signal_cancel(&mut self, now: VirtualTime, inv: Inv) {
+        self.notify(
+            now,
+            inv,
+            MessageType::SignalNotification,
+            NotificationId::Signal(SIGNAL_CANCEL),
+            NotificationResult::Void(Void {}),
+            self.no_name.clone(),
+        );
+    }
+
+    /// Ends one invocation and gives those that it called and still waits for, the first called last.
+    fn kill_one(&mut self, now: VirtualTime, inv: Inv) -> Vec<Inv> {
+        let children = |awaited| match awaited {
+            Awaited::Invocation(child) => Some(child),
+            Awaited::Run | Awaited::Timer(_) => None,
+        };
+        let mut children: Vec<_> =
+            self.get(inv).journal.all_pending().filter_map(children).collect();
+        children.reverse();
+        match self.get(inv).status {
+            Status::Completed { .. } => return Vec::new(),
+            Status::Running { .. } => {
+                let attempt = self.get(inv).attempt(inv);
+                self.output(Output::Abort { attempt });
+            }
+            _ => {}
+        }
+        self.complete(now, inv, conflict("killed"));
+        children
+    }
+}
+
+fn conflict(message: &str) -> Outcome {
+    Outcome::Failure { code: 409, message: message.to_owned() }
+}

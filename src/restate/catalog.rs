@@ -1,0 +1,286 @@
+//! Which services and handlers there are, read from an endpoint's discovery manifest.
+//!
+//! Must not know: invocations.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::base::Name;
+
+/// What kind a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ServiceKind {
+    /// No key, no state, no lock.
+    Service,
+    /// State and a lock for each key.
+    VirtualObject,
+    /// State for each key, and one run.
+    Workflow,
+}
+
+/// How calls of a handler of one key stand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HandlerKind {
+    /// One at a time: it holds its object's lock.
+    Exclusive,
+    /// Any number at a time, beside an exclusive one; all handlers of services are.
+    Shared,
+}
+
+/// Whether a handler wants a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HandlerInput {
+    /// It takes none.
+    #[default]
+    None,
+    /// It takes one, or none.
+    Optional,
+    /// It needs one.
+    Needed,
+}
+
+/// What happens when an invocation's retries are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OnMaxAttempts {
+    /// It waits for a person.
+    Pause,
+    /// It is killed.
+    Kill,
+}
+
+/// What a handler, or its service, says about itself; none means the server's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandlerOptions {
+    /// The delay before the first retry, in milliseconds.
+    pub retry_initial_ms: Option<u64>,
+    /// The longest delay before a retry, in milliseconds.
+    pub retry_max_ms: Option<u64>,
+    /// After how many failed attempts in a row retries are used up.
+    pub retry_max_attempts: Option<u32>,
+    /// By what a delay is multiplied for the next one, in thousandths.
+    pub retry_factor_permille: Option<u64>,
+    /// What happens when retries are used up.
+    pub on_max_attempts: Option<OnMaxAttempts>,
+    /// How long after completion an idempotency key gives the stored answer, in milliseconds.
+    pub idempotency_retention_ms: Option<u64>,
+    /// True if an attempt gets no snapshot of its object's state.
+    pub lazy_state: Option<bool>,
+}
+
+impl HandlerOptions {
+    /// These options, with `service`'s where these say nothing.
+    fn or(self, service: Self) -> Self {
+        Self {
+            retry_initial_ms: self.retry_initial_ms.or(service.retry_initial_ms),
+            retry_max_ms: self.retry_max_ms.or(service.retry_max_ms),
+            retry_max_attempts: self.retry_max_attempts.or(service.retry_max_attempts),
+            retry_factor_permille: self.retry_factor_permille.or(service.retry_factor_permille),
+            on_max_attempts: self.on_max_attempts.or(service.on_max_attempts),
+            idempotency_retention_ms: self
+                .idempotency_retention_ms
+                .or(service.idempotency_retention_ms),
+            lazy_state: self.lazy_state.or(service.lazy_state),
+        }
+    }
+}
+
+/// A handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// Its name.
+    pub name: Name,
+    /// Its service's kind.
+    pub service_kind: ServiceKind,
+    /// Its own kind.
+    pub kind: HandlerKind,
+    /// Whether it wants a body.
+    pub input: HandlerInput,
+    /// Its options, with its service's where it has none of its own.
+    pub options: HandlerOptions,
+}
+
+/// A service with its handlers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its name.
+    pub name: Name,
+    /// Its kind.
+    pub kind: ServiceKind,
+    handlers: BTreeMap<Name, Handler>,
+}
+
+impl Service {
+    /// Its handlers, in the order of their names.
+    pub fn handlers(&self) -> impl Iterator<Item = &Handler> {
+        self.handlers.values()
+    }
+}
+
+/// A discovery manifest that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// It is not a manifest.
+    #[error("the endpoint's discovery manifest cannot be read: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// One name twice.
+    #[error("the endpoint has two services, or handlers of one service, with the name {0:?}")]
+    Duplicate(String),
+}
+
+/// All services of an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    services: BTreeMap<Name, Service>,
+}
+
+impl Catalog {
+    /// Reads a discovery manifest, version 4.
+    ///
+    /// # Errors
+    /// If it is not a manifest, or names something twice.
+    pub fn from_manifest(json: &[u8]) -> Result<Self, CatalogError> {
+        let manifest: RawManifest = serde_json::from_slice(json)?;
+        let mut catalog = Self::default();
+        for raw in manifest.services {
+            let service = raw.resolve()?;
+            if let Some(old) = catalog.services.insert(service.name.clone(), service) {
+                return Err(CatalogError::Duplicate(old.name.to_string()));
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// A handler, by the names of its service and its own.
+    #[must_use]
+    pub fn handler(&self, service: &str, handler: &str) -> Option<&Handler> {
+        self.services.get(service)?.handlers.get(handler)
+    }
+
+    /// A service, by its name.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.get(name)
+    }
+
+    /// All services, in the order of their names.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.services.values()
+    }
+}
+
+#[derive(Deserialize)]
+struct RawManifest {
+    services: Vec<RawService>,
+}
+
+#[derive(Deserialize)]
+struct RawService {
+    name: Name,
+    ty: ServiceKind,
+    handlers: Vec<RawHandler>,
+    #[serde(flatten)]
+    options: RawOptions,
+}
+
+impl RawService {
+    fn resolve(self) -> Result<Service, CatalogError> {
+        let service_options = HandlerOptions::from(self.options);
+        let mut handlers = BTreeMap::new();
+        for raw in self.handlers {
+            let handler = Handler {
+                kind: match (self.ty, raw.ty) {
+                    (ServiceKind::Service, _) | (_, Some(RawHandlerKind::Shared)) => {
+                        HandlerKind::Shared
+                    }
+                    _ => HandlerKind::Exclusive,
+                },
+                input: raw.input.unwrap_or_default().resolve(),
+                name: raw.name,
+                service_kind: self.ty,
+                options: HandlerOptions::from(raw.options).or(service_options),
+            };
+            if let Some(old) = handlers.insert(handler.name.clone(), handler) {
+                return Err(CatalogError::Duplicate(old.name.to_string()));
+            }
+        }
+        Ok(Service { name: self.name, kind: self.ty, handlers })
+    }
+}
+
+#[derive(Deserialize)]
+struct RawHandler {
+    name: Name,
+    #[serde(default)]
+    ty: Option<RawHandlerKind>,
+    #[serde(default)]
+    input: Option<RawInput>,
+    #[serde(flatten)]
+    options: RawOptions,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawInput {
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    content_type: Option<String>,
+}
+
+impl RawInput {
+    fn resolve(self) -> HandlerInput {
+        match (self.required, self.content_type) {
+            (true, _) => HandlerInput::Needed,
+            (false, Some(_)) => HandlerInput::Optional,
+            (false, None) => HandlerInput::None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum RawHandlerKind {
+    Exclusive,
+    Shared,
+    Workflow,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawOptions {
+    retry_policy_initial_interval: Option<u64>,
+    retry_policy_max_interval: Option<u64>,
+    retry_policy_max_attempts: Option<u32>,
+    retry_policy_exponentiation_factor: Option<serde_json::Number>,
+    retry_policy_on_max_attempts: Option<OnMaxAttempts>,
+    idempotency_retention: Option<u64>,
+    enable_lazy_state: Option<bool>,
+}
+
+impl From<RawOptions> for HandlerOptions {
+    fn from(raw: RawOptions) -> Self {
+        Self {
+            retry_initial_ms: raw.retry_policy_initial_interval,
+            retry_max_ms: raw.retry_policy_max_interval,
+            retry_max_attempts: raw.retry_policy_max_attempts,
+            retry_factor_permille: raw
+                .retry_policy_exponentiation_factor
+                .and_then(|n| permille(&n)),
+            on_max_attempts: raw.retry_policy_on_max_attempts,
+            idempotency_retention_ms: raw.idempotency_retention,
+            lazy_state: raw.enable_lazy_state,
+        }
+    }
+}
+
+/// A decimal number in thousandths, further digits cut off; by its digits, so that no float is
+/// calculated with.
+fn permille(number: &serde_json::Number) -> Option<u64> {
+    let text = number.to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let thousandths: String = fraction.chars().chain("000".chars()).take(3).collect();
+    whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(thousandths.parse().ok()?)
+}

@@ -1,0 +1,131 @@
+//! One invocation: what it is, and where it is in its life.
+//!
+//! Must not know: how it gets from one phase to the next.
+
+use bytes::Bytes;
+
+use super::{
+    AttemptId, Config, Handler, HandlerKind, ServiceKind, Ticket,
+    journal::{Awaiting, Journal},
+    object::ObjectId,
+    retry::RetryPolicy,
+    timers::TimerId,
+};
+use crate::{
+    base::{Name, Target, VirtualTime},
+    history::{Inv, Outcome, Phase},
+};
+
+/// One invocation.
+#[derive(Debug)]
+pub(super) struct Invocation {
+    /// As handlers and the admin API see it.
+    pub(super) id: Name,
+    /// Its name in this run: its target and which invocation of that it is.
+    pub(super) label: Name,
+    pub(super) target: Target,
+    pub(super) idempotency_key: Option<Name>,
+    pub(super) rules: Rules,
+    /// The object that it reads and, if exclusive, locks and writes.
+    pub(super) object: Option<ObjectId>,
+    pub(super) random_seed: u64,
+    pub(super) journal: Journal,
+    pub(super) status: Status,
+    /// How many attempts there were.
+    pub(super) attempts: u32,
+    /// How many of them failed since the last new journal entry.
+    pub(super) failures: u32,
+    /// Who wants to know how it ends.
+    pub(super) waiters: Vec<Waiter>,
+}
+
+impl Invocation {
+    /// Its latest attempt.
+    pub(super) const fn attempt(&self, inv: Inv) -> AttemptId {
+        AttemptId { inv, number: self.attempts }
+    }
+
+    /// The invocation's id as a handler gets it.
+    pub(super) fn raw_id(&self) -> Bytes {
+        Bytes::copy_from_slice(self.id.as_bytes())
+    }
+}
+
+/// What its handler's options, or the server's, say about an invocation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// It holds its object's lock while it is in progress, and may write its state.
+    pub(super) exclusive: bool,
+    pub(super) has_state: bool,
+    pub(super) lazy_state: bool,
+    pub(super) retry: RetryPolicy,
+    pub(super) idempotency_retention_ms: u64,
+}
+
+impl Rules {
+    pub(super) fn new(config: &Config, handler: &Handler) -> Self {
+        let options = &handler.options;
+        Self {
+            exclusive: handler.kind == HandlerKind::Exclusive,
+            has_state: handler.service_kind != ServiceKind::Service,
+            lazy_state: options.lazy_state.unwrap_or(false),
+            retry: RetryPolicy::new(config, options),
+            idempotency_retention_ms: options
+                .idempotency_retention_ms
+                .unwrap_or(config.idempotency_retention_ms),
+        }
+    }
+}
+
+/// Who waits for the end of an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiter {
+    /// A client.
+    Client(Ticket),
+    /// A handler's call: the completion with this id.
+    Call(Inv, u32),
+}
+
+/// Where an invocation is, with what is known only there.
+#[derive(Debug)]
+pub(super) enum Status {
+    /// A delayed send whose time has not come.
+    Scheduled(TimerId),
+    /// Waiting for its object's lock.
+    Inboxed,
+    /// An attempt is running.
+    Running {
+        /// How many of the journal's entries it has seen at least, if it suspends: those it was
+        /// started with, or those there were when its input was closed.
+        seen: usize,
+        /// Nothing is sent to it any more.
+        closed: bool,
+    },
+    /// Waiting for one of these.
+    Suspended(Awaiting),
+    /// Waiting to retry.
+    BackingOff(TimerId),
+    /// Waiting for a person.
+    Paused,
+    /// Over.
+    Completed {
+        /// When.
+        at: VirtualTime,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+impl Status {
+    pub(super) const fn phase(&self) -> Phase {
+        match self {
+            Self::Scheduled(_) => Phase::Scheduled,
+            Self::Inboxed => Phase::Inboxed,
+            Self::Running { .. } => Phase::Running,
+            Self::Suspended(_) => Phase::Suspended,
+            Self::BackingOff(_) => Phase::BackingOff,
+            Self::Paused => Phase::Paused,
+            Self::Completed { .. } => Phase::Completed,
+        }
+    }
+}

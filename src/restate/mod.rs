@@ -1,0 +1,141 @@
+//! The simulated Restate: a pure state machine.
+//!
+//! Requests, messages and the time go in; history events, messages and replies come out, in the order
+//! in which they happen. Nothing here waits, draws a random number of its own or opens a connection:
+//! the caller delivers each [`Output`] when and if it likes, and a crash is a call to
+//! [`Engine::disconnected`].
+//!
+//! What it does is what a Restate server 1.7.12 does, where a handler or a client can tell. Not
+//! simulated yet: workflows, promises, awakeables, signals other than cancel, attach, get-output. A
+//! handler that uses one of them ends with a terminal error 501 that says so.
+//!
+//! Must not know: faults, tokio, the SDK.
+
+mod cancel;
+mod catalog;
+mod commands;
+mod engine;
+mod ingress;
+mod invocation;
+mod journal;
+mod lifecycle;
+mod object;
+mod retry;
+mod timers;
+
+use bytes::Bytes;
+
+use crate::{
+    base::{Name, Seed, Target},
+    history::{Event, Inv, Outcome},
+    protocol::Frame,
+};
+
+pub use catalog::{
+    Catalog, CatalogError, Handler, HandlerInput, HandlerKind, HandlerOptions, OnMaxAttempts, Service,
+    ServiceKind,
+};
+pub use engine::Engine;
+
+/// How a server is set up, where a handler's own options do not say otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// What ids, handlers' random numbers and the jitter of retries are derived from.
+    pub seed: Seed,
+    /// The version of the service protocol that is spoken: 5, 6 or 7.
+    pub protocol_version: u8,
+    /// The delay before the first retry, without its jitter.
+    pub retry_initial_ms: u64,
+    /// The longest delay before a retry, without its jitter.
+    pub retry_max_ms: u64,
+    /// After how many failed attempts in a row, without a new journal entry, an invocation pauses.
+    pub retry_max_attempts: u32,
+    /// How long after completion an idempotency key still gives the stored answer.
+    pub idempotency_retention_ms: u64,
+}
+
+impl Default for Config {
+    /// The defaults of server 1.7.12.
+    fn default() -> Self {
+        Self {
+            seed: Seed(0),
+            protocol_version: 6,
+            retry_initial_ms: 500,
+            retry_max_ms: 60_000,
+            retry_max_attempts: 70,
+            idempotency_retention_ms: 24 * 60 * 60 * 1000,
+        }
+    }
+}
+
+/// One attempt of an invocation: one request to its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId {
+    /// The invocation.
+    pub inv: Inv,
+    /// Which attempt, from 1.
+    pub number: u32,
+}
+
+/// The caller's handle of one request that waits for its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u32);
+
+/// A client's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngressRequest {
+    /// Where the reply goes.
+    pub ticket: Ticket,
+    /// The request's name, for the history.
+    pub request: Name,
+    /// What is called.
+    pub target: Target,
+    /// The idempotency key, if any.
+    pub idempotency_key: Option<Name>,
+    /// Headers that the handler sees.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What the engine wants done, or known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Something happened.
+    Record(Event),
+    /// Start an attempt.
+    Start {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its first messages: `Start` and the journal so far.
+        frames: Vec<Frame>,
+    },
+    /// Give a message to a running attempt.
+    Send {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The message.
+        frame: Frame,
+    },
+    /// Close the request stream of an attempt: nothing more will be sent to it. At most once for each
+    /// attempt, when it is to suspend, or when it told how it ended.
+    CloseInput {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// Cut an attempt off: whatever it still sends is void.
+    Abort {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// Answer a client.
+    Reply {
+        /// Which request.
+        ticket: Ticket,
+        /// The answer.
+        outcome: Outcome,
+    },
+}
+
+#[cfg(test)]
+mod tests;
