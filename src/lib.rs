@@ -1,6 +1,7 @@
 //! Deterministic simulation testing for durable services on Restate.
 pub mod base;
 pub mod choice;
+pub mod entropy;
 pub mod history;
 pub mod invariants;
 pub mod protocol;

@@ -1,0 +1,176 @@
+//! Finds and replaces the keys with which std makes this thread's `RandomState`s.
+//!
+//! Std draws two keys per thread, once, and adds one to the first for every `RandomState`. There is
+//! no way to set them, so a thread that is used again would order its hash maps otherwise. What is
+//! known: a `RandomState` is its two keys, and the thread's own pair lies in one of its blocks of
+//! thread-local memory. Nothing of this is promised by std, so each step is checked by making more
+//! `RandomState`s; where one does not come out, the keys count as not found and stay untouched.
+//!
+//! Must not know: the simulation.
+
+use std::{
+    cell::Cell,
+    ffi::{c_int, c_void},
+    hash::RandomState,
+    mem, ptr,
+};
+
+/// The keys of a `RandomState`: first the one that is counted up, then the fixed one.
+type Keys = [u64; 2];
+
+/// Where std keeps this thread's keys. Never leaves the thread.
+#[derive(Clone, Copy)]
+struct Place {
+    counted: *mut u64,
+    fixed: *mut u64,
+}
+
+#[derive(Clone, Copy)]
+enum Search {
+    NotYet,
+    Failed,
+    Found(Place),
+}
+
+thread_local! {
+    static SEARCH: Cell<Search> = const { Cell::new(Search::NotYet) };
+}
+
+/// Whether this thread's keys were found; searches on the first call on a thread.
+pub(crate) fn found() -> bool {
+    place().is_some()
+}
+
+/// Sets this thread's keys and returns the former ones; `None`, and nothing done, if not found.
+pub(crate) fn replace(keys: Keys) -> Option<Keys> {
+    place().map(|place| {
+        let former = place.read();
+        place.write(keys);
+        former
+    })
+}
+
+fn place() -> Option<Place> {
+    match SEARCH.get() {
+        Search::Found(place) => Some(place),
+        Search::Failed => None,
+        Search::NotYet => {
+            let place = search();
+            SEARCH.set(place.map_or(Search::Failed, Search::Found));
+            place
+        }
+    }
+}
+
+fn search() -> Option<Place> {
+    let (a, b) = (new_random_state()?, new_random_state()?);
+    // The order of the fields is the compiler's choice: the counted one gives itself away.
+    let counted = (0..2).find(|&i| b[i] == a[i].wrapping_add(1) && b[1 - i] == a[1 - i])?;
+    let in_order = |words: [u64; 2]| [words[counted], words[1 - counted]];
+
+    let kept = [b[counted].wrapping_add(1), b[1 - counted]];
+    let place = find_in_thread_locals(kept)?;
+    let counts = |from: Keys| {
+        let next = [from[0].wrapping_add(1), from[1]];
+        new_random_state().map(in_order) == Some(from) && place.read() == next
+    };
+    if !counts(kept) {
+        return None;
+    }
+    let trial = [!kept[0].rotate_left(7), !kept[1].rotate_left(31)];
+    place.write(trial);
+    let works = counts(trial);
+    place.write(kept);
+    works.then_some(place)
+}
+
+impl Place {
+    fn read(self) -> Keys {
+        // SAFETY: both point into this thread's thread-local memory, aligned, and the search has
+        // seen them; that memory lives as long as the thread. Volatile, as std's code changes it.
+        unsafe { [self.counted.read_volatile(), self.fixed.read_volatile()] }
+    }
+
+    fn write(self, keys: Keys) {
+        // SAFETY: as for `read`; and the two words are a `Cell` of std's, which any code of this
+        // thread may change between two uses, and no use is under way here.
+        unsafe {
+            self.counted.write_volatile(keys[0]);
+            self.fixed.write_volatile(keys[1]);
+        }
+    }
+}
+
+/// The two words of a new `RandomState`, if it consists of two words.
+fn new_random_state() -> Option<[u64; 2]> {
+    if mem::size_of::<RandomState>() != mem::size_of::<[u64; 2]>() {
+        return None;
+    }
+    let state = RandomState::new();
+    // SAFETY: the sizes are equal, and both keys are initialised integers that fill the value.
+    Some(unsafe { mem::transmute_copy::<RandomState, [u64; 2]>(&state) })
+}
+
+/// A search for two neighbouring words, in either order.
+struct Scan {
+    wanted: Keys,
+    hits: usize,
+    last: Option<Place>,
+}
+
+/// The only place in this thread's thread-local memory that holds `wanted`.
+fn find_in_thread_locals(wanted: Keys) -> Option<Place> {
+    let mut scan = Scan { wanted, hits: 0, last: None };
+    // SAFETY: `scan_object` expects the `Scan` it is given here, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(scan_object), (&raw mut scan).cast()) };
+    scan.last.filter(|_| scan.hits == 1)
+}
+
+/// Looks through this thread's block of one loaded object; called by `dl_iterate_phdr`.
+///
+/// # Safety
+///
+/// `info` must describe a loaded object, and `scan` must point to a [`Scan`].
+unsafe extern "C" fn scan_object(
+    info: *mut libc::dl_phdr_info,
+    size: libc::size_t,
+    scan: *mut c_void,
+) -> c_int {
+    if size < mem::size_of::<libc::dl_phdr_info>() {
+        return 0; // A C library that does not tell where the block is.
+    }
+    // SAFETY: by contract; the size says that all fields are there, and the program headers of a
+    // loaded object stay in memory.
+    let (scan, block, headers) = unsafe {
+        let headers = match (*info).dlpi_phdr {
+            first if first.is_null() => &[],
+            first => std::slice::from_raw_parts(first, (*info).dlpi_phnum.into()),
+        };
+        (&mut *scan.cast::<Scan>(), (*info).dlpi_tls_data.cast::<u8>(), headers)
+    };
+    // Null: the object has no thread-local memory, or this thread has not used it yet.
+    if block.is_null() {
+        return 0;
+    }
+    let skip = block.align_offset(mem::align_of::<u64>());
+    for header in headers.iter().filter(|h| h.p_type == libc::PT_TLS) {
+        let bytes = usize::try_from(header.p_memsz).unwrap_or(0).saturating_sub(skip);
+        let words = block.wrapping_add(skip).cast::<u64>();
+        for i in 1..bytes / mem::size_of::<u64>() {
+            let (first, second) = (words.wrapping_add(i - 1), words.wrapping_add(i));
+            // SAFETY: `p_memsz` bytes from `block` are mapped and this thread's own; volatile, as
+            // the words belong to other code.
+            let pair = unsafe { [ptr::read_volatile(first), ptr::read_volatile(second)] };
+            let place = if pair == scan.wanted {
+                Place { counted: first, fixed: second }
+            } else if pair == [scan.wanted[1], scan.wanted[0]] {
+                Place { counted: second, fixed: first }
+            } else {
+                continue;
+            };
+            scan.hits += 1;
+            scan.last = Some(place);
+        }
+    }
+    0
+}
