@@ -7,4 +7,5 @@ pub mod invariants;
 pub mod protocol;
 pub mod restate;
 pub mod scenario;
+pub mod services;
 pub mod world;

@@ -1,0 +1,48 @@
+//! The example's own expiry: it clears all state, the fact that the token was used included. A client that
+//! tries again a day later pays again.
+
+use restate_sdk::prelude::*;
+
+use crate::services::{
+    Variant,
+    account::Outcome,
+    payment_processor::{Order, PaymentProcessor, Status},
+};
+
+pub(in crate::services) const EXPIRY_FORGETS_TOKEN: Variant = Variant {
+    name: "expiry-forgets-token",
+    summary: "an expired token is as good as new",
+    class: Some(4),
+    caught_by: Some("expired_never_charges"),
+    bind: |endpoint, _| endpoint.bind(ExpiryForgetsToken(PaymentProcessor)),
+};
+
+struct ExpiryForgetsToken(PaymentProcessor);
+
+#[object(name = "PaymentProcessor", client_visibility = "pub(self)")]
+impl ExpiryForgetsToken {
+    #[handler(name = "makePayment")]
+    async fn make_payment(
+        &self,
+        ctx: ObjectContext<'_>,
+        order: Json<Order>,
+    ) -> HandlerResult<Json<Outcome>> {
+        self.0.make_payment(ctx, order).await
+    }
+
+    #[handler(name = "cancelPayment")]
+    async fn cancel_payment(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        self.0.cancel_payment(ctx).await
+    }
+
+    #[handler(name = "expire")]
+    async fn expire(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        ctx.clear_all();
+        Ok(())
+    }
+
+    #[handler(name = "getStatus")]
+    async fn get_status(&self, ctx: SharedObjectContext<'_>) -> HandlerResult<Json<Status>> {
+        self.0.get_status(ctx).await
+    }
+}

@@ -1,0 +1,24 @@
+//! The reference services: `restate_sdk` handlers over the [`world`](crate::world) traits, and what scenarios
+//! need to know of them.
+//!
+//! The services are written to be read: each is a model of how such a handler survives crashes, retries
+//! and cancels. Each also ships with planted bugs, to see that the invariants catch them.
+//!
+//! Must not know: the simulation.
+
+mod account;
+mod bugs;
+mod durable;
+mod payment_processor;
+mod payment_service;
+mod rfc3339;
+mod shipped;
+
+pub use self::{
+    account::opening_state,
+    payment_service::PaymentService,
+    shipped::{
+        CheckInput, Handler, REFERENCE, Shipped, UnknownVariant, Variant, check_input, endpoint,
+        shipped,
+    },
+};
