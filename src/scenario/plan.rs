@@ -354,6 +354,43 @@ pub enum EntryKind {
     Output,
 }
 
+impl EntryKind {
+    /// Every kind.
+    pub const ALL: &'static [Self] =
+        &[Self::Run, Self::Set, Self::Clear, Self::Call, Self::Send, Self::Sleep, Self::Output];
+
+    /// Its name in a crash point.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Set => "set",
+            Self::Clear => "clear",
+            Self::Call => "call",
+            Self::Send => "send",
+            Self::Sleep => "sleep",
+            Self::Output => "output",
+        }
+    }
+
+    /// True if its entries have names of their own.
+    #[must_use]
+    pub const fn is_named(self) -> bool {
+        !matches!(self, Self::Sleep | Self::Output)
+    }
+}
+
+impl fmt::Display for CrashPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = match self.side {
+            Side::Before => "before",
+            Side::After => "after",
+        };
+        write!(f, "{}/{}/{} {side} {}", self.service, self.key, self.handler, self.entry.name())?;
+        if self.name == "*" { Ok(()) } else { write!(f, " {}", self.name) }
+    }
+}
+
 /// When to stop waiting; reaching a bound makes a run inconclusive and names the bound.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

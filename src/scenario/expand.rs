@@ -1,0 +1,357 @@
+//! Steps as written to requests by name: repetitions, copies, and what refers to what.
+//!
+//! Must not know: services.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    diagnostic::Diagnostic,
+    plan::{Action, Step},
+    reader::{Reader, unknown_name},
+    steps::{Does, Repeat, StepDoc},
+    syntax::{Node, Text},
+    template::{self, Values},
+};
+use crate::base::Target;
+
+/// How many requests a scenario may have.
+const REQUESTS_MAX: u64 = 100_000;
+/// How many bytes the bodies of all requests may have together.
+const BODIES_MAX: u64 = 64 << 20;
+
+/// Every request of `docs`, in the order of the file.
+pub(crate) fn expand(reader: &mut Reader, docs: &[StepDoc<'_>]) -> Vec<Step> {
+    let by_id: BTreeMap<&str, &StepDoc<'_>> =
+        docs.iter().map(|doc| (doc.id.value.as_str(), doc)).collect();
+    let mut referring = true;
+    for doc in docs {
+        referring &= references(reader, doc, &by_id);
+    }
+    if !bounded(reader, docs) {
+        return Vec::new();
+    }
+    let mut steps = Vec::new();
+    for doc in docs.iter().filter(|doc| doc.sound) {
+        one(reader, doc, &by_id, &mut steps);
+    }
+    if referring {
+        cycles(reader, docs, &steps);
+    }
+    steps
+}
+
+/// True if everything that `doc` refers to is a call step.
+fn references(
+    reader: &mut Reader,
+    doc: &StepDoc<'_>,
+    by_id: &BTreeMap<&str, &StepDoc<'_>>,
+) -> bool {
+    let acted_on = match &doc.does {
+        Some(Does::Cancel(text)) => Some((text, "cancel")),
+        Some(Does::Kill(text)) => Some((text, "kill")),
+        Some(Does::Call { .. }) | None => None,
+    };
+    let mut all = true;
+    for (text, verb) in doc.after.iter().map(|text| (text, "wait for")).chain(acted_on) {
+        let (id, _) = split(&text.value);
+        match by_id.get(id) {
+            None => {
+                let known = by_id.keys().copied();
+                reader.report(unknown_name(text.part(0..id.len()), "step", "steps", id, known));
+                all = false;
+            }
+            Some(other) if matches!(other.does, Some(Does::Cancel(_) | Does::Kill(_))) => {
+                reader.report(
+                    Diagnostic::new(
+                        text.span.clone(),
+                        format!("`{id}` is not a call: there is no answer to {verb}"),
+                    )
+                    .help(format!(
+                        "{verb} a step that has a `call`; `at_ms` orders the others in time"
+                    )),
+                );
+                all = false;
+            }
+            Some(_) => {}
+        }
+    }
+    all
+}
+
+/// Reports the step with which there are too many requests, or too much in them.
+fn bounded(reader: &mut Reader, docs: &[StepDoc<'_>]) -> bool {
+    let (mut requests, mut bytes) = (0_u64, 0_u64);
+    for doc in docs {
+        let body = match &doc.does {
+            Some(Does::Call { body: Some(body), .. }) => body.span.len(),
+            _ => 0,
+        };
+        requests = requests.saturating_add(doc.requests());
+        bytes = bytes.saturating_add(doc.requests().saturating_mul(body as u64));
+        let problem = if requests > REQUESTS_MAX {
+            format!(
+                "with this step there are {requests} requests: at most {REQUESTS_MAX} are possible"
+            )
+        } else if bytes > BODIES_MAX {
+            format!(
+                "with this step the bodies have {bytes} bytes: at most {BODIES_MAX} are possible"
+            )
+        } else {
+            continue;
+        };
+        reader.report(
+            Diagnostic::new(doc.id.span.clone(), problem).help(
+                "ask for less in `for` and `copies`; more seeds find more than more requests",
+            ),
+        );
+        return false;
+    }
+    true
+}
+
+/// Appends the requests of one step.
+fn one(
+    reader: &mut Reader,
+    doc: &StepDoc<'_>,
+    by_id: &BTreeMap<&str, &StepDoc<'_>>,
+    steps: &mut Vec<Step>,
+) {
+    let mut values: Vec<(&str, u64)> =
+        doc.repeats.iter().map(|repeat| (repeat.name.as_str(), repeat.from)).collect();
+    loop {
+        // One problem is enough: the other repetitions have the same one.
+        let (Some(action), Ok(after)) = (
+            action(reader, doc, &values, by_id),
+            doc.after.as_ref().map(|text| request(reader, text, doc, &values, by_id)).transpose(),
+        ) else {
+            return;
+        };
+        for copy in 1..=doc.copies {
+            steps.push(Step {
+                request: request_name(&doc.id.value, &values, copy),
+                step: doc.id.value.clone(),
+                action: action.clone(),
+                at_ms: doc.at_ms,
+                after: after.clone(),
+            });
+        }
+        if !advance(&mut values, &doc.repeats) {
+            return;
+        }
+    }
+}
+
+/// The next repetition; the last variable turns fastest. False after the last one.
+fn advance(values: &mut [(&str, u64)], repeats: &[Repeat]) -> bool {
+    for ((_, value), repeat) in values.iter_mut().zip(repeats).rev() {
+        if *value < repeat.to {
+            *value += 1;
+            return true;
+        }
+        *value = repeat.from;
+    }
+    false
+}
+
+/// `pay`, `pay[3]`, `pay[3,4].2`.
+fn request_name(id: &str, values: &Values<'_>, copy: u64) -> String {
+    let mut name = id.to_owned();
+    if !values.is_empty() {
+        let values: Vec<String> = values.iter().map(|(_, value)| value.to_string()).collect();
+        name.push_str(&format!("[{}]", values.join(",")));
+    }
+    if copy > 1 {
+        name.push_str(&format!(".{copy}"));
+    }
+    name
+}
+
+fn action(
+    reader: &mut Reader,
+    doc: &StepDoc<'_>,
+    values: &Values<'_>,
+    by_id: &BTreeMap<&str, &StepDoc<'_>>,
+) -> Option<Action> {
+    Some(match doc.does.as_ref()? {
+        Does::Cancel(text) => {
+            Action::Cancel { request: request(reader, text, doc, values, by_id).ok()? }
+        }
+        Does::Kill(text) => {
+            Action::Kill { request: request(reader, text, doc, values, by_id).ok()? }
+        }
+        Does::Call { service, key, handler, body, check_input, idempotency_key } => {
+            let text = body
+                .map_or_else(String::new, |body| body.to_json(&mut |s| template::fill(s, values)));
+            if let (Some(node), Some(check)) = (*body, check_input) {
+                let value = serde_json::from_str(&text).expect("the tree is written as JSON");
+                if let Err(why) = check(&value) {
+                    let whom = format!("{service}.{handler}");
+                    reader.report(misfit(node, &whom, &why, values));
+                    return None;
+                }
+            }
+            Action::Call {
+                target: Target::new(service, &template::fill(key, values), handler),
+                body: text,
+                idempotency_key: idempotency_key.as_ref().map(|key| template::fill(key, values)),
+            }
+        }
+    })
+}
+
+/// A body that the handler's input type refuses, at the field that the refusal names, if it is there.
+fn misfit(body: &Node, handler: &str, why: &str, values: &Values<'_>) -> Diagnostic {
+    let named = why.split('`').nth(1).and_then(|field| body.member(field));
+    let place = match named {
+        Some(member) if why.starts_with("unknown field") => member.name.span.clone(),
+        Some(member) => member.value.head(),
+        None => body.head(),
+    };
+    let problem = Diagnostic::new(place, format!("the body does not fit {handler}: {why}"));
+    if values.is_empty() {
+        return problem;
+    }
+    let values: Vec<String> = values.iter().map(|(name, v)| format!("{name} = {v}")).collect();
+    problem.label(format!("with {}", values.join(", ")))
+}
+
+/// A reference's step id, and what follows it: `[3].2`.
+fn split(reference: &str) -> (&str, &str) {
+    reference.split_at(reference.find(['[', '.']).unwrap_or(reference.len()))
+}
+
+/// The name of the request that `text` means in this repetition of `doc`; a bad one is reported.
+fn request(
+    reader: &mut Reader,
+    text: &Text,
+    doc: &StepDoc<'_>,
+    values: &Values<'_>,
+    by_id: &BTreeMap<&str, &StepDoc<'_>>,
+) -> Result<String, ()> {
+    let filled = template::fill(&text.value, values);
+    let (id, rest) = split(&filled);
+    // An unknown step, or one with errors of its own, is reported already.
+    let other = *by_id.get(id).filter(|other| other.sound).ok_or(())?;
+    pick(other, rest, values).map_err(|(message, help)| {
+        let message = if doc.repeats.is_empty() || !message.contains("does not exist") {
+            message
+        } else {
+            format!("{message}, in `{}`", request_name(&doc.id.value, values, 1))
+        };
+        reader.report(Diagnostic::new(text.span.clone(), message).help(help));
+    })
+}
+
+/// The request of `other` that `rest` picks, or else the repetition with the same `values`.
+fn pick(other: &StepDoc<'_>, rest: &str, values: &Values<'_>) -> Result<String, (String, String)> {
+    let id = &other.id.value;
+    let variables = || other.repeats.iter().map(|r| format!("{{{}}}", r.name)).collect::<Vec<_>>();
+    let form = || match other.repeats.len() {
+        0 => format!("write `{id}`, or `{id}.2` for its second copy"),
+        _ => format!(
+            "write `{id}[{}]` with numbers or with variables of this step",
+            variables().join(",")
+        ),
+    };
+    let (indices, copy) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        Some((indices, copy)) => (Some(indices), copy),
+        None => (None, rest),
+    };
+    let malformed = || (format!("`{id}{rest}` is not the name of a request"), form());
+    let copy: u64 = match copy.strip_prefix('.') {
+        Some(copy) => copy.parse().map_err(|_| malformed())?,
+        None if copy.is_empty() => 1,
+        None => return Err(malformed()),
+    };
+    let picked: Vec<u64> = match indices {
+        Some(indices) => indices
+            .split(',')
+            .map(|index| index.trim().parse().map_err(|_| malformed()))
+            .collect::<Result<_, _>>()?,
+        None => other
+            .repeats
+            .iter()
+            .map(|repeat| {
+                let same = values.iter().find(|(name, _)| *name == repeat.name);
+                same.map(|(_, value)| *value).ok_or_else(|| {
+                    let message = format!(
+                        "`{id}` is repeated over `{}`, this step is not: which one is meant?",
+                        repeat.name
+                    );
+                    let help = format!(
+                        "write `{id}[{}]` for the first, or repeat this step with the same `for`",
+                        other
+                            .repeats
+                            .iter()
+                            .map(|r| r.from.to_string())
+                            .collect::<Vec<_>>()
+                            .join(",")
+                    );
+                    (message, help)
+                })
+            })
+            .collect::<Result<_, _>>()?,
+    };
+    if picked.len() != other.repeats.len() {
+        return Err(malformed());
+    }
+    let named: Vec<(&str, u64)> =
+        other.repeats.iter().map(|r| r.name.as_str()).zip(picked.iter().copied()).collect();
+    let name = request_name(id, &named, copy);
+    let outside = other.repeats.iter().zip(&picked).find(|(r, v)| !(r.from..=r.to).contains(v));
+    if let Some((repeat, _)) = outside {
+        let help = format!("`{id}` has `{}` from {} to {}", repeat.name, repeat.from, repeat.to);
+        return Err((format!("`{name}` does not exist"), help));
+    }
+    if !(1..=other.copies).contains(&copy) {
+        let help = format!("`{id}` has {} of each; the first has no number", other.copies);
+        return Err((format!("`{name}` does not exist"), help));
+    }
+    Ok(name)
+}
+
+/// Reports requests that wait for each other: each ring once, at its first step in the file.
+fn cycles(reader: &mut Reader, docs: &[StepDoc<'_>], steps: &[Step]) {
+    let index: BTreeMap<&str, usize> =
+        steps.iter().enumerate().map(|(i, step)| (step.request.as_str(), i)).collect();
+    let next = |i: usize| steps[i].after.as_deref().and_then(|name| index.get(name).copied());
+    let mut walked_by = vec![usize::MAX; steps.len()];
+    let mut reported = BTreeSet::new();
+    for start in 0..steps.len() {
+        let mut at = Some(start);
+        while let Some(i) = at.filter(|i| walked_by[*i] == usize::MAX) {
+            walked_by[i] = start;
+            at = next(i);
+        }
+        let Some(ring_start) = at.filter(|i| walked_by[*i] == start) else { continue };
+        let mut ring = vec![ring_start];
+        while let Some(i) = next(ring[ring.len() - 1]).filter(|i| *i != ring_start) {
+            ring.push(i);
+        }
+        let ids: BTreeSet<&str> = ring.iter().map(|i| steps[*i].step.as_str()).collect();
+        if !reported.insert(ids.clone()) {
+            continue;
+        }
+        let Some(after) = docs
+            .iter()
+            .find(|doc| ids.contains(doc.id.value.as_str()))
+            .and_then(|doc| doc.after.as_ref())
+        else {
+            continue;
+        };
+        let first = &steps[ring[0]].request;
+        let mut chain = format!("`{first}`");
+        for i in ring.iter().skip(1).take(4) {
+            chain.push_str(&format!(" waits for `{}`, which", steps[*i].request));
+        }
+        let more = if ring.len() > 5 { " waits for others, until one" } else { "" };
+        reader.report(
+            Diagnostic::new(
+                after.span.clone(),
+                "these steps wait for each other and would never start",
+            )
+            .label(format!("{chain}{more} waits for `{first}`"))
+            .help("remove one `after`"),
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! Scenario files on disk: finding and loading them.
+//!
+//! Must not know: what is in them.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{diagnostic::Diagnostics, known::Known, parse, plan::Scenario};
+
+/// A scenario file is written by people: one that is larger is something else.
+const FILE_BYTES_MAX: usize = 4 << 20;
+/// The schema lies beside the scenarios and is not one.
+const SCHEMA_FILE: &str = "scenario.schema.json";
+
+/// Why a scenario file could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// There is nothing at this path.
+    #[error("{}: no such file or folder{}", .path.display(), .hint.as_ref().map(|h| format!("; {h}")).unwrap_or_default())]
+    Missing {
+        /// As it was given.
+        path: PathBuf,
+        /// What may have been meant.
+        hint: Option<String>,
+    },
+    /// A file is needed, and this is a folder.
+    #[error("{}: is a folder; name a file in it", .0.display())]
+    Folder(PathBuf),
+    /// A folder without a scenario.
+    #[error("{}: there is no scenario in this folder; scenarios are files that end in .json", .0.display())]
+    NoScenario(PathBuf),
+    /// Not text.
+    #[error("{}: line {line} is not UTF-8 text; save the file as UTF-8", .path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The first line that is not text, from 1.
+        line: usize,
+    },
+    /// Larger than any scenario.
+    #[error("{}: has {bytes} bytes; a scenario file has at most {}", .path.display(), FILE_BYTES_MAX)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: usize,
+    },
+    /// The operating system says no.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+    /// The file is read, and wrong.
+    #[error("{0}")]
+    Invalid(Diagnostics),
+}
+
+/// Reads and resolves the scenario file at `path`.
+///
+/// # Errors
+/// If it cannot be read, or is not a valid scenario.
+pub fn load(path: &Path, known: &Known) -> Result<Scenario, LoadError> {
+    if path.is_dir() {
+        return Err(LoadError::Folder(path.to_owned()));
+    }
+    let bytes = fs::read(path).map_err(|source| failed(path, source))?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(LoadError::TooLarge { path: path.to_owned(), bytes: bytes.len() });
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let text_until = error.utf8_error().valid_up_to();
+        let newlines = error.as_bytes()[..text_until].iter().filter(|b| **b == b'\n').count();
+        LoadError::NotUtf8 { path: path.to_owned(), line: newlines + 1 }
+    })?;
+    parse(&path.display().to_string(), &text, known).map_err(LoadError::Invalid)
+}
+
+/// The scenario files that `paths` mean: a file itself, a folder's `.json` files, at any depth, sorted.
+///
+/// The schema, hidden files and folders, and links to folders are left out. No file comes twice.
+///
+/// # Errors
+/// If a path does not exist or cannot be read, or a folder has no scenario.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, LoadError> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for path in paths {
+        let meta = fs::metadata(path).map_err(|source| failed(path, source))?;
+        let mut files = Vec::new();
+        if meta.is_dir() {
+            walk(path, &mut files)?;
+            if files.is_empty() {
+                return Err(LoadError::NoScenario(path.clone()));
+            }
+            files.sort();
+        } else {
+            files.push(path.clone());
+        }
+        found.extend(files.into_iter().filter(|file| seen.insert(file.clone())));
+    }
+    Ok(found)
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), LoadError> {
+    let entries = fs::read_dir(folder).map_err(|source| failed(folder, source))?;
+    for entry in entries {
+        let entry = entry.map_err(|source| failed(folder, source))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|source| failed(&path, source))?;
+        if name.starts_with('.') || name == SCHEMA_FILE {
+            continue;
+        }
+        if kind.is_dir() {
+            walk(&path, files)?;
+        } else if name.ends_with(".json") && path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn failed(path: &Path, source: io::Error) -> LoadError {
+    if source.kind() == io::ErrorKind::NotFound {
+        return LoadError::Missing { path: path.to_owned(), hint: neighbour(path) };
+    }
+    LoadError::Io { path: path.to_owned(), source }
+}
+
+/// What is there instead of `path`.
+fn neighbour(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = parent.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Some(format!("the folder {} does not exist either", folder.display()));
+    }
+    let mut there: Vec<String> = fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    there.sort();
+    let near = super::suggest::nearest(name, there.iter().map(String::as_str))?;
+    let near = parent.map_or(PathBuf::from(near), |parent| parent.join(near));
+    Some(format!("did you mean {}?", near.display()))
+}

@@ -1,0 +1,437 @@
+//! A failure as a file: what ran, every decision that mattered, and what came of it.
+//!
+//! Must not know: how a run is repeated.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::Scenario;
+use crate::{
+    base::{Digest, Seed},
+    choice::Tape,
+};
+
+/// The version of the file's format.
+const VERSION: u32 = 1;
+
+/// One failing run, whole: it needs neither its scenario file nor its seed to be repeated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reproducer {
+    /// The version of the file's format: 1.
+    pub version: u32,
+    /// The version of onceproof that wrote it.
+    pub onceproof: String,
+    /// The scenario file, for people.
+    pub file: String,
+    /// What ran, and what must hold of it.
+    pub scenario: Scenario,
+    /// The seed: of clock, entropy and ids. The decisions are on the tape.
+    pub seed: Seed,
+    /// The decisions.
+    pub tape: Tape,
+    /// What did not hold.
+    pub verdict: ReproducedVerdict,
+    /// The fingerprint of the whole history.
+    pub digest: Digest,
+    /// The fingerprint of all the above: a file that was edited is not what was seen to fail.
+    pub checksum: Digest,
+}
+
+/// What did not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReproducedVerdict {
+    /// The invariant's name.
+    pub invariant: String,
+    /// What happened, in the domain's words.
+    pub message: String,
+}
+
+/// Why a file is not a reproducer that can be repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum ReproducerError {
+    /// There is nothing at this path.
+    #[error("{}: no such file", .0.display())]
+    Missing(PathBuf),
+    /// The operating system says no.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+    /// Not JSON, or not with the fields of a reproducer.
+    #[error("{}:{line}:{column}: {message}; a reproducer is written by `onceproof run`, not by hand", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// It is a scenario.
+    #[error("{}: is a scenario, not a reproducer; run it with `onceproof run {}`", .0.display(), .0.display())]
+    Scenario(PathBuf),
+    /// It is JSON, and something else.
+    #[error("{}: is not a reproducer: it lacks `{lacks}`; reproducers are written by `onceproof run`", .path.display())]
+    SomethingElse {
+        /// The file.
+        path: PathBuf,
+        /// A field that every reproducer has.
+        lacks: &'static str,
+    },
+    /// Its format is another one.
+    #[error(
+        "{}: has format version {found} (written by onceproof {by}), this is onceproof {} with version {VERSION}; \
+         replay it with onceproof {by}, or run its scenario again to write a new one",
+        .path.display(), env!("CARGO_PKG_VERSION")
+    )]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        found: String,
+        /// The version of onceproof that wrote it.
+        by: String,
+    },
+    /// Its checksum does not fit.
+    #[error(
+        "{}: was changed after it was written (its checksum does not fit), so it may not show what was seen to fail; \
+         restore the file, or write it again with `onceproof run {scenario} --seed {seed}`",
+        .path.display()
+    )]
+    Tampered {
+        /// The file.
+        path: PathBuf,
+        /// The scenario it names.
+        scenario: String,
+        /// The seed it names.
+        seed: Seed,
+    },
+}
+
+impl Reproducer {
+    /// A reproducer of the current version, sealed with its checksum.
+    #[must_use]
+    pub fn new(
+        file: String,
+        scenario: Scenario,
+        seed: Seed,
+        tape: Tape,
+        verdict: ReproducedVerdict,
+        digest: Digest,
+    ) -> Self {
+        let mut reproducer = Self {
+            version: VERSION,
+            onceproof: env!("CARGO_PKG_VERSION").to_owned(),
+            file,
+            scenario,
+            seed,
+            tape,
+            verdict,
+            digest,
+            checksum: Digest(0),
+        };
+        reproducer.checksum = reproducer.sum();
+        reproducer
+    }
+
+    /// The checksum that belongs to the other fields.
+    fn sum(&self) -> Digest {
+        let blank = Self { checksum: Digest(0), ..self.clone() };
+        Digest::of(&serde_json::to_vec(&blank).expect("a reproducer is plain data"))
+    }
+
+    /// The file's text: JSON for people, with a final newline.
+    ///
+    /// # Panics
+    /// Never: a reproducer can always be written as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a reproducer is plain data");
+        text.push('\n');
+        text
+    }
+
+    /// The name of its file: the scenario's, the invariant and the seed.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let stem = Path::new(&self.file).file_stem().unwrap_or_default().to_string_lossy();
+        format!("{}-{}-{}.json", plain(&stem), plain(&self.verdict.invariant), self.seed)
+    }
+
+    /// Writes it into the folder `dir`, which is made if need be; answers with the file's path. The file
+    /// is whole or not there: it gets its name when it is complete.
+    ///
+    /// # Errors
+    /// If the folder or the file cannot be written.
+    pub fn write(&self, dir: &Path) -> io::Result<PathBuf> {
+        fs::create_dir_all(dir)?;
+        let name = self.file_name();
+        let path = dir.join(&name);
+        let unfinished = dir.join(format!(".{name}.{}", std::process::id()));
+        let written = fs::File::create(&unfinished)
+            .and_then(|mut file| file.write_all(self.to_json().as_bytes()))
+            .and_then(|()| fs::rename(&unfinished, &path));
+        if written.is_err() {
+            // The first error is the one to tell; a leftover is hidden and harmless.
+            let _ = fs::remove_file(&unfinished);
+        }
+        written.map(|()| path)
+    }
+
+    /// Reads the reproducer at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is something else, has another version, or was changed by hand.
+    pub fn read(path: &Path) -> Result<Self, ReproducerError> {
+        let bytes = fs::read(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => ReproducerError::Missing(path.to_owned()),
+            _ => ReproducerError::Io { path: path.to_owned(), source },
+        })?;
+        Self::from_json(path, &bytes)
+    }
+
+    /// The reproducer in `bytes`; `path` is only named in errors.
+    fn from_json(path: &Path, bytes: &[u8]) -> Result<Self, ReproducerError> {
+        let malformed = |error: &serde_json::Error| ReproducerError::Malformed {
+            path: path.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            message: reason(error),
+        };
+        let value: serde_json::Value = match serde_json::from_slice(bytes) {
+            Ok(value) => value,
+            // A scenario may have comments, which plain JSON has not.
+            Err(_) if is_scenario(&String::from_utf8_lossy(bytes)) => {
+                return Err(ReproducerError::Scenario(path.to_owned()));
+            }
+            Err(error) => return Err(malformed(&error)),
+        };
+        if value.get("steps").is_some() && value.get("tape").is_none() {
+            return Err(ReproducerError::Scenario(path.to_owned()));
+        }
+        if let Some(lacks) = MARKS.iter().find(|name| value.get(name).is_none()) {
+            return Err(ReproducerError::SomethingElse { path: path.to_owned(), lacks });
+        }
+        if value["version"] != VERSION {
+            let found = value["version"].to_string();
+            let by = value["onceproof"].as_str().unwrap_or("of unknown version").to_owned();
+            return Err(ReproducerError::OtherVersion { path: path.to_owned(), found, by });
+        }
+        let reproducer: Self = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
+        if reproducer.checksum != reproducer.sum() {
+            return Err(ReproducerError::Tampered {
+                path: path.to_owned(),
+                scenario: reproducer.file,
+                seed: reproducer.seed,
+            });
+        }
+        Ok(reproducer)
+    }
+}
+
+/// The fields by which a reproducer of any version is known.
+const MARKS: &[&str] = &["version", "onceproof", "tape"];
+
+/// True if `text` looks like a reproducer, of whatever version.
+#[must_use]
+pub fn is_reproducer(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(text)
+        .is_ok_and(|value| MARKS.iter().all(|name| value.get(name).is_some()))
+}
+
+fn is_scenario(text: &str) -> bool {
+    super::syntax::parse(text, &mut Vec::new()).is_some_and(|tree| tree.member("steps").is_some())
+}
+
+/// An error of the JSON reader without its position, which is told apart.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
+
+/// A name that every file system takes.
+fn plain(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let name: String = name.chars().take(80).map(|c| if plain(c) { c } else { '_' }).collect();
+    if name.is_empty() { "scenario".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        base::{Cents, Target},
+        choice::Rate,
+        scenario::plan::{Action, CrashPoint, EntryKind, Fault, Millis, Plan, Side, Step},
+    };
+
+    fn scenario(plan: Plan) -> Scenario {
+        Scenario {
+            title: "pay twice".to_owned(),
+            why: String::new(),
+            plan,
+            invariants: vec!["charged_at_most_once".to_owned()],
+            must_violate: None,
+            expect: Vec::new(),
+            runs: 100,
+        }
+    }
+
+    fn example() -> Reproducer {
+        let steps = vec![Step {
+            request: "pay".to_owned(),
+            step: "pay".to_owned(),
+            action: Action::Call {
+                target: Target::new("PaymentService", "p-1", "CreatePayment"),
+                body: r#"{"amountCents":100}"#.to_owned(),
+                idempotency_key: None,
+            },
+            at_ms: Millis { from: 0, to: 5 },
+            after: None,
+        }];
+        Reproducer::new(
+            "scenarios/pay twice.json".to_owned(),
+            scenario(Plan { steps, ..Plan::default() }),
+            Seed(42),
+            Tape::new(BTreeMap::from([("crash @ PaymentService/p-1".to_owned(), 1)])),
+            ReproducedVerdict {
+                invariant: "charged_at_most_once".to_owned(),
+                message: "p-1 was charged twice".to_owned(),
+            },
+            Digest(7),
+        )
+    }
+
+    /// What `read` says about this text, the folder left out.
+    fn refusal(text: &str) -> String {
+        let path = Path::new("r.json");
+        let error = Reproducer::from_json(path, text.as_bytes()).expect_err("it must be refused");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_written_file_is_read_back_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let out = dir.path().join("out/deep");
+        let reproducer = example();
+        let path = reproducer.write(&out).expect("writable");
+        assert_eq!(path, out.join("pay_twice-charged_at_most_once-42.json"));
+        assert_eq!(Reproducer::read(&path).expect("readable"), reproducer);
+        assert_eq!(reproducer.write(&out).expect("writable again"), path);
+        assert_eq!(fs::read_dir(&out).expect("a folder").count(), 1);
+        let text = fs::read_to_string(&path).expect("text");
+        assert!(is_reproducer(&text) && !is_reproducer("{}") && !is_reproducer(&text[1..]));
+    }
+
+    #[test]
+    fn other_files_are_refused_with_a_way_out() {
+        let text = example().to_json();
+        let edited = |from: &str, to: &str| {
+            assert!(text.contains(from), "{from} is not in {text}");
+            text.replacen(from, to, 1)
+        };
+        for (file, said) in [
+            (String::new(), "r.json:1:0: EOF while parsing a value"),
+            ("{\n  \"version\": 1,\n  oops".to_owned(), "r.json:3:3: key must be a string"),
+            ("{}".to_owned(), "is not a reproducer: it lacks `version`"),
+            ("[1]".to_owned(), "is not a reproducer: it lacks `version`"),
+            (
+                "// a comment\n{ \"title\": \"a\", \"steps\": [] }".to_owned(),
+                "r.json: is a scenario, not a reproducer; run it with `onceproof run r.json`",
+            ),
+            ("{ \"title\": \"a\", \"steps\": [] }".to_owned(), "is a scenario"),
+            (
+                edited("\"version\": 1", "\"version\": 2"),
+                concat!("has format version 2 (written by onceproof ", env!("CARGO_PKG_VERSION")),
+            ),
+            (edited("\"version\": 1", "\"version\": \"x\""), "has format version \"x\""),
+            (edited("\"seed\": 42", "\"seed\": 43"), "was changed after it was written"),
+            (
+                edited("\"seed\": 42", "\"seed\": 43"),
+                "`onceproof run scenarios/pay twice.json --seed 43`",
+            ),
+            (edited("PaymentService/p-1", "PaymentService/p-2"), "was changed"),
+            (edited("charged twice", "charged thrice"), "was changed"),
+            (edited("\"seed\": 42", "\"seed\": -1"), "invalid value: integer `-1`"),
+            (edited("\"seed\"", "\"sead\""), "unknown field `sead`"),
+        ] {
+            let refusal = refusal(&file);
+            assert!(refusal.contains(said), "{refusal}\nmust say\n{said}");
+        }
+        // White space is not content.
+        let folded = text.replace("\n  ", " ");
+        assert!(Reproducer::from_json(Path::new("r.json"), folded.as_bytes()).is_ok());
+        let missing = Reproducer::read(Path::new("nowhere/r.json")).expect_err("not there");
+        assert_eq!(missing.to_string(), "nowhere/r.json: no such file");
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let action = prop_oneof![
+            (any::<[String; 4]>(), any::<Option<String>>()).prop_map(|([s, k, h, body], key)| {
+                Action::Call { target: Target::new(&s, &k, &h), body, idempotency_key: key }
+            }),
+            any::<String>().prop_map(|request| Action::Cancel { request }),
+            any::<String>().prop_map(|request| Action::Kill { request }),
+        ];
+        let step = (any::<[String; 2]>(), action, any::<[u64; 2]>(), any::<Option<String>>());
+        let step = step.prop_map(|([request, step], action, [from, to], after)| Step {
+            request,
+            step,
+            action,
+            at_ms: Millis { from, to },
+            after,
+        });
+        proptest::collection::vec(step, 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn every_reproducer_survives_its_text(
+            words in any::<[String; 5]>(),
+            numbers in any::<(u64, u128, u32, i64, bool)>(),
+            picks in proptest::collection::btree_map(any::<String>(), any::<u32>(), 0..5),
+            steps in steps(),
+        ) {
+            let [file, invariant, message, name, account] = words;
+            let (seed, digest, ppm, cents, keys) = numbers;
+            let mut plan = Plan { steps, ..Plan::default() };
+            plan.services.insert(name.clone(), account.clone());
+            plan.world.accounts.insert(account, Cents(cents));
+            plan.world.gateway.idempotency_keys = keys;
+            plan.faults.rates.insert(Fault::CrashInRun, Rate::from_ppm(ppm));
+            plan.faults.crash_at.push(CrashPoint {
+                service: name.clone(),
+                key: "*".to_owned(),
+                handler: name.clone(),
+                side: Side::Before,
+                entry: EntryKind::Run,
+                name,
+            });
+            let verdict = ReproducedVerdict { invariant, message };
+            let written = Reproducer::new(
+                file, scenario(plan), Seed(seed), Tape::new(picks), verdict, Digest(digest),
+            );
+            let read = Reproducer::from_json(Path::new("r"), written.to_json().as_bytes());
+            prop_assert_eq!(read.expect("it was just written"), written);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The whole file: each section read, then checked against the others.
+//!
+//! Must not know: text, rendering.
+
+use std::collections::BTreeMap;
+
+use super::{
+    checks,
+    diagnostic::Diagnostic,
+    expand, faults,
+    known::{Known, REFERENCE},
+    plan::{Plan, Scenario},
+    reader::{Reader, Whole},
+    settings, steps, suggest,
+    syntax::{Kind, Node},
+    vocabulary,
+};
+
+const RUNS: Whole = Whole { what: "a number of runs", min: 1, max: 1_000_000 };
+const RUNS_DEFAULT: u64 = 100;
+
+/// The scenario in `node`; worth something only if `reader` has no problem afterwards.
+pub(crate) fn scenario(reader: &mut Reader, node: &Node, known: &Known) -> Option<Scenario> {
+    if ["tape", "plan", "digest"].iter().all(|name| node.member(name).is_some()) {
+        reader.report(
+            Diagnostic::new(node.head(), "this is a reproducer, not a scenario")
+                .help("show it with `onceproof replay FILE`"),
+        );
+        return None;
+    }
+    let fields = reader.object(node, &vocabulary::SCENARIO)?;
+    if let Some(node) = fields.get("$schema") {
+        reader.string(node, "the path of the schema");
+    }
+    let title = fields.get("title").and_then(|n| reader.string(n, "a title"));
+    let why = fields.get("why").and_then(|n| reader.string(n, "a reason"));
+    let services = fields.get("services").map(|n| services(reader, n, known)).unwrap_or_default();
+    let world = fields.get("world").map(|n| settings::world(reader, n));
+    let restate = fields.get("restate").map(|n| settings::restate(reader, n));
+    let docs = fields.get("steps").map_or_else(Vec::new, |n| steps::read(reader, n, known));
+    let steps = expand::expand(reader, &docs);
+    let faults = fields.get("faults").map(|n| faults::read(reader, n, known));
+    let bounds = fields.get("bounds").map(|n| settings::bounds(reader, n));
+    let invariants = checks::invariants(reader, fields.get("invariants"), known);
+    let must_violate = fields
+        .get("must_violate")
+        .and_then(|n| checks::must_violate(reader, n, &services, &invariants, known));
+    let expect =
+        fields.get("expect").map(|n| checks::expectations(reader, n, &docs)).unwrap_or_default();
+    let runs = fields.get("runs").and_then(|n| reader.whole(n, RUNS)).unwrap_or(RUNS_DEFAULT);
+    if let Some(node) = fields.get("invariants")
+        && matches!(&node.kind, Kind::Array(names) if names.is_empty())
+        && fields.get("expect").is_none()
+    {
+        reader.report(
+            Diagnostic::new(node.span.clone(), "nothing is checked: no invariant and no `expect`")
+                .help("remove `invariants` to check all of them"),
+        );
+    }
+    let text = |text: super::syntax::Text| text.value;
+    let plan = Plan {
+        services,
+        world: world.unwrap_or_default(),
+        restate: restate.unwrap_or_default(),
+        steps,
+        faults: faults.unwrap_or_default(),
+        bounds: bounds.unwrap_or_default(),
+    };
+    let why = why.map(text).unwrap_or_default();
+    Some(Scenario { title: text(title?), why, plan, invariants, must_violate, expect, runs })
+}
+
+/// `services`: service to variant.
+fn services(reader: &mut Reader, node: &Node, known: &Known) -> BTreeMap<String, String> {
+    let mut services = BTreeMap::new();
+    for member in reader.map(node, "an object { service: variant }").unwrap_or(&[]) {
+        let name = &member.name;
+        let service = known.service(reader, &name.value, name.span.clone());
+        let variant = reader.string(&member.value, "the name of a variant");
+        let (Some(service), Some(variant)) = (service, variant) else { continue };
+        if variant.value != REFERENCE && !service.variants.contains_key(&variant.value) {
+            let variants = service.variants.keys().map(String::as_str);
+            reader.report(
+                Diagnostic::new(
+                    variant.span,
+                    format!("{} has no variant `{}`", name.value, variant.value),
+                )
+                .help(suggest::hint(&variant.value, "variants", variants)),
+            );
+            continue;
+        }
+        services.insert(name.value.clone(), variant.value);
+    }
+    services
+}

@@ -1,0 +1,109 @@
+//! Reads the outside world, Restate's configuration and the bounds.
+//!
+//! Must not know: services, steps.
+
+use super::{
+    plan::{Bounds, GatewayPlan, MailerPlan, RestatePlan, WorldPlan},
+    reader::{MILLIS, Reader, Whole},
+    syntax::Node,
+    vocabulary,
+};
+use crate::base::Cents;
+
+/// More than all the money there is, and far from overflow in sums.
+const CENTS: Whole = Whole { what: "a number of cents", min: 0, max: 1_000_000_000_000_000 };
+
+/// `world`.
+pub(crate) fn world(reader: &mut Reader, node: &Node) -> WorldPlan {
+    let mut world = WorldPlan::default();
+    let Some(fields) = reader.object(node, &vocabulary::WORLD) else { return world };
+    let accounts = fields.get("accounts");
+    for account in
+        accounts.and_then(|n| reader.map(n, "an object { account: cents }")).unwrap_or(&[])
+    {
+        if let Some(cents) = reader.whole(&account.value, CENTS) {
+            let cents = Cents(i64::try_from(cents).expect("the maximum fits"));
+            world.accounts.insert(account.name.value.clone(), cents);
+        }
+    }
+    if let Some(node) = fields.get("gateway") {
+        world.gateway = gateway(reader, node);
+    }
+    if let Some(node) = fields.get("mailer") {
+        world.mailer = mailer(reader, node);
+    }
+    world
+}
+
+fn gateway(reader: &mut Reader, node: &Node) -> GatewayPlan {
+    let mut plan = GatewayPlan::default();
+    let Some(fields) = reader.object(node, &vocabulary::GATEWAY) else { return plan };
+    if let Some(latency) = fields.get("latency_ms").and_then(|n| reader.millis(n)) {
+        plan.latency_ms = latency;
+    }
+    if let Some(declined) = fields.get("declined").and_then(|n| reader.rate(n)) {
+        plan.declined = declined;
+    }
+    if let Some(keys) = fields.get("idempotency_keys").and_then(|n| reader.boolean(n)) {
+        plan.idempotency_keys = keys;
+    }
+    plan
+}
+
+fn mailer(reader: &mut Reader, node: &Node) -> MailerPlan {
+    let mut plan = MailerPlan::default();
+    let Some(fields) = reader.object(node, &vocabulary::MAILER) else { return plan };
+    if let Some(latency) = fields.get("latency_ms").and_then(|n| reader.millis(n)) {
+        plan.latency_ms = latency;
+    }
+    if let Some(keys) = fields.get("idempotency_keys").and_then(|n| reader.boolean(n)) {
+        plan.idempotency_keys = keys;
+    }
+    plan
+}
+
+/// `restate`.
+pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
+    const DELAY: Whole = Whole { min: 1, ..MILLIS };
+    const ATTEMPTS: Whole = Whole { what: "a number of attempts", min: 1, max: 1_000_000 };
+    let mut plan = RestatePlan::default();
+    let Some(fields) = reader.object(node, &vocabulary::RESTATE) else { return plan };
+    let initial = fields.get("retry_initial_ms").and_then(|n| reader.whole(n, DELAY));
+    let max = fields.get("retry_max_ms").and_then(|n| reader.whole(n, DELAY));
+    plan.retry_initial_ms = initial.unwrap_or(plan.retry_initial_ms);
+    // A first delay above the default maximum raises it; one above a written maximum is a mistake.
+    plan.retry_max_ms = max.unwrap_or(plan.retry_max_ms.max(plan.retry_initial_ms));
+    if plan.retry_initial_ms > plan.retry_max_ms
+        && let Some(node) = fields.get("retry_max_ms")
+    {
+        let problem = format!(
+            "the longest delay is shorter than the first one: {} is less than {}",
+            plan.retry_max_ms, plan.retry_initial_ms
+        );
+        reader.report(
+            super::diagnostic::Diagnostic::new(node.head(), problem)
+                .help("delays start at `retry_initial_ms` and double up to `retry_max_ms`"),
+        );
+    }
+    let attempts = fields.get("retry_max_attempts").and_then(|n| reader.whole(n, ATTEMPTS));
+    if let Some(attempts) = attempts {
+        plan.retry_max_attempts = u32::try_from(attempts).expect("the maximum fits");
+    }
+    let retention = fields.get("idempotency_retention_ms").and_then(|n| reader.whole(n, MILLIS));
+    plan.idempotency_retention_ms = retention.unwrap_or(plan.idempotency_retention_ms);
+    plan
+}
+
+/// `bounds`.
+pub(crate) fn bounds(reader: &mut Reader, node: &Node) -> Bounds {
+    const EVENTS: Whole = Whole { what: "a number of events", min: 1, max: 100_000_000 };
+    const DAYS: Whole = Whole { what: "a number of days", min: 1, max: 36_500 };
+    const ATTEMPTS: Whole = Whole { what: "a number of attempts", min: 1, max: 1_000_000 };
+    let mut bounds = Bounds::default();
+    let Some(fields) = reader.object(node, &vocabulary::BOUNDS) else { return bounds };
+    let mut read = |name: &str, form: Whole| fields.get(name).and_then(|n| reader.whole(n, form));
+    bounds.events = read("events", EVENTS).unwrap_or(bounds.events);
+    bounds.virtual_days = read("virtual_days", DAYS).unwrap_or(bounds.virtual_days);
+    bounds.attempts = read("attempts", ATTEMPTS).unwrap_or(bounds.attempts);
+    bounds
+}

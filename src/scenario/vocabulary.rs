@@ -1,0 +1,177 @@
+//! Every name that a scenario file can use, with a line for people: the one place that readers, hints
+//! and (later) the JSON schema take them from.
+//!
+//! Must not know: how values are read.
+
+/// An object of the file with a fixed set of fields.
+#[derive(Debug)]
+pub(crate) struct Form {
+    /// What it is: `a step`.
+    pub(crate) what: &'static str,
+    /// Its fields.
+    pub(crate) fields: &'static [Field],
+}
+
+/// A field of a [`Form`].
+#[derive(Debug)]
+pub(crate) struct Field {
+    /// As written in the file.
+    pub(crate) name: &'static str,
+    /// True if it must be there.
+    pub(crate) needed: bool,
+    /// One line for people.
+    pub(crate) summary: &'static str,
+}
+
+const fn needed(name: &'static str, summary: &'static str) -> Field {
+    Field { name, needed: true, summary }
+}
+
+const fn field(name: &'static str, summary: &'static str) -> Field {
+    Field { name, needed: false, summary }
+}
+
+impl Form {
+    /// The names of its fields.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
+        self.fields.iter().map(|field| field.name)
+    }
+
+    /// Its field of this name.
+    pub(crate) fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+pub(crate) static SCENARIO: Form = Form {
+    what: "the scenario",
+    fields: &[
+        field("$schema", "the schema, for editors"),
+        needed("title", "one line: what happens"),
+        field("why", "why it matters"),
+        field("services", "service to variant: `reference`, or the name of a planted bug"),
+        field("world", "the outside world"),
+        field("restate", "how Restate is configured"),
+        needed("steps", "what clients and operators do"),
+        field("faults", "what goes wrong"),
+        field("invariants", "what must hold: \"all\", a list of names, or { \"except\": [...] }"),
+        field("must_violate", "the invariant that must catch the planted bug"),
+        field("expect", "what replies must look like"),
+        field("runs", "how many seeds to run"),
+        field("bounds", "when to stop waiting"),
+    ],
+};
+
+pub(crate) static WORLD: Form = Form {
+    what: "the outside world",
+    fields: &[
+        field("accounts", "opening balances in cents"),
+        field("gateway", "the payment gateway"),
+        field("mailer", "the mail server"),
+    ],
+};
+
+pub(crate) static GATEWAY: Form = Form {
+    what: "the gateway",
+    fields: &[
+        field("latency_ms", "from a request to its answer"),
+        field("declined", "how likely a charge is declined, 0 to 1"),
+        field("idempotency_keys", "false for a gateway that ignores them"),
+    ],
+};
+
+pub(crate) static MAILER: Form = Form {
+    what: "the mailer",
+    fields: &[
+        field("latency_ms", "from a request to its answer"),
+        field("idempotency_keys", "false for a mail server that ignores them"),
+    ],
+};
+
+pub(crate) static RESTATE: Form = Form {
+    what: "Restate's configuration",
+    fields: &[
+        field("retry_initial_ms", "delay before the first retry; doubles with each"),
+        field("retry_max_ms", "the longest delay before a retry"),
+        field("retry_max_attempts", "attempts after which an invocation is paused"),
+        field("idempotency_retention_ms", "how long an answer is kept for its idempotency key"),
+    ],
+};
+
+pub(crate) static STEP: Form = Form {
+    what: "a step",
+    fields: &[
+        needed("id", "the step's name"),
+        field(
+            "call",
+            "calls `Service/key/handler`, or `Service/handler` for a service without keys",
+        ),
+        field("cancel", "cancels the invocation of the step with this id"),
+        field("kill", "kills the invocation of the step with this id"),
+        field("body", "the handler's input"),
+        field("idempotency_key", "the idempotency key"),
+        field("for", "repeats the step: { \"i\": [1, 20] }, both ends included"),
+        field("at_ms", "when, after the start or after `after`"),
+        field("copies", "how many equal requests at once"),
+        field("after", "waits for the answer to the step with this id"),
+    ],
+};
+
+pub(crate) static FAULT: Form =
+    Form { what: "a fault", fields: &[needed("rate", "how likely, 0 to 1")] };
+
+/// The fields of `faults` beside the faults' own names.
+pub(crate) static FAULTS: Form = Form {
+    what: "the faults",
+    fields: &[
+        field("crash_at", "places at which an attempt is crashed in every run"),
+        field("until_ms", "no fault is injected later"),
+    ],
+};
+
+pub(crate) static INVARIANTS: Form =
+    Form { what: "the invariants", fields: &[needed("except", "all but these")] };
+
+pub(crate) static EXPECTATION: Form = Form {
+    what: "an expectation",
+    fields: &[
+        needed("reply", "the step whose replies are meant"),
+        field("matches", "what a successful answer must have"),
+        field("fails", "the error code that the answer must have"),
+        field("same_as", "fields that must be equal to another step's"),
+        field("sometimes", "true if one reply in all runs is enough"),
+    ],
+};
+
+pub(crate) static SAME_AS: Form = Form {
+    what: "`same_as`",
+    fields: &[
+        needed("reply", "the other step"),
+        needed("fields", "the names of the fields that must be equal"),
+    ],
+};
+
+pub(crate) static BOUNDS: Form = Form {
+    what: "the bounds",
+    fields: &[
+        field("events", "history records"),
+        field("virtual_days", "virtual time"),
+        field("attempts", "attempts of one invocation"),
+    ],
+};
+
+/// Every form: where a misplaced field may belong.
+pub(crate) static FORMS: &[&Form] = &[
+    &SCENARIO,
+    &WORLD,
+    &GATEWAY,
+    &MAILER,
+    &RESTATE,
+    &STEP,
+    &FAULTS,
+    &EXPECTATION,
+    &SAME_AS,
+    &BOUNDS,
+    &INVARIANTS,
+    &FAULT,
+];

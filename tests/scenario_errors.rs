@@ -1,0 +1,661 @@
+//! What a person sees who gets a scenario file wrong: each mistake and its diagnostic, as snapshots.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use onceproof::scenario::{
+    Known, KnownHandler, Input, KnownService, LoadError, Style, find, load, parse,
+    plan::{Action, EntryKind, Fault, Millis, Side},
+};
+use proptest::prelude::*;
+use serde_json::Value;
+
+fn names(names: &[(&str, &str)]) -> BTreeMap<String, String> {
+    names.iter().map(|(name, summary)| ((*name).to_owned(), (*summary).to_owned())).collect()
+}
+
+fn service(keyed: bool, handlers: &[(&str, KnownHandler)], bugs: &[&str]) -> KnownService {
+    let mut variants = names(&[("reference", "as it should be")]);
+    variants.extend(bugs.iter().map(|bug| ((*bug).to_owned(), "a planted bug".to_owned())));
+    let handlers = handlers.iter().map(|(name, handler)| ((*name).to_owned(), *handler)).collect();
+    KnownService { keyed, handlers, variants }
+}
+
+/// An input like `{ "amountCents": 100, "currency": "USD" }`.
+fn payment_input(body: &Value) -> Result<(), String> {
+    let object = body.as_object().ok_or("expected an object")?;
+    if let Some(name) =
+        object.keys().find(|name| !["amountCents", "currency"].contains(&name.as_str()))
+    {
+        return Err(format!("unknown field `{name}`, expected `amountCents` or `currency`"));
+    }
+    match object.get("amountCents") {
+        None => Err("missing field `amountCents`".to_owned()),
+        Some(amount) if amount.is_i64() => Ok(()),
+        Some(_) => Err("`amountCents` must be a whole number".to_owned()),
+    }
+}
+
+fn known() -> Known {
+    let none = KnownHandler::default();
+    let input = KnownHandler { input: Input::Needed, check_input: None };
+    let checked = KnownHandler { input: Input::Needed, check_input: Some(payment_input) };
+    let services = [
+        (
+            "PaymentService",
+            service(
+                true,
+                &[("CreatePayment", checked), ("GetPayment", none), ("RefundPayment", input)],
+                &["charge-without-key", "key-per-attempt"],
+            ),
+        ),
+        (
+            "PaymentProcessor",
+            service(
+                true,
+                &[("makePayment", input), ("cancelPayment", none), ("getStatus", none)],
+                &["no-refund-on-cancel"],
+            ),
+        ),
+        ("Clock", service(false, &[("tick", none)], &[])),
+    ];
+    Known {
+        services: services.into_iter().map(|(name, s)| (name.to_owned(), s)).collect(),
+        invariants: names(&[
+            ("charged_at_most_once", "no payment is charged twice"),
+            ("refunded_at_most_once", "no payment is refunded twice"),
+            ("no_journal_mismatch", "replay repeats what was recorded"),
+        ]),
+    }
+}
+
+/// A valid scenario but for `extra`, which is added to it.
+fn scenario(extra: &str) -> String {
+    format!(
+        r#"{{
+  "title": "a payment",
+  "steps": [{{ "id": "pay", "call": "PaymentService/p-1/GetPayment" }}],
+  {extra}
+}}"#
+    )
+}
+
+/// A valid scenario but for `extra`, which is added to its step.
+fn step(extra: &str) -> String {
+    steps(&format!(r#"{{ "id": "pay", {extra} }}"#))
+}
+
+/// A step that gets a payment, with `extra`.
+fn get(extra: &str) -> String {
+    step(&format!(r#""call": "PaymentService/p-{{i}}/GetPayment", {extra}"#).replace("{i}", "1"))
+}
+
+fn steps(steps: &str) -> String {
+    format!("{{\n  \"title\": \"a payment\",\n  \"steps\": [\n    {steps}\n  ]\n}}")
+}
+
+/// Each mistake must be found; the snapshot says how it is told.
+fn check(group: &str, cases: &[(&str, String)]) {
+    let known = known();
+    let mut out = String::new();
+    for (mistake, text) in cases {
+        let diagnostics = parse("pay.json", text, &known)
+            .err()
+            .unwrap_or_else(|| panic!("{mistake}: not found in\n{text}"));
+        assert!(diagnostics.count() > 0, "{mistake}: refused without a reason");
+        out.push_str(&format!("==== {mistake}\n{diagnostics}\n\n"));
+    }
+    insta::assert_snapshot!(group, out);
+}
+
+fn case(mistake: &str, text: impl Into<String>) -> (&str, String) {
+    (mistake, text.into())
+}
+
+#[test]
+fn malformed_json_is_shown_where_it_breaks() {
+    check(
+        "syntax",
+        &[
+            case("empty file", ""),
+            case("only white space", " \n\n"),
+            case("only comments", "// nothing yet\n/* nor here */\n"),
+            case("a list", "[]"),
+            case("a reproducer", "{ \"plan\": {}, \"tape\": {}, \"digest\": \"0\" }"),
+            case("a string", "\"title\""),
+            case(
+                "unclosed object",
+                "{\n  \"title\": \"a\",\n  \"steps\": [\n    { \"id\": \"a\" ]\n}\n",
+            ),
+            case("unclosed list", "{\n  \"title\": \"a\",\n  \"steps\": [ { \"id\": \"a\" }\n"),
+            case("cut off", "{\n  \"title\": \"a\""),
+            case("unclosed string", "{\n  \"title\": \"a,\n  \"why\": \"b\"\n}"),
+            case("unclosed comment", "{} /* and so on"),
+            case("two scenarios", "{ \"title\": \"a\" }\n{ \"title\": \"b\" }"),
+            case("missing comma", "{\n  \"title\": \"a\"\n  \"why\": \"b\"\n}"),
+            case("missing colon", "{\n  \"title\" \"a\"\n}"),
+            case("missing value", "{ \"title\": }"),
+            case("string without its end", "{ \"title\": \"a\\\" } // \" not here"),
+            case("quotes in comments", "{ /* \" \n */ \"titel\": \"a // \" // \"\n}"),
+            case("list closed by a brace", "{ \"steps\": [1, 2 }"),
+            case("single quotes", "{ 'title': 'a' }"),
+            case("bare name", "{ title: \"a\" }"),
+            case("bare word", "{ \"title\": payment }"),
+            case("python's true", "{ \"title\": True }"),
+            case("hexadecimal", scenario("\"runs\": 0x10")),
+            case("leading zero", scenario("\"runs\": 010")),
+            case("a number beyond all", get(r#""body": 1e999"#)),
+            case("bad escape", "{ \"title\": \"\\q\" }"),
+            case("deep nesting", format!("{}{}", "[".repeat(150), "]".repeat(150))),
+            case("deeper nesting", "[".repeat(100_000)),
+            case("duplicate key", scenario("\"title\": \"another\"")),
+            case(
+                "duplicate key in a body",
+                step(
+                    "\"call\": \"PaymentService/p/RefundPayment\",\n      \"body\": { \"amount\": 1, \"amount\": 2 }",
+                ),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn wrong_values_are_told_in_units() {
+    check(
+        "values",
+        &[
+            case("missing title and steps", "{}"),
+            case("empty title", r#"{ "title": " ", "steps": [] }"#),
+            case("text for milliseconds", get(r#""at_ms": "soon""#)),
+            case("quoted milliseconds", get(r#""at_ms": "500""#)),
+            case("milliseconds with a unit", get(r#""at_ms": "5s""#)),
+            case("negative", get(r#""at_ms": -5"#)),
+            case("fraction", get(r#""at_ms": 0.5"#)),
+            case("exponent", get(r#""at_ms": 1e3"#)),
+            case("beyond a century", get(r#""at_ms": 99999999999999999999"#)),
+            case("reversed range", get(r#""at_ms": [500, 100]"#)),
+            case("range of three", get(r#""at_ms": [1, 2, 3]"#)),
+            case("both ends wrong", get(r#""at_ms": [-1, "x"]"#)),
+            case("percent", scenario(r#""faults": { "crash": 5 }"#)),
+            case("more than always", scenario(r#""faults": { "crash": { "rate": 1.5 } }"#)),
+            case("less than never", scenario(r#""faults": { "crash": -0.1 }"#)),
+            case("too fine", scenario(r#""faults": { "crash": 0.00000001 }"#)),
+            case("probability as text", scenario(r#""faults": { "crash": "5%" }"#)),
+            case("rate forgotten", scenario(r#""faults": { "crash": {} }"#)),
+            case("no runs", scenario(r#""runs": 0"#)),
+            case("too many runs", scenario(r#""runs": 10000000"#)),
+            case("world as a list", scenario(r#""world": []"#)),
+            case("cents as text", scenario(r#""world": { "accounts": { "abc": "10.00" } }"#)),
+            case(
+                "boolean as text",
+                scenario(r#""world": { "gateway": { "idempotency_keys": "false" } }"#),
+            ),
+            case(
+                "boolean as a number",
+                scenario(r#""world": { "mailer": { "idempotency_keys": 0 } }"#),
+            ),
+            case(
+                "delays reversed",
+                scenario(r#""restate": { "retry_initial_ms": 500, "retry_max_ms": 100 }"#),
+            ),
+            case("no attempts", scenario(r#""restate": { "retry_max_attempts": 0 }"#)),
+            case("no events", scenario(r#""bounds": { "events": 0 }"#)),
+            case("steps as an object", r#"{ "title": "a", "steps": { "id": "a" } }"#),
+            case("null", scenario(r#""services": null"#)),
+        ],
+    );
+}
+
+#[test]
+fn unknown_names_come_with_the_nearest_known_one() {
+    check(
+        "names",
+        &[
+            case("unknown key", scenario(r#""invariant": "all""#)),
+            case("unknown key, unlike any", scenario(r#""banana": 1"#)),
+            case("key of another place", scenario(r#""copies": 2"#)),
+            case("seconds", get(r#""at_s": 5"#)),
+            case(
+                "latency without a unit",
+                scenario(r#""world": { "gateway": { "latency": 20 } }"#),
+            ),
+            case("minutes", scenario(r#""restate": { "idempotency_retention_minutes": 5 }"#)),
+            case("key in camel case", get(r#""atMs": 5"#)),
+            case("unknown service", step(r#""call": "PaymentServce/p/GetPayment""#)),
+            case("unknown service, unlike any", step(r#""call": "Banana/p/GetPayment""#)),
+            case("unknown handler", step(r#""call": "PaymentService/p/getPaymnt""#)),
+            case("handler, unlike any", step(r#""call": "PaymentService/p/eat""#)),
+            case("service in `services`", scenario(r#""services": { "Payments": "reference" }"#)),
+            case(
+                "unknown variant",
+                scenario(r#""services": { "PaymentService": "charge-without-keys" }"#),
+            ),
+            case("variant, unlike any", scenario(r#""services": { "PaymentService": "banana" }"#)),
+            case("unknown fault", scenario(r#""faults": { "crsh": 0.1 }"#)),
+            case("fault, unlike any", scenario(r#""faults": { "earthquake": 0.1 }"#)),
+            case("fault time in seconds", scenario(r#""faults": { "until_s": 5 }"#)),
+            case("unknown invariant", scenario(r#""invariants": ["charged_once"]"#)),
+            case("invariant, unlike any", scenario(r#""invariants": ["banana"]"#)),
+            case("invariant without a list", scenario(r#""invariants": "charged_at_most_once""#)),
+            case(
+                "invariant named twice",
+                scenario(r#""invariants": ["no_journal_mismatch", "no_journal_mismatch"]"#),
+            ),
+            case(
+                "exception unknown",
+                scenario(r#""invariants": { "except": ["journal_mismatch"] }"#),
+            ),
+            case("nothing checked", scenario(r#""invariants": []"#)),
+        ],
+    );
+}
+
+#[test]
+fn steps_that_cannot_be_done_are_refused() {
+    check(
+        "steps",
+        &[
+            case("no steps", r#"{ "title": "a", "steps": [] }"#),
+            case("no id", steps(r#"{ "call": "PaymentService/p/GetPayment" }"#)),
+            case(
+                "id with a dot",
+                steps(r#"{ "id": "pay.2", "call": "PaymentService/p/GetPayment" }"#),
+            ),
+            case("misspelt call", step(r#""calls": "PaymentService/p/GetPayment""#)),
+            case("does nothing", step(r#""at_ms": 5"#)),
+            case("does two things", get(r#""kill": "pay""#)),
+            case("not a handler", step(r#""call": "PaymentService""#)),
+            case("no key", step(r#""call": "PaymentService/GetPayment""#)),
+            case("no handler", step(r#""call": "PaymentService/p-1""#)),
+            case("empty key", step(r#""call": "PaymentService//GetPayment""#)),
+            case("key for a service", step(r#""call": "Clock/c-1/tick""#)),
+            case("body missing", step(r#""call": "PaymentService/p/CreatePayment""#)),
+            case("body superfluous", get(r#""body": {}"#)),
+            case(
+                "body lacks a field",
+                step(r#""call": "PaymentService/p/CreatePayment", "body": {}"#),
+            ),
+            case(
+                "body has another field",
+                step(r#""call": "PaymentService/p/CreatePayment", "body": { "amount": 5 }"#),
+            ),
+            case(
+                "body has the wrong type",
+                step(
+                    r#""call": "PaymentService/p-{i}/CreatePayment", "for": { "i": [3, 5] }, "body": { "amountCents": "5.00" }"#,
+                ),
+            ),
+            case(
+                "cancel with a body",
+                steps(
+                    "{ \"id\": \"pay\", \"call\": \"PaymentService/p/GetPayment\" },\n    { \"id\": \"undo\", \"cancel\": \"pay\", \"body\": 1, \"idempotency_key\": \"k\" }",
+                ),
+            ),
+            case(
+                "duplicate id",
+                steps(
+                    "{ \"id\": \"pay\", \"call\": \"PaymentService/p/GetPayment\" },\n    { \"id\": \"pay\", \"call\": \"PaymentService/q/GetPayment\" }",
+                ),
+            ),
+            case(
+                "unknown variable",
+                step(r#""call": "PaymentService/p-{j}/GetPayment", "for": { "i": [1, 2] }"#),
+            ),
+            case("variable without `for`", step(r#""call": "PaymentService/p-{i}/GetPayment""#)),
+            case(
+                "unknown variable in a body",
+                step(
+                    r#""call": "PaymentService/p-{i}/RefundPayment", "for": { "i": [1, 2] }, "body": { "note": ["{k}"] }"#,
+                ),
+            ),
+            case("bad variable", get(r#""for": { "the i": [1, 2] }"#)),
+            case("`for` without a range", get(r#""for": { "i": 20 }"#)),
+            case("`for` reversed", get(r#""for": { "i": [20, 1] }"#)),
+            case("no copies", get(r#""copies": 0"#)),
+            case("too many requests", get(r#""for": { "i": [1, 1000], "j": [1, 1000] }"#)),
+            case(
+                "requests beyond counting",
+                get(r#""for": { "i": [0, 999999999999], "j": [0, 999999999999] }"#),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn steps_that_refer_to_nothing_are_refused() {
+    let pay = "{ \"id\": \"pay\", \"call\": \"PaymentService/p-{i}/GetPayment\", \"for\": { \"i\": [1, 3] }, \"copies\": 2 },\n    ";
+    let with = |step: &str| steps(&format!("{pay}{step}"));
+    check(
+        "references",
+        &[
+            case("after an unknown step", get(r#""after": "pray""#)),
+            case("after itself", get(r#""after": "pay""#)),
+            case(
+                "in a ring",
+                steps(
+                    "{ \"id\": \"a\", \"call\": \"Clock/tick\", \"after\": \"b\" },\n    { \"id\": \"b\", \"call\": \"Clock/tick\", \"after\": \"c\" },\n    { \"id\": \"c\", \"call\": \"Clock/tick\", \"after\": \"a\" }",
+                ),
+            ),
+            case("cancel of an unknown step", with(r#"{ "id": "undo", "cancel": "payy" }"#)),
+            case("kill of a repeated step", with(r#"{ "id": "undo", "kill": "pay" }"#)),
+            case(
+                "repetition out of range",
+                with(r#"{ "id": "undo", "cancel": "pay", "for": { "i": [3, 5] } }"#),
+            ),
+            case("repetition that is not there", with(r#"{ "id": "undo", "cancel": "pay[4]" }"#)),
+            case("copy that is not there", with(r#"{ "id": "undo", "cancel": "pay[1].3" }"#)),
+            case("malformed", with(r#"{ "id": "undo", "cancel": "pay[1,2]" }"#)),
+            case("unclosed", with(r#"{ "id": "undo", "cancel": "pay[1" }"#)),
+            case(
+                "cancel of a cancel",
+                with(
+                    "{ \"id\": \"undo\", \"cancel\": \"pay[1]\" },\n    { \"id\": \"redo\", \"cancel\": \"undo\" }",
+                ),
+            ),
+            case(
+                "after a cancel",
+                with(
+                    "{ \"id\": \"undo\", \"cancel\": \"pay[1]\" },\n    { \"id\": \"see\", \"call\": \"Clock/tick\", \"after\": \"undo\" }",
+                ),
+            ),
+            case(
+                "expectation of an unknown step",
+                scenario(r#""expect": [{ "reply": "pray", "fails": 404 }]"#),
+            ),
+            case(
+                "expectation of one repetition",
+                scenario(r#""expect": [{ "reply": "pay[1]", "fails": 404 }]"#),
+            ),
+            case("expectation of nothing", scenario(r#""expect": [{ "reply": "pay" }]"#)),
+            case(
+                "expectation of two things",
+                scenario(r#""expect": [{ "reply": "pay", "fails": 404, "matches": {} }]"#),
+            ),
+            case(
+                "expectation of a success code",
+                scenario(r#""expect": [{ "reply": "pay", "fails": 200 }]"#),
+            ),
+            case(
+                "comparison with an unknown step",
+                scenario(
+                    r#""expect": [{ "reply": "pay", "same_as": { "reply": "payed", "fields": [] } }]"#,
+                ),
+            ),
+            case("nothing planted", scenario(r#""must_violate": "charged_at_most_once""#)),
+            case(
+                "planted, not checked",
+                scenario(
+                    "\"services\": { \"PaymentService\": \"charge-without-key\" },\n  \"invariants\": [\"no_journal_mismatch\"],\n  \"must_violate\": \"charged_at_most_once\"",
+                ),
+            ),
+            case("unknown invariant violated", scenario(r#""must_violate": "charged_twice""#)),
+        ],
+    );
+}
+
+#[test]
+fn crash_points_are_checked_part_by_part() {
+    let at = |point: &str| scenario(&format!(r#""faults": {{ "crash_at": ["{point}"] }}"#));
+    check(
+        "crash_points",
+        &[
+            case(
+                "not a list",
+                scenario(
+                    r#""faults": { "crash_at": "PaymentService/*/CreatePayment after run charge" }"#,
+                ),
+            ),
+            case("no side", at("PaymentService/*/CreatePayment run charge")),
+            case("unknown service", at("PaymentServices/*/CreatePayment after run charge")),
+            case("unknown handler", at("PaymentService/*/createPaymnt after run charge")),
+            case("no key", at("PaymentService/CreatePayment after run charge")),
+            case("key for a service", at("Clock/c/tick after output")),
+            case("unknown entry", at("PaymentService/*/CreatePayment after ran charge")),
+            case("nothing after the side", at("PaymentService/*/CreatePayment after")),
+            case("no entry", at("PaymentService/*/CreatePayment after  ")),
+            case("name of an output", at("PaymentService/*/CreatePayment before output answer")),
+            case(
+                "call of an unknown service",
+                at("PaymentService/*/CreatePayment before call Paymentprocessors/makePayment"),
+            ),
+            case(
+                "call of an unknown handler",
+                at("PaymentService/*/CreatePayment before call PaymentProcessor/pay"),
+            ),
+            case(
+                "call of no handler",
+                at("PaymentService/*/CreatePayment before send PaymentProcessor"),
+            ),
+            case(
+                "an escape makes the place inexact",
+                at("PaymentService/\\u002a/CreatePaymet after run charge"),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn all_errors_of_a_file_are_found_at_once() {
+    let text = r#"{
+  "titel": "a payment",                    // misspelt
+  "services": { "PaymentService": "charge-without-keey" },
+  "steps": [
+    { "id": "pay", "call": "PaymentService/p-{i}/CreatePayment", "for": { "i": [20, 1] }, "at_ms": "5s" },
+    { "id": "undo", "cancel": "pey", "copies": -1 },
+    { "id": "überweisen", "call": "PaymentService/größe-{j}/GetPaymnt" },
+  ],
+  "faults": { "crash": 5, "answer_lots": 0.1, "crash_at": ["PaymentService/*/CreatePayment after"] },
+  "must_violate": "charged_twice",
+  "expect": [ { "reply": "pay", "fail": 404 } ],
+}
+"#;
+    check("all_at_once", &[case("a file full of mistakes", text)]);
+}
+
+#[test]
+fn a_flood_of_errors_is_cut_and_counted() {
+    let many: Vec<String> = (0..80).map(|i| format!("\"x{i}\": 0")).collect();
+    let text = scenario(&many.join(",\n"));
+    let diagnostics = parse("pay.json", &text, &known()).expect_err("80 unknown keys");
+    assert_eq!((diagnostics.items().len(), diagnostics.count()), (50, 80));
+    assert!(diagnostics.to_string().ends_with("and 30 more errors in pay.json"));
+    let first = &diagnostics.items()[0];
+    assert_eq!(diagnostics.line_column(first), (4, 3));
+}
+
+#[test]
+fn colours_are_there_only_if_asked_for() {
+    let diagnostics = parse("pay.json", "{}", &known()).expect_err("nothing in it");
+    let coloured = diagnostics.render(Style::Coloured);
+    assert!(coloured.contains("\u{1b}["), "{coloured}");
+    assert!(!diagnostics.render(Style::Plain).contains('\u{1b}'));
+}
+
+const FULL: &str = r#"// A comment.
+{
+  "$schema": "scenario.schema.json",
+  "title": "a cancel races a payment",
+  "why": "charged and then cancelled must end with the money back",
+  "services": { "PaymentService": "charge-without-key", "PaymentProcessor": "reference" },
+  "world": {
+    "accounts": { "abc": 1000 },
+    "gateway": { "latency_ms": [20, 200], "declined": 0.1, "idempotency_keys": false },
+    "mailer": { "latency_ms": 7 },
+  },
+  "restate": { "retry_initial_ms": 50, "retry_max_attempts": 5 },
+  "steps": [
+    { "id": "pay", "call": "PaymentService/a/{i}-{n}/RefundPayment", "for": { "i": [1, 2], "n": [5, 6] },
+      "body": { "id": "{i}/{n}", "text": "Dear {{name}}", "big": 12345678901234567890123, "x": 1.10 },
+      "idempotency_key": "key-{i}", "at_ms": [0, 500], "copies": 2 },
+    { "id": "undo", "cancel": "pay", "for": { "n": [5, 6], "i": [2, 2] }, "at_ms": 80 },
+    { "id": "stop", "kill": "pay[1,5].2" },
+    { "id": "get", "call": "Clock/tick", "after": "pay[{k},6]", "for": { "k": [1, 2] } },
+  ],
+  "faults": {
+    "crash": { "rate": 0.05 }, "answer_lost": 1, "zombie": 0,
+    "crash_at": ["PaymentService/*/CreatePayment after run charge it", "Clock/tick before output"],
+    "until_ms": 5000,
+  },
+  "invariants": { "except": ["no_journal_mismatch"] },
+  "must_violate": "charged_at_most_once",
+  "expect": [
+    { "reply": "pay", "matches": { "status": "COMPLETED" }, "sometimes": true },
+    { "reply": "pay", "same_as": { "reply": "get", "fields": ["chargeId"] } },
+    { "reply": "get", "fails": 404 },
+  ],
+  "runs": 500,
+  "bounds": { "virtual_days": 3 },
+}"#;
+
+#[test]
+fn the_whole_vocabulary_is_understood() {
+    let scenario = parse("full.json", FULL, &known()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(scenario.title, "a cancel races a payment");
+    assert_eq!(scenario.invariants, ["charged_at_most_once", "refunded_at_most_once"]);
+    assert_eq!((scenario.runs, scenario.expect.len()), (500, 3));
+    let plan = &scenario.plan;
+    assert_eq!(plan.world.gateway.declined.ppm(), 100_000);
+    assert_eq!(plan.world.gateway.latency_ms, Millis { from: 20, to: 200 });
+    assert!(!plan.world.gateway.idempotency_keys && plan.world.mailer.idempotency_keys);
+    assert_eq!((plan.restate.retry_initial_ms, plan.restate.retry_max_ms), (50, 60_000));
+    assert_eq!((plan.bounds.virtual_days, plan.bounds.events), (3, 200_000));
+
+    let faults: Vec<(Fault, u32)> = plan.faults.rates.iter().map(|(f, r)| (*f, r.ppm())).collect();
+    assert_eq!(faults, [(Fault::Crash, 50_000), (Fault::AnswerLost, 1_000_000)]);
+    let points: Vec<String> = plan.faults.crash_at.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        points,
+        ["PaymentService/*/CreatePayment after run charge it", "Clock/*/tick before output"]
+    );
+    assert_eq!(
+        (plan.faults.crash_at[0].side, plan.faults.crash_at[0].entry),
+        (Side::After, EntryKind::Run)
+    );
+
+    let requests: Vec<&str> = plan.steps.iter().map(|step| step.request.as_str()).collect();
+    assert_eq!(
+        requests,
+        [
+            "pay[1,5]",
+            "pay[1,5].2",
+            "pay[1,6]",
+            "pay[1,6].2",
+            "pay[2,5]",
+            "pay[2,5].2",
+            "pay[2,6]",
+            "pay[2,6].2",
+            "undo[5,2]",
+            "undo[6,2]",
+            "stop",
+            "get[1]",
+            "get[2]",
+        ]
+    );
+    let Action::Call { target, body, idempotency_key } = &plan.steps[2].action else {
+        panic!("a call is read as {:?}", plan.steps[2].action)
+    };
+    assert_eq!(target.to_string(), "PaymentService/a/1-6/RefundPayment");
+    assert_eq!(&*target.key, "a/1-6");
+    assert_eq!(
+        body,
+        r#"{"id":"1/6","text":"Dear {{name}}","big":12345678901234567890123,"x":1.10}"#
+    );
+    assert_eq!(idempotency_key.as_deref(), Some("key-1"));
+    assert_eq!(plan.steps[8].action, Action::Cancel { request: "pay[2,5]".to_owned() });
+    assert_eq!(plan.steps[10].action, Action::Kill { request: "pay[1,5].2".to_owned() });
+    assert_eq!(plan.steps[12].after.as_deref(), Some("pay[2,6]"));
+}
+
+#[test]
+fn a_small_scenario_has_sensible_defaults() {
+    let text =
+        "\u{feff}{ \"title\": \"t\", \"steps\": [{ \"id\": \"a\", \"call\": \"Clock/tick\" }] }";
+    let scenario = parse("small.json", text, &known()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(scenario.runs, 100);
+    assert_eq!(scenario.invariants.len(), 3);
+    assert_eq!(scenario.plan.steps[0].request, "a");
+    assert_eq!(scenario.plan.faults.until_ms, 60_000);
+}
+
+#[test]
+fn many_requests_are_no_trouble() {
+    let text = steps(
+        "{ \"id\": \"pay\", \"call\": \"PaymentService/{i}/RefundPayment\", \"for\": { \"i\": [1, 50000] }, \"body\": {} },\n{ \"id\": \"get\", \"call\": \"PaymentService/{i}/GetPayment\", \"for\": { \"i\": [1, 50000] }, \"after\": \"pay\" }",
+    );
+    let scenario = parse("many.json", &text, &known()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(scenario.plan.steps.len(), 100_000);
+    assert_eq!(scenario.plan.steps[99_999].after.as_deref(), Some("pay[50000]"));
+}
+
+#[test]
+fn files_that_cannot_be_read_say_why() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("pay.json"), "{}").expect("a file");
+    fs::write(path("latin1.json"), b"{ \"title\": \"gr\xfc\xdfe\" }").expect("a file");
+    fs::write(path("huge.json"), vec![b' '; 5 << 20]).expect("a file");
+    fs::create_dir_all(path("empty/.hidden")).expect("a folder");
+    fs::write(path("empty/scenario.schema.json"), "{}").expect("a file");
+    let shown =
+        |error: LoadError| error.to_string().replace(&dir.path().display().to_string(), "DIR");
+    let mut out = String::new();
+    for name in [
+        "pai.json",
+        "nowhere/pay.json",
+        "unlike any",
+        "latin1.json",
+        "huge.json",
+        "empty",
+        "pay.json",
+    ] {
+        let error = load(&path(name), &known()).expect_err(name);
+        out.push_str(&format!("load {name}\n  {}\n", shown(error)));
+    }
+    for name in ["pai.json", "empty", "nowhere"] {
+        let error = find(&[path(name)]).expect_err(name);
+        out.push_str(&format!("find {name}\n  {}\n", shown(error)));
+    }
+    insta::assert_snapshot!("files", out);
+}
+
+#[test]
+fn scenarios_are_found_in_folders_in_order() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir_all(dir.path().join("b/c")).expect("a folder");
+    for name in
+        ["z.json", "b/c/a.json", "b/x.json", "scenario.schema.json", ".hidden.json", "notes.txt"]
+    {
+        fs::write(dir.path().join(name), "{}").expect("a file");
+    }
+    let found = |paths: &[&str]| -> Vec<String> {
+        let paths: Vec<PathBuf> = paths.iter().map(|path| dir.path().join(path)).collect();
+        let found = find(&paths).unwrap_or_else(|e| panic!("{e}"));
+        let relative =
+            |path: &PathBuf| path.strip_prefix(dir.path()).map(|p| p.display().to_string());
+        found.iter().map(|path| relative(path).expect("inside")).collect()
+    };
+    assert_eq!(found(&[""]), ["b/c/a.json", "b/x.json", "z.json"]);
+    assert_eq!(
+        found(&["z.json", "b", "z.json", "notes.txt"]),
+        ["z.json", "b/c/a.json", "b/x.json", "notes.txt"]
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,60}") {
+        if let Err(diagnostics) = parse("x.json", &text, &known()) {
+            prop_assert!(!diagnostics.render(Style::Plain).is_empty());
+        }
+    }
+
+    /// A valid file with a piece replaced: what is left is refused or understood, and can be rendered.
+    #[test]
+    fn no_edit_makes_the_parser_panic(from in 0..FULL.len(), length in 0..40_usize, put in "[\\]\\[{}\":,0-9a-z é/.*-]{0,8}") {
+        let mut text = FULL.to_owned();
+        text.replace_range(from..(from + length).min(FULL.len()), &put);
+        if let Err(diagnostics) = parse("x.json", &text, &known()) {
+            prop_assert!(diagnostics.count() > 0);
+            prop_assert!(diagnostics.render(Style::Plain).contains("x.json:"));
+        }
+    }
+}
