@@ -1,0 +1,216 @@
+//! One attempt of an invocation: its request stream, its response stream, its open runs.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame as HttpFrame};
+use restate_sdk::{endpoint::ResponseBody, prelude::Endpoint};
+
+use super::{panics, waker::Woken};
+use crate::{
+    base::Name,
+    protocol::{Decoder, Frame, MessageType, messages},
+};
+
+/// How often a handler may wake itself before it must wait for something.
+const TURNS_MAX: u32 = 100_000;
+
+#[derive(Debug, Default)]
+struct InboundQueue {
+    chunks: VecDeque<Bytes>,
+    closed: bool,
+}
+
+/// The request stream of an attempt; clones share it. It keeps no waker: whoever feeds it polls
+/// the attempt next.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inbound(Arc<Mutex<InboundQueue>>);
+
+impl Inbound {
+    fn queue(&self) -> MutexGuard<'_, InboundQueue> {
+        self.0.lock().expect("nothing panics while it holds the request stream")
+    }
+}
+
+impl Body for Inbound {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<HttpFrame<Bytes>, Infallible>>> {
+        let mut queue = self.queue();
+        match queue.chunks.pop_front() {
+            Some(chunk) => Poll::Ready(Some(Ok(HttpFrame::data(chunk)))),
+            None if queue.closed => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// How a poll of an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It waits.
+    Pending,
+    /// It closed its response stream.
+    Closed,
+    /// Its handler panicked.
+    Panicked(String),
+    /// It sent bytes that are no message.
+    Garbled(String),
+}
+
+/// A running attempt.
+pub(super) struct Attempt {
+    inbound: Inbound,
+    body: Pin<Box<ResponseBody>>,
+    decoder: Decoder,
+    pub(super) woken: Woken,
+    /// The number of polls so far: each has an entropy stream of its own.
+    pub(super) polls: u64,
+    /// What its entropy streams are derived from.
+    pub(super) entropy: u64,
+    open_runs: Vec<(u32, Name)>,
+}
+
+impl Attempt {
+    /// Opens the exchange and queues `frames`; nothing of the handler runs before the first poll.
+    ///
+    /// # Errors
+    /// The endpoint's HTTP status, if it refuses.
+    pub(super) fn open(
+        endpoint: &Endpoint,
+        path: &str,
+        version: u8,
+        frames: &[Frame],
+        woken: Woken,
+        entropy: u64,
+    ) -> Result<Self, u16> {
+        let inbound = Inbound::default();
+        let content_type = match version {
+            5 => "application/vnd.restate.invocation.v5",
+            7 => "application/vnd.restate.invocation.v7",
+            _ => "application/vnd.restate.invocation.v6",
+        };
+        let request = http::Request::post(path)
+            .header("content-type", content_type)
+            .body(inbound.clone())
+            .map_err(|_| 400u16)?;
+        let response = endpoint.handle(request);
+        if !response.status().is_success() {
+            return Err(response.status().as_u16());
+        }
+        let mut attempt = Self {
+            inbound,
+            body: Box::pin(response.into_body()),
+            decoder: Decoder::default(),
+            woken,
+            polls: 0,
+            entropy,
+            open_runs: Vec::new(),
+        };
+        for frame in frames {
+            attempt.note_run(frame);
+        }
+        attempt.feed(frames);
+        Ok(attempt)
+    }
+
+    /// Queues messages for the handler.
+    pub(super) fn feed(&mut self, frames: &[Frame]) {
+        let mut bytes = BytesMut::with_capacity(frames.iter().map(|f| f.payload.len() + 8).sum());
+        for frame in frames {
+            frame.encode_into(&mut bytes);
+        }
+        self.inbound.queue().chunks.push_back(bytes.freeze());
+    }
+
+    /// Ends the request stream: whoever waits for a message suspends.
+    pub(super) fn close_input(&mut self) {
+        self.inbound.queue().closed = true;
+    }
+
+    /// Runs the handler until it waits, and collects what it sent.
+    pub(super) fn poll(&mut self, frames: &mut Vec<Frame>) -> Step {
+        let mut turns = 0;
+        loop {
+            self.woken.take();
+            turns += 1;
+            let body = &mut self.body;
+            let waker = self.woken.waker();
+            let polled = panics::catch(|| body.as_mut().poll_frame(&mut Context::from_waker(waker)));
+            let chunk = match polled {
+                Err(message) => return Step::Panicked(message),
+                // the SDK ends a failed or suspended handler by waking itself
+                Ok(Poll::Pending) if self.woken.is_set() && turns < TURNS_MAX => continue,
+                Ok(Poll::Pending) if self.woken.is_set() => {
+                    return Step::Garbled(format!("the handler woke itself {turns} times in a row"));
+                }
+                Ok(Poll::Pending) => return Step::Pending,
+                Ok(Poll::Ready(None)) => {
+                    return match self.decoder.finish() {
+                        Ok(()) => Step::Closed,
+                        Err(e) => Step::Garbled(e.to_string()),
+                    };
+                }
+                Ok(Poll::Ready(Some(Ok(frame)))) => frame.into_data().unwrap_or_default(),
+                Ok(Poll::Ready(Some(Err(e)))) => return Step::Garbled(e.to_string()),
+            };
+            self.decoder.push(&chunk);
+            loop {
+                match self.decoder.next() {
+                    Ok(None) => break,
+                    Ok(Some(frame)) => {
+                        self.note_run(&frame);
+                        frames.push(frame);
+                    }
+                    Err(e) => return Step::Garbled(e.to_string()),
+                }
+            }
+        }
+    }
+
+    /// The `ctx.run` whose closure is running, if one is.
+    pub(super) fn current_run(&self) -> Option<&Name> {
+        self.open_runs.first().map(|(_, name)| name)
+    }
+
+    /// Whether the handler waits for something that neither Restate nor `known` callers explain.
+    pub(super) fn waits_elsewhere(&self, known: usize) -> bool {
+        // the SDK's own channel between handler and response holds one copy
+        self.woken.held_by_others() > 1 + known
+    }
+
+    fn note_run(&mut self, frame: &Frame) {
+        match frame.ty {
+            MessageType::RunCommand => {
+                if let Ok(run) = frame.decode::<messages::RunCommand>() {
+                    self.open_runs.push((run.result_completion_id, run.name.into()));
+                }
+            }
+            MessageType::ProposeRunCompletion => {
+                if let Ok(done) = frame.decode::<messages::ProposeRunCompletion>() {
+                    self.open_runs.retain(|(id, _)| *id != done.result_completion_id);
+                }
+            }
+            MessageType::RunCompletionNotification => {
+                if let Ok(messages::Notification {
+                    id: Some(messages::NotificationId::Completion(done)),
+                    ..
+                }) = frame.decode()
+                {
+                    self.open_runs.retain(|(id, _)| *id != done);
+                }
+            }
+            _ => {}
+        }
+    }
+}

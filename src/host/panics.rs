@@ -1,0 +1,46 @@
+//! A handler's panic belongs to its attempt: caught, kept, and not printed.
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
+    sync::Once,
+};
+
+thread_local! {
+    /// While a handler runs on this thread: where its panic's message goes.
+    static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
+    static LISTENING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs `f`; a panic in it becomes its message, with the place in the code.
+pub(super) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let previous = take_hook();
+        set_hook(Box::new(move |info| {
+            if LISTENING.get() {
+                let text = info.payload_as_str().unwrap_or("a panic without a message");
+                let place = info.location().map(|l| format!(" at {}:{}", l.file(), l.line()));
+                CAUGHT.set(Some(format!("{text}{}", place.unwrap_or_default())));
+            } else {
+                previous(info);
+            }
+        }));
+    });
+    LISTENING.set(true);
+    let result = catch_unwind(AssertUnwindSafe(f));
+    LISTENING.set(false);
+    result.map_err(|_| CAUGHT.take().unwrap_or_else(|| "a panic without a message".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_its_message_and_place() {
+        let caught = catch(|| panic!("boom {}", 1)).map(|()| ()).unwrap_err();
+        assert!(caught.starts_with("boom 1 at "), "{caught}");
+        assert_eq!(catch(|| 7), Ok(7));
+    }
+}

@@ -1,0 +1,236 @@
+//! A process with the services, its attempts, and the tokio runtime under them.
+//!
+//! tokio's clock stands still unless a handler's own code waits on it: timers of Restate and of the
+//! world live with the caller. A process crash drops runtime, tasks, attempts and the services'
+//! memory, and builds them anew.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use restate_sdk::prelude::Endpoint;
+use tokio::runtime::Runtime;
+
+use super::{
+    Factory,
+    attempt::{Attempt, Step},
+    waker::{Bell, Woken},
+};
+use crate::{
+    base::{Name, Seed, Target, VirtualTime},
+    entropy,
+    history::CallId,
+    protocol::Frame,
+    restate::AttemptId,
+    world::{
+        Systems,
+        line::{Answer, Line, Request},
+    },
+};
+
+/// What one poll of an attempt brought.
+#[derive(Debug)]
+pub(crate) struct Polled {
+    /// Messages to Restate, in order.
+    pub(crate) frames: Vec<Frame>,
+    /// Calls to the outside world, in order.
+    pub(crate) calls: Vec<(CallId, Request)>,
+    /// The `ctx.run` whose closure is running.
+    pub(crate) run: Option<Name>,
+    /// How the poll ended.
+    pub(crate) step: Step,
+}
+
+/// The machine that the services run on.
+pub(crate) struct Host {
+    factory: Factory,
+    systems: Systems,
+    line: Line,
+    seed: Seed,
+    version: u8,
+    process: Process,
+}
+
+struct Process {
+    // dropped in this order: futures before the runtime that serves them
+    attempts: BTreeMap<AttemptId, Attempt>,
+    endpoint: Endpoint,
+    runtime: Runtime,
+    bell: Arc<Bell>,
+    /// Virtual time that tokio's clock shows.
+    clock: VirtualTime,
+}
+
+impl Process {
+    fn start(factory: &Factory, systems: &Systems, now: VirtualTime) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime without I/O needs nothing from the system");
+        let endpoint = {
+            let _inside = runtime.enter();
+            factory(systems)
+        };
+        Self { attempts: BTreeMap::new(), endpoint, runtime, bell: Arc::default(), clock: now }
+    }
+
+    fn has_tasks(&self) -> bool {
+        self.runtime.metrics().num_alive_tasks() > 0
+    }
+}
+
+impl Host {
+    /// Starts the first process.
+    pub(crate) fn start(factory: &Factory, seed: Seed, version: u8) -> Self {
+        let line = Line::default();
+        let systems = Systems { gateway: Arc::new(line.clone()), mailer: Arc::new(line.clone()) };
+        entropy::set_clock(VirtualTime::ZERO);
+        entropy::reseed(seed.derive("process 1"));
+        let process = Process::start(factory, &systems, VirtualTime::ZERO);
+        Self { factory: factory.clone(), systems, line, seed, version, process }
+    }
+
+    /// Ends the process with all its attempts and memory, and starts number `number`.
+    pub(crate) fn replace_process(&mut self, number: u32, now: VirtualTime) {
+        entropy::set_clock(now);
+        entropy::reseed(self.seed.derive(&format!("process {number}")));
+        self.process = Process::start(&self.factory, &self.systems, now);
+    }
+
+    /// Opens an attempt; `label` names its invocation.
+    ///
+    /// # Errors
+    /// The endpoint's HTTP status, if it refuses.
+    pub(crate) fn open(
+        &mut self,
+        attempt: AttemptId,
+        label: &str,
+        target: &Target,
+        frames: &[Frame],
+    ) -> Result<(), u16> {
+        let process = &mut self.process;
+        let entropy = self.seed.derive(label) ^ u64::from(attempt.number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let path = format!("/invoke/{}/{}", target.service, target.handler);
+        let woken = Woken::new(&process.bell);
+        let _inside = process.runtime.enter();
+        let running = Attempt::open(&process.endpoint, &path, self.version, frames, woken, entropy)?;
+        process.attempts.insert(attempt, running);
+        Ok(())
+    }
+
+    /// Queues a message for an attempt; false if it is gone.
+    pub(crate) fn feed(&mut self, attempt: AttemptId, frame: &Frame) -> bool {
+        let running = self.process.attempts.get_mut(&attempt);
+        running.map(|a| a.feed(std::slice::from_ref(frame))).is_some()
+    }
+
+    /// Ends an attempt's request stream; false if it is gone.
+    pub(crate) fn close_input(&mut self, attempt: AttemptId) -> bool {
+        self.process.attempts.get_mut(&attempt).map(Attempt::close_input).is_some()
+    }
+
+    /// Drops an attempt where it stands; false if it was gone.
+    pub(crate) fn drop_attempt(&mut self, attempt: AttemptId) -> bool {
+        let _inside = self.process.runtime.enter();
+        self.process.attempts.remove(&attempt).is_some()
+    }
+
+    /// The attempts of the process.
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = AttemptId> {
+        self.process.attempts.keys().copied()
+    }
+
+    /// Answers a call; false if its caller is gone.
+    pub(crate) fn answer(&self, call: CallId, answer: Answer) -> bool {
+        self.line.answer(call, answer)
+    }
+
+    /// Runs an attempt until it waits; none if it is gone. A panicked attempt is gone afterwards.
+    pub(crate) fn poll(&mut self, attempt: AttemptId, now: VirtualTime) -> Option<Polled> {
+        if !self.process.attempts.contains_key(&attempt) {
+            return None;
+        }
+        entropy::set_clock(now);
+        self.sync_tokio(now);
+        let process = &mut self.process;
+        let running = process.attempts.get_mut(&attempt)?;
+        running.polls += 1;
+        entropy::reseed(running.entropy ^ running.polls.wrapping_mul(0xd134_2543_de82_ef95));
+        let mut frames = Vec::new();
+        let inside = process.runtime.enter();
+        let step = running.poll(&mut frames);
+        drop(inside);
+        let run = running.current_run().cloned();
+        let calls = self.line.take_outgoing();
+        if matches!(step, Step::Panicked(_) | Step::Garbled(_)) {
+            self.drop_attempt(attempt);
+        }
+        Some(Polled { frames, calls, run, step })
+    }
+
+    /// Whether the attempt's own code waits for tokio or a task, so that it may go on by itself.
+    pub(crate) fn waits_elsewhere(&self, attempt: AttemptId) -> bool {
+        self.process.attempts.get(&attempt).is_some_and(|a| {
+            a.waits_elsewhere(self.line.waiting_through(a.woken.waker().data()))
+        })
+    }
+
+    /// Whether any code of the process waits for tokio or a task.
+    pub(crate) fn anything_elsewhere(&self) -> bool {
+        self.process.has_tasks() || self.process.attempts.keys().any(|a| self.waits_elsewhere(*a))
+    }
+
+    /// The attempts that were woken and not polled since, in order.
+    pub(crate) fn woken(&self) -> Vec<AttemptId> {
+        let attempts = self.process.attempts.iter();
+        attempts.filter(|(_, a)| a.woken.is_set()).map(|(id, _)| *id).collect()
+    }
+
+    /// Calls to the world made by the process's own tasks, outside of any attempt.
+    pub(crate) fn take_outgoing(&self) -> Vec<(CallId, Request)> {
+        self.line.take_outgoing()
+    }
+
+    /// Lets tokio run until an attempt is woken, a task calls the world, or its clock shows
+    /// `until`. Returns the virtual time it got to.
+    pub(crate) fn run_tokio(&mut self, now: VirtualTime, until: VirtualTime) -> VirtualTime {
+        self.sync_tokio(now);
+        let process = &mut self.process;
+        let attempts = &process.attempts;
+        let bell = process.bell.clone();
+        let line = self.line.clone();
+        let started = process.clock;
+        let budget = until.since(started);
+        let moved = process.runtime.block_on(async move {
+            let base = tokio::time::Instant::now();
+            let mut limit = pin!(tokio::time::sleep(budget));
+            std::future::poll_fn(|cx| {
+                entropy::set_clock(started.after(base.elapsed()));
+                bell.listen(cx.waker());
+                let interesting = attempts.values().any(|a| a.woken.is_set()) || line.has_outgoing();
+                if interesting { Poll::Ready(()) } else { limit.as_mut().poll(cx) }
+            })
+            .await;
+            base.elapsed()
+        });
+        // tokio counts in milliseconds and may be a fraction of one ahead; time never goes back
+        process.clock = started.after(moved);
+        process.clock.min(until)
+    }
+
+    /// Brings tokio's clock to `now`. No timer of a handler is due before it: the caller lets tokio
+    /// run first.
+    fn sync_tokio(&mut self, now: VirtualTime) {
+        let process = &mut self.process;
+        let behind = now.since(process.clock);
+        if !behind.is_zero() {
+            process.runtime.block_on(tokio::time::advance(behind));
+            process.clock = now;
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Clients: they send requests, lose some, try again, and act in the order that a plan gives them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    faults::between,
+    run::{Sim, Todo},
+};
+use crate::{
+    base::{Name, Target, VirtualTime},
+    history::{Event, Outcome},
+    restate::{IngressRequest, Ticket},
+    scenario::plan::{Action, Fault, Plan},
+};
+
+/// How long a client waits for a lost answer before it tries again, in milliseconds.
+const PATIENCE_MS: u64 = 5_000;
+/// How often a client tries.
+const TRIES: u32 = 8;
+/// How much a delayed request is late at most, in milliseconds.
+const DELAY_MS: u64 = 2_000;
+
+#[derive(Debug)]
+struct Request {
+    name: Name,
+    /// None for what an operator does.
+    call: Option<Call>,
+    tries: u32,
+    done: bool,
+}
+
+#[derive(Debug)]
+struct Call {
+    target: Target,
+    idempotency_key: Option<Name>,
+    body: bytes::Bytes,
+}
+
+/// One delivery of one try of a request; the network's own duplicates answer to nobody.
+#[derive(Clone, Copy, Debug)]
+struct Delivery {
+    request: usize,
+    attempt: u32,
+    answered_to: bool,
+}
+
+/// Every request of the plan, and what became of it.
+#[derive(Debug)]
+pub(super) struct Clients {
+    requests: Vec<Request>,
+    deliveries: Vec<Delivery>,
+    /// Steps that wait for a request, by its name.
+    waiting: BTreeMap<String, Vec<usize>>,
+}
+
+impl Clients {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut waiting: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut requests = Vec::with_capacity(plan.steps.len());
+        for (index, step) in plan.steps.iter().enumerate() {
+            if let Some(after) = &step.after {
+                waiting.entry(after.clone()).or_default().push(index);
+            }
+            let call = match &step.action {
+                Action::Call { target, body, idempotency_key } => Some(Call {
+                    target: target.clone(),
+                    idempotency_key: idempotency_key.as_deref().map(Into::into),
+                    body: bytes::Bytes::copy_from_slice(body.as_bytes()),
+                }),
+                Action::Cancel { .. } | Action::Kill { .. } => None,
+            };
+            let name = step.request.as_str().into();
+            requests.push(Request { name, call, tries: 0, done: false });
+        }
+        Self { requests, deliveries: Vec::new(), waiting }
+    }
+}
+
+impl Sim<'_> {
+    /// Plans the steps that wait for nothing.
+    pub(super) fn plan_first_steps(&mut self) {
+        for index in 0..self.plan.steps.len() {
+            if self.plan.steps[index].after.is_none() {
+                self.plan_step(index);
+            }
+        }
+    }
+
+    fn plan_step(&mut self, index: usize) {
+        let step = &self.plan.steps[index];
+        let place = || step.request.clone();
+        let ms = between(self.source, "arrival_ms", place, step.at_ms.from, step.at_ms.to);
+        self.agenda.plan(self.now.after(Duration::from_millis(ms)), Todo::Step(index));
+    }
+
+    /// Sends a request, or does what an operator does.
+    pub(super) fn take_step(&mut self, index: usize) {
+        let plan = self.plan;
+        let (of, kill) = match &plan.steps[index].action {
+            Action::Call { .. } => return self.send(index),
+            Action::Cancel { request } => (request, false),
+            Action::Kill { request } => (request, true),
+        };
+        if let Some(inv) = self.engine.invocation_of(of) {
+            if kill { self.engine.kill(self.now, inv) } else { self.engine.cancel(self.now, inv) }
+        }
+        self.done(index);
+    }
+
+    fn send(&mut self, index: usize) {
+        let request = &mut self.clients.requests[index];
+        request.tries += 1;
+        let attempt = request.tries;
+        let name = request.name.clone();
+        let call = request.call.as_ref().expect("only calls are sent");
+        let event = Event::RequestSent {
+            request: name.clone(),
+            attempt,
+            target: call.target.clone(),
+            idempotency_key: call.idempotency_key.clone(),
+            body: call.body.clone().into(),
+        };
+        self.record(event);
+        let place = |_: &Self| format!("{name} try {attempt}");
+        if self.decide(Fault::RequestLost, 1, place) != 0 {
+            self.fault(Fault::RequestLost, place(self), true);
+            self.record(Event::RequestLost { request: name, attempt });
+            self.wait_in_vain(index, attempt);
+            return;
+        }
+        let mut delay_ms = 0;
+        if self.decide(Fault::RequestDelayed, 1, place) != 0 {
+            let text = place(self);
+            delay_ms = between(self.source, "request_delay_ms", || text.clone(), 1, DELAY_MS);
+            self.fault(Fault::RequestDelayed, text, true);
+        }
+        self.plan_delivery(index, attempt, delay_ms, true);
+        if self.decide(Fault::RequestDuplicated, 1, place) != 0 {
+            let text = place(self);
+            let after_ms = between(self.source, "duplicate_delay_ms", || text.clone(), 0, DELAY_MS);
+            self.fault(Fault::RequestDuplicated, text, true);
+            self.plan_delivery(index, attempt, delay_ms + after_ms, false);
+        }
+    }
+
+    fn plan_delivery(&mut self, request: usize, attempt: u32, delay_ms: u64, answered_to: bool) {
+        let ticket = u32::try_from(self.clients.deliveries.len());
+        let ticket = Ticket(ticket.expect("the bound on events keeps deliveries far below u32"));
+        self.clients.deliveries.push(Delivery { request, attempt, answered_to });
+        if delay_ms == 0 {
+            self.deliver(ticket);
+        } else {
+            self.agenda.plan(self.later_ms(delay_ms), Todo::Deliver(ticket));
+        }
+    }
+
+    pub(super) fn later_ms(&self, ms: u64) -> VirtualTime {
+        self.now.after(Duration::from_millis(ms))
+    }
+
+    /// A request arrives at the ingress.
+    pub(super) fn deliver(&mut self, ticket: Ticket) {
+        let delivery = self.clients.deliveries[ticket.0 as usize];
+        let request = &self.clients.requests[delivery.request];
+        let call = request.call.as_ref().expect("only calls are delivered");
+        let request = IngressRequest {
+            ticket,
+            request: request.name.clone(),
+            target: call.target.clone(),
+            idempotency_key: call.idempotency_key.clone(),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: call.body.clone(),
+        };
+        self.engine.ingress(self.now, request);
+    }
+
+    /// Restate answers a delivery.
+    pub(super) fn reply(&mut self, ticket: Ticket, outcome: Outcome) {
+        let Delivery { request: index, attempt, answered_to } =
+            self.clients.deliveries[ticket.0 as usize];
+        let request = &self.clients.requests[index];
+        if !answered_to || request.done || request.tries != attempt {
+            return;
+        }
+        let name = request.name.clone();
+        let place = |_: &Self| format!("{name} try {attempt}");
+        if self.decide(Fault::AnswerLost, 1, place) != 0 {
+            self.fault(Fault::AnswerLost, place(self), true);
+            self.record(Event::AnswerLost { request: name, attempt });
+            self.wait_in_vain(index, attempt);
+            return;
+        }
+        self.record(Event::ReplyReceived { request: name, attempt, outcome });
+        self.done(index);
+    }
+
+    fn wait_in_vain(&mut self, request: usize, attempt: u32) {
+        self.agenda.plan(self.later_ms(PATIENCE_MS), Todo::ClientTimeout { request, attempt });
+    }
+
+    /// A client has waited long enough: it tries again, or gives up.
+    pub(super) fn client_timeout(&mut self, index: usize, attempt: u32) {
+        let request = &self.clients.requests[index];
+        if request.done || request.tries != attempt {
+            return;
+        }
+        if request.tries < TRIES {
+            self.send(index);
+        } else {
+            let request = request.name.clone();
+            self.record(Event::GaveUp { request });
+            self.done(index);
+        }
+    }
+
+    fn done(&mut self, index: usize) {
+        self.clients.requests[index].done = true;
+        let name = self.clients.requests[index].name.to_string();
+        for next in self.clients.waiting.remove(&name).unwrap_or_default() {
+            self.plan_step(next);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The crossing between a handler and Restate: each message may be lost, stored and not
+//! acknowledged, or the last one.
+
+use super::{
+    faults::CRASH_AT,
+    listen,
+    places::Spot,
+    run::Sim,
+};
+use crate::{
+    history::{Crash, Event},
+    host::Step,
+    protocol::{Frame, MessageType, messages},
+    restate::AttemptId,
+    scenario::plan::Fault,
+};
+
+/// An attempt that Restate no longer hears; its code still runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Severed {
+    /// How many more messages of the current poll still get through.
+    pub(super) kept: u32,
+    /// Messages it sent since.
+    pub(super) lost: u32,
+    /// True if Restate has given up on it; false if it is about to crash.
+    pub(super) zombie: bool,
+}
+
+/// What happens to one message.
+enum Fate {
+    Stored,
+    Crash(Crash),
+    ProcessCrash,
+    Zombie,
+}
+
+impl Sim<'_> {
+    /// Lets an attempt run until it waits, and carries its messages and calls across.
+    pub(super) fn step_attempt(&mut self, attempt: AttemptId) {
+        let Some(polled) = self.host.poll(attempt, self.now) else { return };
+        self.last_polled = Some(attempt);
+        listen::collect(&mut self.history, Some(attempt), self.now);
+        let calls = self.decide_calls(attempt, polled.calls, polled.run.as_ref(), polled.frames.len());
+        let before = self.history.len();
+        let alive = self.carry_messages(attempt, &polled.frames);
+        if !alive {
+            self.abandon(calls);
+            return;
+        }
+        self.start_calls(attempt, calls, polled.run);
+        match polled.step {
+            Step::Pending => self.maybe_suspend(attempt, before),
+            Step::Closed => {
+                self.host.drop_attempt(attempt);
+                self.severed.remove(&attempt);
+                if self.engine.is_running(attempt) {
+                    let message = "the handler closed its response without an end";
+                    self.engine.disconnected(self.now, attempt, 0, message);
+                }
+            }
+            Step::Panicked(message) => {
+                self.severed.remove(&attempt);
+                let AttemptId { inv, number } = attempt;
+                let event = Event::HandlerPanicked { inv, attempt: number, message: message.clone() };
+                self.record(event);
+                self.engine.disconnected(self.now, attempt, 0, &format!("handler panicked: {message}"));
+            }
+            Step::Garbled(message) => {
+                self.severed.remove(&attempt);
+                self.engine.disconnected(self.now, attempt, 571, &message);
+            }
+        }
+    }
+
+    /// Carries messages to Restate, in order; false if the attempt did not live to send them all.
+    fn carry_messages(&mut self, attempt: AttemptId, frames: &[Frame]) -> bool {
+        for (index, frame) in frames.iter().enumerate() {
+            if let Some(severed) = self.severed.get_mut(&attempt) {
+                if severed.kept == 0 {
+                    severed.lost += 1;
+                    continue;
+                }
+                severed.kept -= 1;
+                self.engine.message(self.now, attempt, frame.clone());
+                continue;
+            }
+            let rest = u32::try_from(frames.len() - index).unwrap_or(u32::MAX);
+            match self.fate_of(attempt, frame) {
+                Fate::Stored => self.engine.message(self.now, attempt, frame.clone()),
+                Fate::Crash(how) => {
+                    let stored = how != Crash::MessageLost && how != Crash::AfterEffect;
+                    if stored {
+                        self.engine.message(self.now, attempt, frame.clone());
+                    }
+                    self.host.drop_attempt(attempt);
+                    self.disconnect(attempt, how, rest - u32::from(stored));
+                    return false;
+                }
+                Fate::ProcessCrash => {
+                    self.crash_process();
+                    return false;
+                }
+                Fate::Zombie => {
+                    self.severed.insert(attempt, Severed { kept: 0, lost: 1, zombie: true });
+                    self.disconnect(attempt, Crash::Zombie, rest);
+                }
+            }
+        }
+        true
+    }
+
+    /// Whether anything can happen to messages at all; if not, their places are not named.
+    fn messages_in_danger(&self) -> bool {
+        !self.plan.faults.crash_at.is_empty()
+            || [Fault::Crash, Fault::ProcessCrash, Fault::Zombie]
+                .into_iter()
+                .any(|fault| self.faults.possible(fault, self.now))
+    }
+
+    /// Keeps the names of runs for the places of their results.
+    pub(super) fn remember_runs(&mut self, attempt: AttemptId, frames: &[Frame]) {
+        if !self.messages_in_danger() {
+            return;
+        }
+        for frame in frames.iter().filter(|f| f.ty == MessageType::RunCommand) {
+            if let Ok(run) = frame.decode::<messages::RunCommand>() {
+                self.runs.insert((attempt, run.result_completion_id), run.name);
+            }
+        }
+    }
+
+    fn fate_of(&mut self, attempt: AttemptId, frame: &Frame) -> Fate {
+        if !self.messages_in_danger() {
+            return Fate::Stored;
+        }
+        self.remember_runs(attempt, std::slice::from_ref(frame));
+        let spot = Spot::of(frame, |id| self.runs.get(&(attempt, id)).cloned());
+        let mut place = format!("{} at {}", self.attempt_text(attempt), spot.text());
+        match self.pass(attempt, &spot.text()) {
+            1 => {}
+            times => place.push_str(&format!(" #{times}")),
+        }
+        if let Some(fate) = self.struck_by_crash_point(attempt, &spot, &place) {
+            return fate;
+        }
+        let named = |_: &Self| place.clone();
+        match self.decide(Fault::Crash, 2, named) {
+            0 => {}
+            form => {
+                self.fault(Fault::Crash, place, true);
+                let lost = if spot.proposal { Crash::AfterEffect } else { Crash::MessageLost };
+                return Fate::Crash(if form == 1 { lost } else { Crash::StoredNotAcknowledged });
+            }
+        }
+        if self.decide(Fault::ProcessCrash, 1, named) != 0 {
+            self.fault(Fault::ProcessCrash, place, true);
+            return Fate::ProcessCrash;
+        }
+        if self.decide(Fault::Zombie, 1, named) != 0 {
+            self.fault(Fault::Zombie, place, true);
+            return Fate::Zombie;
+        }
+        Fate::Stored
+    }
+
+    fn struck_by_crash_point(&mut self, attempt: AttemptId, spot: &Spot, place: &str) -> Option<Fate> {
+        let plan = self.plan;
+        let target = self.engine.target(attempt.inv);
+        let (index, lost) = plan.faults.crash_at.iter().enumerate().find_map(|(index, point)| {
+            let here = point.service == *target.service
+                && point.handler == *target.handler
+                && (point.key == "*" || point.key == *target.key)
+                && !self.struck.contains(&(index, attempt.inv));
+            let lost = spot.asked_by(point).filter(|_| here)?;
+            Some((index, lost))
+        })?;
+        self.struck.push((index, attempt.inv));
+        let counts = self.faults.count(CRASH_AT);
+        counts.planned += 1;
+        counts.fired += 1;
+        counts.effective += 1;
+        self.record(Event::FaultFired { fault: CRASH_AT, place: place.to_owned() });
+        Some(Fate::Crash(match (lost, spot.entry) {
+            (true, Some(crate::scenario::plan::EntryKind::Run)) => Crash::AfterEffect,
+            (false, Some(crate::scenario::plan::EntryKind::Run)) => Crash::BeforeEffect,
+            (true, _) => Crash::MessageLost,
+            (false, _) => Crash::StoredNotAcknowledged,
+        }))
+    }
+
+    /// Tells Restate that the connection to an attempt broke.
+    pub(super) fn disconnect(&mut self, attempt: AttemptId, how: Crash, lost: u32) {
+        let heard = !self.severed.get(&attempt).is_some_and(|s| s.zombie) || how == Crash::Zombie;
+        let lost = lost + self.severed.get(&attempt).filter(|_| how != Crash::Zombie).map_or(0, |s| s.lost);
+        self.attempt_gone(attempt, how, lost);
+        if heard {
+            self.engine.disconnected(self.now, attempt, 0, "connection lost");
+        }
+    }
+
+    /// Records how the code of an attempt was stopped.
+    pub(super) fn attempt_gone(&mut self, attempt: AttemptId, how: Crash, lost: u32) {
+        if how != Crash::Zombie {
+            self.severed.remove(&attempt);
+        }
+        let AttemptId { inv, number } = attempt;
+        self.record(Event::AttemptCrashed { inv, attempt: number, how, lost });
+    }
+
+    /// A waiting attempt may be asked to suspend; a zombie that waits for Restate is over.
+    fn maybe_suspend(&mut self, attempt: AttemptId, polled_at: usize) {
+        let busy = self.outside.waits_for(attempt) || self.host.waits_elsewhere(attempt);
+        if busy {
+            return;
+        }
+        if self.severed.get(&attempt).is_some_and(|s| s.zombie) {
+            self.severed.remove(&attempt);
+            self.host.drop_attempt(attempt);
+            return;
+        }
+        if !self.faults.possible(Fault::Suspend, self.now) || !self.engine.is_running(attempt) {
+            return;
+        }
+        let times = self.pass(attempt, "await");
+        let place = format!("{} at await {times}", self.attempt_text(attempt));
+        if self.decide(Fault::Suspend, 1, |_| place.clone()) != 0 {
+            let effective = self.history.len() >= polled_at;
+            self.fault(Fault::Suspend, place, effective);
+            self.engine.suspend(self.now, attempt);
+        }
+    }
+}

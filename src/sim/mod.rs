@@ -1,0 +1,62 @@
+//! The sole composer: plan and choices in, history out. Faults live here, at the crossings between
+//! client, Restate, handler and the outside world.
+//!
+//! Must not know: invariants, reports, how many runs there are.
+
+mod agenda;
+mod client;
+mod crossing;
+mod faults;
+mod listen;
+mod outside;
+mod places;
+mod run;
+
+use std::sync::Arc;
+
+pub use faults::{FaultCounts, Tally};
+pub use run::{Listen, RunResult, run};
+
+use crate::{
+    host::{self, DiscoveryError, Factory},
+    restate::{Catalog, CatalogError},
+    world::{Systems, line::Line},
+};
+
+/// Services to simulate: how to build them, and what discovery says of them.
+#[derive(Clone)]
+pub struct Deployment {
+    factory: Factory,
+    catalog: Arc<Catalog>,
+}
+
+/// Why services cannot be simulated.
+#[derive(Debug, thiserror::Error)]
+pub enum DeploymentError {
+    /// The endpoint did not answer discovery.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// Its answer could not be read.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+impl Deployment {
+    /// Builds the services once and asks them what they are.
+    ///
+    /// # Errors
+    /// If discovery fails.
+    pub fn new(factory: Factory) -> Result<Self, DeploymentError> {
+        let line = Line::default();
+        let systems = Systems { gateway: Arc::new(line.clone()), mailer: Arc::new(line) };
+        let manifest = host::discover(&factory(&systems))?;
+        let catalog = Arc::new(Catalog::from_manifest(&manifest)?);
+        Ok(Self { factory, catalog })
+    }
+
+    /// What the services are.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+}
