@@ -1,0 +1,86 @@
+//! No handler strays from its journal when it is replayed: errors 570 and 571.
+
+use crate::history::Event;
+
+use super::{Facts, Invariant, Violation};
+
+const NAME: &str = "no_journal_mismatch";
+
+pub(super) struct NoJournalMismatch;
+
+impl Invariant for NoJournalMismatch {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn summary(&self) -> &'static str {
+        "every handler repeats its journal when it is replayed (no nondeterminism)"
+    }
+
+    fn check(&self, facts: &Facts<'_>, violations: &mut Vec<Violation>) {
+        let mut told = Vec::new();
+        for &record in facts.failures() {
+            let Event::AttemptFailed { inv, attempt, code, message } =
+                &facts.history().records()[record].event
+            else {
+                continue;
+            };
+            let what = match code {
+                570 => "its replay does not match its journal",
+                571 => "it broke the protocol",
+                _ => continue,
+            };
+            // A mismatch is retried, and comes back each time.
+            if told.contains(inv) {
+                continue;
+            }
+            told.push(*inv);
+            let target = facts.invocation(*inv).map(|i| i.target.to_string()).unwrap_or_default();
+            let message = format!(
+                "{target} is nondeterministic: in attempt {attempt} at {} {what} ({code}): {message}",
+                facts.at(record)
+            );
+            violations.push(Violation::new(NAME, message, vec![record]));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::history::{Event, Inv};
+
+    use super::{
+        super::testing::{Story, check},
+        NoJournalMismatch as It,
+    };
+
+    fn fails(s: &mut Story, inv: Inv, code: u32, attempt: u32) {
+        s.push(Event::AttemptFailed { inv, attempt, code, message: "set differs".into() });
+    }
+
+    #[test]
+    fn a_mismatch_is_told_once_for_each_invocation() {
+        let message = "PaymentService/p/CreatePayment is nondeterministic: in attempt 2 at 1.500s its \
+                       replay does not match its journal (570): set differs";
+        check(&It, &[message], |s| {
+            let inv = s.begin("PaymentService/p/CreatePayment", "{}");
+            fails(s.at(1_500), inv, 570, 2);
+            fails(s.at(2_500), inv, 570, 3);
+        });
+        let message = "Shop/buy is nondeterministic: in attempt 1 at 0.000s it broke the protocol \
+                       (571): set differs";
+        check(&It, &[message], |s| {
+            let inv = s.begin("Shop/buy", "{}");
+            fails(s, inv, 571, 1);
+        });
+    }
+
+    #[test]
+    fn other_failures_are_none_of_its_business() {
+        check(&It, &[], |s| {
+            let inv = s.begin("Shop/buy", "{}");
+            fails(s, inv, 500, 1);
+            fails(s, inv, 0, 2);
+        });
+    }
+}
