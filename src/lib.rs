@@ -2,10 +2,12 @@
 pub mod base;
 pub mod choice;
 pub mod entropy;
+pub mod explore;
 pub mod history;
 pub mod host;
 pub mod invariants;
 pub mod protocol;
+pub mod report;
 pub mod restate;
 pub mod scenario;
 pub mod services;

@@ -1,0 +1,350 @@
+//! The runs of one scenario: swept, judged, and each kind of violation run again before it counts.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use super::{
+    expect,
+    outcome::{FaultCounts, FoundViolation, ScenarioReport, ScenarioVerdict, Sometimes},
+    pool,
+};
+use crate::{
+    base::{Digest, Seed},
+    choice::{Recorder, Seeded, Tape},
+    history::History,
+    invariants::{Invariant, Verdict, Violation, judge},
+    scenario::plan::Scenario,
+    sim::{self, Deployment, Listen, Tally},
+};
+
+/// How to explore a scenario.
+pub struct Campaign<'a> {
+    /// The services.
+    pub deployment: &'a Deployment,
+    /// What runs and what must hold.
+    pub scenario: &'a Scenario,
+    /// The scenario's invariants, resolved.
+    pub invariants: &'a [&'a dyn Invariant],
+    /// The seeds to run.
+    pub seeds: Range<u64>,
+    /// Threads to use.
+    pub jobs: usize,
+    /// Asked before each run; true ends the sweep.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// Told after each run.
+    pub progress: &'a (dyn Fn() + Sync),
+}
+
+/// A violation that was seen again when its seed was run again.
+#[derive(Debug)]
+pub struct Found {
+    /// The smallest seed that shows it.
+    pub seed: Seed,
+    /// What did not hold.
+    pub violation: Violation,
+    /// The decisions of that run.
+    pub tape: Tape,
+    /// The fingerprint of that run.
+    pub digest: Digest,
+    /// The whole history, handlers' log lines included.
+    pub history: History,
+    /// In how many runs this invariant was violated.
+    pub occurrences: u64,
+}
+
+/// What came of exploring a scenario.
+#[derive(Debug)]
+pub struct Swept {
+    /// The figures.
+    pub report: ScenarioReport,
+    /// One violation per invariant, that of the smallest seed.
+    pub found: Vec<Found>,
+}
+
+#[derive(Default)]
+struct Sum {
+    runs: u64,
+    events: u64,
+    digest: u128,
+    tally: Tally,
+    reached: BTreeMap<usize, u64>,
+    /// By invariant: the smallest seed, its digest, and the number of runs.
+    violated: BTreeMap<&'static str, (u64, Digest, u64)>,
+    /// By bound: its value, and the number of runs.
+    inconclusive: BTreeMap<&'static str, (u64, u64)>,
+}
+
+impl Sum {
+    fn run(&mut self, campaign: &Campaign<'_>, seed: u64) {
+        let scenario = campaign.scenario;
+        let mut source = Seeded::new(Seed(seed));
+        let result =
+            sim::run(campaign.deployment, &scenario.plan, Seed(seed), &mut source, Listen::No);
+        let digest = result.history.digest();
+        self.runs += 1;
+        self.events += result.history.len() as u64;
+        // commutative, so that threads can share the work: each run's digest is mixed with its seed first
+        let mixed = Digest::of(format!("{seed} {digest}").as_bytes());
+        self.digest = self.digest.wrapping_add(mixed.0);
+        for (fault, counts) in result.tally {
+            self.tally.entry(fault).or_default().add(counts);
+        }
+        match verdict(scenario, campaign.invariants, &result.history, &mut self.reached) {
+            Verdict::Held => {}
+            Verdict::Violated(violations) => {
+                let mut names: Vec<&str> = violations.iter().map(|v| v.invariant).collect();
+                names.sort_unstable();
+                names.dedup();
+                for name in names {
+                    let entry = self.violated.entry(name).or_insert((seed, digest, 0));
+                    if seed < entry.0 {
+                        (entry.0, entry.1) = (seed, digest);
+                    }
+                    entry.2 += 1;
+                }
+            }
+            Verdict::Inconclusive { bound, limit } => {
+                self.inconclusive.entry(bound).or_insert((limit, 0)).1 += 1;
+            }
+        }
+        (campaign.progress)();
+    }
+
+    fn merge(mut self, other: Self) -> Self {
+        self.runs += other.runs;
+        self.events += other.events;
+        self.digest = self.digest.wrapping_add(other.digest);
+        for (fault, counts) in other.tally {
+            self.tally.entry(fault).or_default().add(counts);
+        }
+        for (number, times) in other.reached {
+            *self.reached.entry(number).or_default() += times;
+        }
+        for (name, (seed, digest, times)) in other.violated {
+            let entry = self.violated.entry(name).or_insert((seed, digest, 0));
+            if seed < entry.0 {
+                (entry.0, entry.1) = (seed, digest);
+            }
+            entry.2 += times;
+        }
+        for (bound, (limit, times)) in other.inconclusive {
+            self.inconclusive.entry(bound).or_insert((limit, 0)).1 += times;
+        }
+        self
+    }
+}
+
+fn verdict(
+    scenario: &Scenario,
+    invariants: &[&dyn Invariant],
+    history: &History,
+    reached: &mut BTreeMap<usize, u64>,
+) -> Verdict {
+    let unmet = expect::judge(&scenario.plan, &scenario.expect, history, reached);
+    match judge(history, invariants) {
+        Verdict::Violated(mut violations) => {
+            violations.extend(unmet);
+            Verdict::Violated(violations)
+        }
+        _ if !unmet.is_empty() => Verdict::Violated(unmet),
+        other => other,
+    }
+}
+
+/// Runs every seed of the campaign and adds up what they show.
+///
+/// Runs of a scenario depend on their seeds alone: the report is the same for any number of jobs.
+///
+/// # Panics
+/// If a run panics: a bug of this crate.
+#[must_use]
+pub fn explore(campaign: &Campaign<'_>) -> Swept {
+    let parts = pool::sweep(
+        campaign.seeds.clone(),
+        campaign.jobs,
+        campaign.stop,
+        Sum::default,
+        |sum, seed| sum.run(campaign, seed),
+    );
+    let sum = parts.into_iter().fold(Sum::default(), Sum::merge);
+    let mut found = Vec::new();
+    let mut notes = Vec::new();
+    for (name, (seed, digest, occurrences)) in &sum.violated {
+        let again = replay_seed(campaign.deployment, campaign.scenario, campaign.invariants, Seed(*seed));
+        let same = again.violations.iter().find(|v| v.invariant == *name);
+        match same {
+            Some(violation) if again.digest == *digest => found.push(Found {
+                seed: Seed(*seed),
+                violation: violation.clone(),
+                tape: again.tape,
+                digest: again.digest,
+                history: again.history,
+                occurrences: *occurrences,
+            }),
+            _ => notes.push(format!(
+                "seed {seed} violated {name} with digest {digest} and gave digest {} when it was run again: \
+                 something outside of the simulation's control decides",
+                again.digest
+            )),
+        }
+    }
+    let nondeterministic = !notes.is_empty();
+    let report = summarize(campaign, sum, &found, notes, nondeterministic);
+    Swept { report, found }
+}
+
+fn summarize(
+    campaign: &Campaign<'_>,
+    sum: Sum,
+    found: &[Found],
+    mut notes: Vec<String>,
+    nondeterministic: bool,
+) -> ScenarioReport {
+    let scenario = campaign.scenario;
+    for (bound, (limit, times)) in &sum.inconclusive {
+        notes.push(format!("{times} runs reached the bound {bound} = {limit} and prove nothing"));
+    }
+    let sometimes: Vec<Sometimes> = scenario
+        .expect
+        .iter()
+        .enumerate()
+        .filter(|(_, e)| e.sometimes)
+        .map(|(number, e)| Sometimes {
+            what: expect::describe(e),
+            reached: sum.reached.get(&number).copied().unwrap_or(0),
+        })
+        .collect();
+    let mut ineffective = Vec::new();
+    for (fault, counts) in &sum.tally {
+        if counts.fired == 0 {
+            ineffective.push(format!("the fault {fault} never fired"));
+        }
+    }
+    for never in sometimes.iter().filter(|s| s.reached == 0) {
+        ineffective.push(format!("never seen: {}", never.what));
+    }
+    // a few seeds prove nothing about what can happen in many
+    let whole = sum.runs >= scenario.runs;
+    let ineffective_now = !ineffective.is_empty() && whole;
+    notes.extend(ineffective);
+    let wanted = scenario.must_violate.as_deref();
+    let verdict = if nondeterministic {
+        ScenarioVerdict::Nondeterministic
+    } else if let Some(wanted) = wanted {
+        if found.iter().any(|f| f.violation.invariant == wanted) {
+            ScenarioVerdict::Held
+        } else {
+            ScenarioVerdict::NotFound
+        }
+    } else if !found.is_empty() {
+        ScenarioVerdict::Violated
+    } else if !sum.inconclusive.is_empty() {
+        ScenarioVerdict::Inconclusive
+    } else if ineffective_now {
+        ScenarioVerdict::Ineffective
+    } else {
+        ScenarioVerdict::Held
+    };
+    ScenarioReport {
+        file: String::new(),
+        title: scenario.title.clone(),
+        runs: sum.runs,
+        verdict,
+        digest: Digest(sum.digest),
+        events: sum.events,
+        faults: sum
+            .tally
+            .into_iter()
+            .map(|(fault, c)| {
+                let counts =
+                    FaultCounts { planned: c.planned, fired: c.fired, effective: c.effective };
+                (fault.to_owned(), counts)
+            })
+            .collect(),
+        sometimes,
+        violations: found
+            .iter()
+            .map(|f| FoundViolation {
+                seed: f.seed,
+                invariant: f.violation.invariant.to_owned(),
+                message: f.violation.message.clone(),
+                reproducer: None,
+                occurrences: f.occurrences,
+            })
+            .collect(),
+        expected: scenario.must_violate.clone(),
+        notes,
+    }
+}
+
+/// One run, seen whole.
+#[derive(Debug)]
+pub struct Replayed {
+    /// Everything that happened, handlers' log lines included.
+    pub history: History,
+    /// Its fingerprint.
+    pub digest: Digest,
+    /// The decisions of the run.
+    pub tape: Tape,
+    /// What did not hold.
+    pub violations: Vec<Violation>,
+    /// The bound that was reached, if one was.
+    pub inconclusive: Option<(&'static str, u64)>,
+    /// What of a replayed tape no longer fits; empty for a seed.
+    pub misfits: Vec<String>,
+}
+
+/// Runs one seed, and keeps everything.
+///
+/// # Panics
+/// If the run panics: a bug of this crate.
+#[must_use]
+pub fn replay_seed(
+    deployment: &Deployment,
+    scenario: &Scenario,
+    invariants: &[&dyn Invariant],
+    seed: Seed,
+) -> Replayed {
+    pool::alone(|| {
+        let mut source = Recorder::new(Seeded::new(seed), true);
+        let result = sim::run(deployment, &scenario.plan, seed, &mut source, Listen::Yes);
+        let (_, tape) = source.finish();
+        seen(scenario, invariants, result.history, tape, Vec::new())
+    })
+}
+
+/// Runs a recorded tape, and keeps everything.
+///
+/// # Panics
+/// If the run panics: a bug of this crate.
+#[must_use]
+pub fn replay(
+    deployment: &Deployment,
+    scenario: &Scenario,
+    invariants: &[&dyn Invariant],
+    seed: Seed,
+    tape: &Tape,
+) -> Replayed {
+    pool::alone(|| {
+        let mut source = Recorder::new(tape.player(), true);
+        let result = sim::run(deployment, &scenario.plan, seed, &mut source, Listen::Yes);
+        let (player, tape) = source.finish();
+        seen(scenario, invariants, result.history, tape, player.misfits())
+    })
+}
+
+fn seen(
+    scenario: &Scenario,
+    invariants: &[&dyn Invariant],
+    history: History,
+    tape: Tape,
+    misfits: Vec<String>,
+) -> Replayed {
+    let digest = history.digest();
+    let (violations, inconclusive) =
+        match verdict(scenario, invariants, &history, &mut BTreeMap::new()) {
+            Verdict::Held => (Vec::new(), None),
+            Verdict::Violated(violations) => (violations, None),
+            Verdict::Inconclusive { bound, limit } => (Vec::new(), Some((bound, limit))),
+        };
+    Replayed { history, digest, tape, violations, inconclusive, misfits }
+}

@@ -1,0 +1,127 @@
+//! What came of many runs, as plain data: filled while exploring, read by reports.
+//!
+//! This is also what `--format json` prints, so a field that is renamed or removed needs a new
+//! [`Summary::VERSION`].
+//!
+//! Must not know: how a report looks.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Serialize, Serializer, ser::Error as _};
+
+use crate::base::{Digest, Seed};
+
+/// What came of one call of `run`: all scenarios, all seeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// The version of this layout: [`Summary::VERSION`].
+    pub version: u32,
+    /// Runs over all scenarios.
+    pub runs: u64,
+    /// Events over all runs.
+    pub events: u64,
+    /// How long a person waited; in JSON seconds with at most three decimals. Nothing depends on it.
+    #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
+    pub elapsed: Duration,
+    /// What came of each scenario, in the order in which they were given.
+    pub scenarios: Vec<ScenarioReport>,
+}
+
+impl Summary {
+    /// The current version of the JSON layout.
+    pub const VERSION: u32 = 1;
+}
+
+/// What came of all runs of one scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ScenarioReport {
+    /// The scenario file, as it was given.
+    pub file: String,
+    /// Its title.
+    pub title: String,
+    /// How many seeds were run.
+    pub runs: u64,
+    /// Whether what must hold did hold.
+    pub verdict: ScenarioVerdict,
+    /// A fingerprint of the histories of all its runs.
+    pub digest: Digest,
+    /// Events over all its runs.
+    pub events: u64,
+    /// The faults that it asks for, by name.
+    pub faults: BTreeMap<String, FaultCounts>,
+    /// What is expected in some run, and how often it was seen.
+    pub sometimes: Vec<Sometimes>,
+    /// What did not hold: one entry per invariant.
+    pub violations: Vec<FoundViolation>,
+    /// The invariant that a planted bug must violate; none for a scenario without a planted bug.
+    pub expected: Option<String>,
+    /// What a person should know: the fault that had no effect, the bound that was reached.
+    pub notes: Vec<String>,
+}
+
+/// Whether a scenario passed, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScenarioVerdict {
+    /// What must hold held in every run; or the planted bug was found.
+    Held,
+    /// It did not hold in some run.
+    Violated,
+    /// A bound was reached before a run came to rest.
+    Inconclusive,
+    /// A fault that was asked for never fired, or something expected was never seen.
+    Ineffective,
+    /// No run found the planted bug.
+    NotFound,
+    /// One seed gave two histories.
+    Nondeterministic,
+}
+
+impl ScenarioVerdict {
+    /// True if there is nothing to look into.
+    #[must_use]
+    pub const fn passed(self) -> bool {
+        matches!(self, Self::Held)
+    }
+}
+
+/// How often a fault was considered, injected, and made a difference; over all runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FaultCounts {
+    /// Places at which it could have been injected.
+    pub planned: u64,
+    /// Times it was injected.
+    pub fired: u64,
+    /// Times that made a difference to what happened.
+    pub effective: u64,
+}
+
+/// Something that is expected in some run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sometimes {
+    /// What, in the scenario's words.
+    pub what: String,
+    /// In how many runs it was seen.
+    pub reached: u64,
+}
+
+/// What did not hold, and how to see it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FoundViolation {
+    /// The first seed that showed it.
+    pub seed: Seed,
+    /// The invariant's name.
+    pub invariant: String,
+    /// What happened with that seed, in the domain's words.
+    pub message: String,
+    /// The file that replays it; none if it was not written.
+    pub reproducer: Option<String>,
+    /// How many runs showed it.
+    pub occurrences: u64,
+}
+
+/// Seconds with three decimals, through text: a float is printed, never computed with.
+fn seconds<S: Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
+    let text = format!("{}.{:03}", d.as_secs(), d.subsec_millis());
+    s.serialize_f64(text.parse().map_err(S::Error::custom)?)
+}

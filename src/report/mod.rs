@@ -1,0 +1,13 @@
+//! What people and programs read: text and JSON, as pure functions from data to `String`.
+//!
+//! Must not know: files, terminals.
+
+mod focus;
+pub mod json;
+pub mod paint;
+pub mod text;
+pub mod timeline;
+mod wording;
+
+#[cfg(test)]
+mod fixture;

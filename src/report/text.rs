@@ -1,0 +1,275 @@
+//! The report for people: one line per scenario, and for a violated run what happened and how to see it again.
+//!
+//! Must not know: files, terminals.
+
+use std::{collections::BTreeSet, fmt::Display, time::Duration};
+
+use crate::{
+    explore::outcome::{FoundViolation, ScenarioReport, ScenarioVerdict, Summary},
+    history::{Event, History},
+    invariants::Violation,
+    report::{
+        focus::Focus,
+        paint::{Paint, Tone},
+        timeline::{Detail, Look, shortened, timeline},
+        wording::Names,
+    },
+};
+
+/// How much a summary says about scenarios that passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// One line.
+    #[default]
+    Short,
+    /// Faults and expectations too.
+    Verbose,
+}
+
+/// What came of all scenarios: a line for each, details of those that did not pass, and totals.
+/// Ends with a line break.
+#[must_use]
+pub fn summary(summary: &Summary, verbosity: Verbosity, paint: Paint) -> String {
+    let widths = Widths::of(&summary.scenarios);
+    let mut text = String::new();
+    for scenario in &summary.scenarios {
+        scenario_line(scenario, &widths, paint, &mut text);
+        if !scenario.verdict.passed() || verbosity == Verbosity::Verbose {
+            details(scenario, paint, &mut text);
+        }
+    }
+    if !summary.scenarios.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&totals(summary, paint));
+    text
+}
+
+/// A run in which an invariant did not hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'a> {
+    /// The scenario that it is a run of.
+    pub scenario: &'a ScenarioReport,
+    /// What was found, with the seed of this run.
+    pub found: &'a FoundViolation,
+    /// The history of this run.
+    pub history: &'a History,
+    /// What did not hold in it; the records of the violation that was found are marked.
+    pub violations: &'a [Violation],
+}
+
+/// What happened in a violated run: the sentence, the timeline, the faults, the command that replays it.
+/// Ends with a line break.
+#[must_use]
+pub fn failure(failure: &Failure<'_>, look: Look) -> String {
+    let Failure { scenario, found, history, violations } = failure;
+    let paint = look.paint;
+    let found_here: Vec<Violation> =
+        violations.iter().filter(|v| v.invariant == found.invariant).cloned().collect();
+    let sentence = format!("{}: {}", found.invariant, found.message);
+    let mut text =
+        format!("{} {}\n", paint.paint(Tone::Bad, "✗"), paint.paint(Tone::Bad, sentence));
+    text.push_str(&format!(
+        "  {} ({}), seed {}; {} of {}\n\n",
+        scenario.file,
+        scenario.title,
+        found.seed,
+        grouped(found.occurrences),
+        count(scenario.runs, "run"),
+    ));
+    for line in
+        timeline(history, &found_here, Look { width: look.width.saturating_sub(2), ..look }).lines()
+    {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text.push('\n');
+    for fault in faults(history, &found_here, look.detail) {
+        text.push_str(&format!("  fault:  {}\n", shortened(&fault, look.width.max(40) - 10)));
+    }
+    let command = paint.paint(Tone::Strong, replay_command(scenario, found));
+    text.push_str(&format!("  replay: {command}\n"));
+    text
+}
+
+/// The command that replays a violation.
+fn replay_command(scenario: &ScenarioReport, found: &FoundViolation) -> String {
+    match &found.reproducer {
+        Some(path) => format!("onceproof replay {}", quoted(path)),
+        None => {
+            format!("onceproof replay --scenario {} --seed {}", quoted(&scenario.file), found.seed)
+        }
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+%".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
+/// The faults that were injected and concern the violation: `crash_in_run at ...`.
+fn faults(history: &History, violations: &[Violation], detail: Detail) -> Vec<String> {
+    let marked: BTreeSet<usize> = violations.iter().flat_map(|v| v.records.clone()).collect();
+    let focus = Focus::new(history, &marked, &Names::new(history));
+    let mut faults: Vec<String> = history
+        .records()
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::FaultFired { fault, place }
+                if detail == Detail::Full || focus.concerns_place(place) =>
+            {
+                Some(format!("{fault} at {place}"))
+            }
+            _ => None,
+        })
+        .collect();
+    if faults.is_empty() {
+        faults.push("none: it happens without any".into());
+    }
+    faults
+}
+
+struct Widths {
+    file: usize,
+    title: usize,
+    runs: usize,
+    events: usize,
+}
+
+impl Widths {
+    fn of(scenarios: &[ScenarioReport]) -> Self {
+        let longest =
+            |width: fn(&ScenarioReport) -> usize| scenarios.iter().map(width).max().unwrap_or(0);
+        Self {
+            file: longest(|s| s.file.chars().count()),
+            title: longest(|s| s.title.chars().count()).min(60),
+            runs: longest(|s| count(s.runs, "run").len()),
+            events: longest(|s| count(s.events, "event").len()),
+        }
+    }
+}
+
+fn scenario_line(scenario: &ScenarioReport, widths: &Widths, paint: Paint, out: &mut String) {
+    let (mark, word, tone) = mark(scenario.verdict);
+    let word =
+        if scenario.verdict.passed() && scenario.expected.is_some() { "found" } else { word };
+    let Widths { file, title, runs, events } = widths;
+    let line = format!(
+        "{}  {:file$}  {:title$}  {:>runs$}  {:>events$}",
+        paint.paint(tone, format!("{mark} {word:16}")),
+        scenario.file,
+        shortened(&scenario.title, 60),
+        count(scenario.runs, "run"),
+        count(scenario.events, "event"),
+    );
+    out.push_str(&line);
+    out.push('\n');
+}
+
+fn mark(verdict: ScenarioVerdict) -> (char, &'static str, Tone) {
+    match verdict {
+        ScenarioVerdict::Held => ('✓', "held", Tone::Good),
+        ScenarioVerdict::Violated => ('✗', "violated", Tone::Bad),
+        ScenarioVerdict::Inconclusive => ('?', "inconclusive", Tone::Warning),
+        ScenarioVerdict::Ineffective => ('✗', "ineffective", Tone::Bad),
+        ScenarioVerdict::NotFound => ('✗', "not found", Tone::Bad),
+        ScenarioVerdict::Nondeterministic => ('✗', "nondeterministic", Tone::Bad),
+    }
+}
+
+fn details(scenario: &ScenarioReport, paint: Paint, out: &mut String) {
+    let mut line = |text: String| {
+        out.push_str("    ");
+        out.push_str(&text);
+        out.push('\n');
+    };
+    if let (Some(invariant), ScenarioVerdict::NotFound) = (&scenario.expected, scenario.verdict) {
+        line(format!("no run violated {invariant}, which the planted bug must violate"));
+    }
+    for found in &scenario.violations {
+        line(paint.paint(Tone::Strong, format!("{}: {}", found.invariant, found.message)));
+        line(format!(
+            "  {} of {}, first with seed {}",
+            grouped(found.occurrences),
+            count(scenario.runs, "run"),
+            found.seed
+        ));
+        line(format!("  {}", replay_command(scenario, found)));
+    }
+    for note in &scenario.notes {
+        line(note.clone());
+    }
+    for (fault, counts) in &scenario.faults {
+        line(format!(
+            "fault {fault}: {} planned, {} fired, {} effective",
+            grouped(counts.planned),
+            grouped(counts.fired),
+            grouped(counts.effective)
+        ));
+    }
+    for sometimes in &scenario.sometimes {
+        let of = count(scenario.runs, "run");
+        line(format!("sometimes {}: {} of {of}", sometimes.what, grouped(sometimes.reached)));
+    }
+}
+
+fn totals(summary: &Summary, paint: Paint) -> String {
+    let all = summary.scenarios.len();
+    let mut parts = Vec::new();
+    for verdict in [
+        ScenarioVerdict::Held,
+        ScenarioVerdict::Violated,
+        ScenarioVerdict::NotFound,
+        ScenarioVerdict::Ineffective,
+        ScenarioVerdict::Nondeterministic,
+        ScenarioVerdict::Inconclusive,
+    ] {
+        let n = summary.scenarios.iter().filter(|s| s.verdict == verdict).count();
+        let (_, word, tone) = mark(verdict);
+        let word = if verdict.passed() { "passed" } else { word };
+        if n > 0 {
+            parts.push(paint.paint(tone, format!("{n} {word}")));
+        }
+    }
+    if parts.is_empty() {
+        parts.push("nothing was run".into());
+    }
+    format!(
+        "{}: {}; {}, {} in {}\n",
+        count(u64::try_from(all).unwrap_or(u64::MAX), "scenario"),
+        parts.join(", "),
+        count(summary.runs, "run"),
+        count(summary.events, "event"),
+        seconds(summary.elapsed),
+    )
+}
+
+/// `1 run`, `2,000 runs`.
+fn count(n: u64, noun: impl Display) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{s}", grouped(n))
+}
+
+/// `1,234,567`.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn seconds(d: Duration) -> String {
+    format!("{}.{:01} s", d.as_secs(), d.subsec_millis() / 100)
+}
+
+#[cfg(test)]
+mod tests;
