@@ -1,0 +1,84 @@
+//! The arguments.
+
+use std::{num::NonZeroU64, path::PathBuf};
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Deterministic simulation testing for durable services on Restate.
+#[derive(Debug, Parser)]
+#[command(name = "onceproof", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 all held, 1 violated, 2 bad scenario or usage, 3 nondeterminism found, 4 inconclusive.")]
+pub(super) struct Args {
+    /// When to use colours; NO_COLOR is obeyed too.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    pub(super) color: Colour,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run scenario files and folders.
+    Run(Run),
+    /// Run one failure again, event by event.
+    Replay(Replay),
+    /// Validate scenario files; run nothing.
+    Check(Check),
+    /// List services and handlers, faults, invariants and planted bugs.
+    List,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Run {
+    /// Scenario files, and folders of them.
+    #[arg(default_value = "scenarios")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Seeds to run per scenario, from 0 [default: the scenario's own `runs`].
+    #[arg(long, value_name = "N", conflicts_with = "seed")]
+    pub(super) seeds: Option<NonZeroU64>,
+    /// Run exactly this seed.
+    #[arg(long, value_name = "S")]
+    pub(super) seed: Option<u64>,
+    /// Threads to use [default: one per core]. The result is the same for any number.
+    #[arg(long, value_name = "J")]
+    pub(super) jobs: Option<std::num::NonZeroUsize>,
+    /// How to print the results.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Folder for reproducers.
+    #[arg(long, value_name = "DIR", default_value = "onceproof-out")]
+    pub(super) out: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Replay {
+    /// A reproducer, as `run` wrote it.
+    #[arg(required_unless_present = "scenario", conflicts_with = "scenario")]
+    pub(super) file: Option<PathBuf>,
+    /// A scenario, to run one seed of it.
+    #[arg(long, value_name = "FILE", requires = "seed")]
+    pub(super) scenario: Option<PathBuf>,
+    /// The seed.
+    #[arg(long, value_name = "S", requires = "scenario")]
+    pub(super) seed: Option<u64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Check {
+    /// Scenario files, and folders of them.
+    #[arg(default_value = "scenarios")]
+    pub(super) paths: Vec<PathBuf>,
+}
