@@ -637,11 +637,33 @@ impl History {
     /// Never: every record can be encoded.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut bytes = Vec::with_capacity(self.records.len() * 64);
+        let mut bytes = Vec::with_capacity(self.records.len() * 256);
         for record in &self.records {
-            bytes = postcard::to_extend(record, bytes).expect("a record is plain data");
+            postcard::serialize_with_flavor(record, Appended(&mut bytes))
+                .expect("a record is plain data");
         }
         Digest::of(&bytes)
+    }
+}
+
+/// Appends to a buffer that is there already, slice by slice.
+struct Appended<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Appended<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 

@@ -20,7 +20,11 @@ use crate::{
         text::{Failure, Verbosity},
         timeline::Look,
     },
-    scenario::{self, LoadError, reproducer::{ReproducedVerdict, Reproducer}, plan::Scenario},
+    scenario::{
+        self, LoadError,
+        plan::Scenario,
+        reproducer::{ReproducedVerdict, Reproducer},
+    },
     subject::{Subject, SubjectError},
     world::Systems,
 };
@@ -225,7 +229,11 @@ fn told(swept: &Swept) -> String {
         text.push_str(&report::text::failure(&failure, Look::default()));
         text.push_str(&format!("  or:     {SEED_VARIABLE}={} cargo test\n\n", found.seed));
     }
-    let summary = Summary { version: Summary::VERSION, scenarios: vec![swept.report.clone()], ..Summary::default() };
+    let summary = Summary {
+        version: Summary::VERSION,
+        scenarios: vec![swept.report.clone()],
+        ..Summary::default()
+    };
     text.push_str(&report::text::summary(&summary, Verbosity::Verbose, Paint::Plain));
     text
 }
@@ -253,7 +261,8 @@ pub(crate) fn keep(
             },
             found.digest,
         );
-        let path = reproducer.write(folder).map_err(|e| SimulationError::Reproducer(e.to_string()))?;
+        let path =
+            reproducer.write(folder).map_err(|e| SimulationError::Reproducer(e.to_string()))?;
         row.reproducer = Some(path.display().to_string());
         paths.push(path);
     }
@@ -265,7 +274,10 @@ pub(crate) fn default_jobs() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the documented way to pick a seed; read before any run begins")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the documented way to pick a seed; read before any run begins"
+)]
 fn seed_from_environment() -> Result<String, std::env::VarError> {
     std::env::var(SEED_VARIABLE)
 }

@@ -49,7 +49,11 @@ pub struct Subject {
 impl Subject {
     /// The caller's own services: `build` makes a process with empty memory around the systems it calls.
     pub fn new(build: impl Fn(&Systems) -> Endpoint + Send + Sync + 'static) -> Self {
-        Self { build: Arc::new(move |_, systems| build(systems)), shipped: false, invariants: Vec::new() }
+        Self {
+            build: Arc::new(move |_, systems| build(systems)),
+            shipped: false,
+            invariants: Vec::new(),
+        }
     }
 
     /// The reference services that ship with onceproof, and their planted bugs.
@@ -108,8 +112,11 @@ impl Subject {
             };
             known.services.insert(service.name.to_string(), entry);
         }
-        known.invariants =
-            self.invariants().into_iter().map(|(n, i)| (n.to_owned(), i.summary().to_owned())).collect();
+        known.invariants = self
+            .invariants()
+            .into_iter()
+            .map(|(n, i)| (n.to_owned(), i.summary().to_owned()))
+            .collect();
         Ok(known)
     }
 

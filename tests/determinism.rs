@@ -1,5 +1,11 @@
 //! Determinism is the product: each shipped scenario gives the same histories twice in one process
 //! and in two, and whether anybody listens changes nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test fails by panicking, and looks at what users' code sees"
+)]
 
 use std::process::Command;
 
@@ -48,7 +54,9 @@ fn first_difference(a: &str, b: &str) -> Option<String> {
     }
     let lines = a.lines().zip(b.lines()).enumerate();
     let at = lines.into_iter().find(|(_, (a, b))| a != b);
-    Some(at.map_or_else(|| "one is longer".to_owned(), |(n, (a, b))| format!("line {n}:\n{a}\n{b}")))
+    Some(
+        at.map_or_else(|| "one is longer".to_owned(), |(n, (a, b))| format!("line {n}:\n{a}\n{b}")),
+    )
 }
 
 #[test]

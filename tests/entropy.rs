@@ -1,6 +1,11 @@
 //! What handler code sees of clock and entropy, through the calls that handlers make: in a scope,
 //! outside it, on other threads, and in another process. A program of its own, so that it also
 //! proves that the C functions reach the programs of users.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "what users' code reads is what is tested"
+)]
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
 use std::{

@@ -1,5 +1,12 @@
 //! What a handler reads from clock and entropy: the same for the same seed, in two processes too,
 //! different from attempt to attempt, and real again outside.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test fails by panicking, and looks at what users' code sees"
+)]
 
 use std::{
     collections::HashMap,
@@ -60,12 +67,13 @@ const SCENARIO: &str = r#"{
 fn run(seed: u64) -> Vec<Look> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let probe = seen.clone();
-    let (_, swept) = Simulation::new(move |_| Endpoint::builder().bind(Probe { seen: probe.clone() }).build())
-        .scenario_text("probe.json", SCENARIO)
-        .seed(seed)
-        .jobs(1)
-        .explore()
-        .unwrap();
+    let (_, swept) =
+        Simulation::new(move |_| Endpoint::builder().bind(Probe { seen: probe.clone() }).build())
+            .scenario_text("probe.json", SCENARIO)
+            .seed(seed)
+            .jobs(1)
+            .explore()
+            .unwrap();
     assert!(swept.found.is_empty(), "{:?}", swept.report);
     let seen = seen.lock().unwrap().clone();
     assert_eq!(seen.len(), 4, "two probes, two attempts each");
@@ -106,7 +114,10 @@ fn time_in_a_handler_is_virtual() {
     let seen = run(4);
     assert_eq!(seen[0].unix_ms, epoch);
     assert_eq!(seen[1].unix_ms, epoch + 100);
-    assert!((epoch + 500..epoch + 1_000).contains(&seen[2].unix_ms), "the first retry comes after 500 to 667 ms");
+    assert!(
+        (epoch + 500..epoch + 1_000).contains(&seen[2].unix_ms),
+        "the first retry comes after 500 to 667 ms"
+    );
 }
 
 #[test]
@@ -115,7 +126,10 @@ fn outside_of_a_run_everything_is_real_again() {
     run(5);
     let after = look();
     assert_ne!(before.uuid, after.uuid);
-    assert!(after.unix_ms > u128::from(VirtualTime::EPOCH_UNIX_MS), "this test was written after 2026 began");
+    assert!(
+        after.unix_ms > u128::from(VirtualTime::EPOCH_UNIX_MS),
+        "this test was written after 2026 began"
+    );
     assert!(after.unix_ms >= before.unix_ms && after.unix_ms - before.unix_ms < 600_000);
     assert_ne!(run(5)[0].uuid, after.uuid);
 }

@@ -1,4 +1,10 @@
 //! The simulated journal of the tutorial's payment is the real server's, entry for entry.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test fails by panicking, and looks at what users' code sees"
+)]
 
 use onceproof::{Simulation, history::Event};
 

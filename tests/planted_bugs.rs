@@ -1,5 +1,6 @@
 //! Every planted bug is found by the invariant that is there for it, soon; the reference services
 //! never trip one.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 
@@ -16,10 +17,15 @@ fn planted_bugs_are_found_within_100_seeds() {
     let files = scenarios(true);
     assert!(files.len() >= 4);
     for file in files {
-        let (scenario, swept) = Simulation::reference().scenario(&file).runs(100).explore().unwrap();
+        let (scenario, swept) =
+            Simulation::reference().scenario(&file).runs(100).explore().unwrap();
         let wanted = scenario.must_violate.expect("a planted bug's scenario names what catches it");
         let caught: Vec<_> = swept.found.iter().map(|f| f.violation.invariant).collect();
-        assert!(caught.contains(&wanted.as_str()), "{}: {wanted} is not in {caught:?}", file.display());
+        assert!(
+            caught.contains(&wanted.as_str()),
+            "{}: {wanted} is not in {caught:?}",
+            file.display()
+        );
         assert_eq!(swept.report.verdict, ScenarioVerdict::Held, "{}", file.display());
     }
 }
@@ -59,6 +65,12 @@ fn reference_services_hold_under_every_reference_scenario() {
     assert!(files.len() >= 8);
     for file in files {
         let (_, swept) = Simulation::reference().scenario(&file).explore().unwrap();
-        assert_eq!(swept.report.verdict, ScenarioVerdict::Held, "{}: {:#?}", file.display(), swept.report);
+        assert_eq!(
+            swept.report.verdict,
+            ScenarioVerdict::Held,
+            "{}: {:#?}",
+            file.display(),
+            swept.report
+        );
     }
 }

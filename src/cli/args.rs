@@ -7,7 +7,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 /// Deterministic simulation testing for durable services on Restate.
 #[derive(Debug, Parser)]
 #[command(name = "onceproof", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 all held, 1 violated, 2 bad scenario or usage, 3 nondeterminism found, 4 inconclusive.")]
+#[command(
+    after_help = "Exit codes: 0 all held, 1 violated, 2 bad scenario or usage, 3 nondeterminism found, 4 inconclusive."
+)]
 pub(super) struct Args {
     /// When to use colours; NO_COLOR is obeyed too.
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]

@@ -39,7 +39,10 @@ impl From<Exit> for ExitCode {
 }
 
 /// Runs the command line `arguments` (the program's name first) over `subject`.
-pub fn run(subject: &Subject, arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit {
+pub fn run(
+    subject: &Subject,
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Exit {
     let args = match Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(e) => {

@@ -73,7 +73,8 @@ fn compare(recorded: &Reproducer, seen: &Replayed) -> (Exit, String) {
     let wanted = &recorded.verdict;
     let again = seen.violations.iter().find(|v| v.invariant == wanted.invariant);
     let stale = || {
-        let mut text = String::from("stale: the recorded decisions no longer fit these services:\n");
+        let mut text =
+            String::from("stale: the recorded decisions no longer fit these services:\n");
         for misfit in seen.misfits.iter().take(5) {
             text.push_str(&format!("  {misfit}\n"));
         }
@@ -84,9 +85,10 @@ fn compare(recorded: &Reproducer, seen: &Replayed) -> (Exit, String) {
         text
     };
     match again {
-        Some(violation) if seen.digest == recorded.digest => {
-            (Exit::Violated, format!("still fails, bit for bit (digest {}): {}", seen.digest, violation.message))
-        }
+        Some(violation) if seen.digest == recorded.digest => (
+            Exit::Violated,
+            format!("still fails, bit for bit (digest {}): {}", seen.digest, violation.message),
+        ),
         Some(violation) => (
             Exit::Violated,
             format!(

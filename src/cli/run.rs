@@ -61,12 +61,13 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, super::Fa
     if stop.load(Ordering::Relaxed) {
         terminal::complain("interrupted: this is what was seen so far");
     }
-    Ok(publish(args.format, all, started.elapsed()))
+    Ok(publish(args.format, all, since(started)))
 }
 
 /// Prints what came of it; the exit code is that of the worst scenario.
 fn publish(format: Format, all: Vec<Swept>, elapsed: Duration) -> Exit {
-    let exit = all.iter().map(|s| exit_of(s.report.verdict)).max_by_key(severity).unwrap_or(Exit::Held);
+    let exit =
+        all.iter().map(|s| exit_of(s.report.verdict)).max_by_key(severity).unwrap_or(Exit::Held);
     let failures: Vec<String> = match format {
         Format::Json => Vec::new(),
         Format::Text => {
@@ -160,7 +161,10 @@ impl CountOf for std::ops::Range<u64> {
 }
 
 /// Every scenario, or every error of all of them.
-fn load_all(subject: &Subject, paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, super::Failure> {
+fn load_all(
+    subject: &Subject,
+    paths: &[PathBuf],
+) -> Result<Vec<(PathBuf, Scenario)>, super::Failure> {
     let files = scenario::find(paths).map_err(render)?;
     let known = subject.known()?;
     let mut scenarios = Vec::new();
@@ -180,13 +184,32 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
     // without a handler Ctrl-C ends the process at once, which is no worse than before
     drop(ctrlc::set_handler(move || {
         if set.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            end_at_once();
         }
     }));
     stop
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long the command took, for a person; no run sees it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the command took, for a person; no run sees it"
+)]
 fn now() -> Instant {
     Instant::now()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the command took, for a person; no run sees it"
+)]
+fn since(started: Instant) -> Duration {
+    started.elapsed()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Ctrl-C a second time: nobody waits for the summary any more"
+)]
+fn end_at_once() {
+    std::process::exit(130);
 }

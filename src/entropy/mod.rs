@@ -160,6 +160,7 @@ pub fn capabilities() -> Capabilities {
 }
 
 /// Observes on this, a fresh thread what std gets to see in a scope.
+#[expect(clippy::disallowed_methods, reason = "what std sees is what is tried out")]
 fn try_out() -> Capabilities {
     // Before `enter`, which asks for the hash keys without counting it.
     let entropy = THREAD.with(|t| {

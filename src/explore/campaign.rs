@@ -169,7 +169,8 @@ pub fn explore(campaign: &Campaign<'_>) -> Swept {
     let mut found = Vec::new();
     let mut notes = Vec::new();
     for (name, (seed, digest, occurrences)) in &sum.violated {
-        let again = replay_seed(campaign.deployment, campaign.scenario, campaign.invariants, Seed(*seed));
+        let again =
+            replay_seed(campaign.deployment, campaign.scenario, campaign.invariants, Seed(*seed));
         let same = again.violations.iter().find(|v| v.invariant == *name);
         match same {
             Some(violation) if again.digest == *digest => found.push(Found {

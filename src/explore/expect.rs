@@ -46,11 +46,9 @@ pub(super) fn judge(
             match mismatch(expectation, reply, &replies) {
                 None => met = true,
                 Some(_) if expectation.sometimes => {}
-                Some(message) => unmet.push(Violation {
-                    invariant: NAME,
-                    message,
-                    records: vec![reply.index],
-                }),
+                Some(message) => {
+                    unmet.push(Violation { invariant: NAME, message, records: vec![reply.index] });
+                }
             }
         }
         if met && expectation.sometimes {
@@ -101,12 +99,12 @@ fn mismatch(expectation: &Expectation, reply: &Reply<'_>, replies: &[Reply<'_>])
         let others = replies
             .iter()
             .filter(|r| r.step == same.reply && same_repetition(r.request, reply.request));
-        others.filter_map(|r| if let Outcome::Success(b) = r.outcome { b.json() } else { None }).all(
-            |other| {
+        others
+            .filter_map(|r| if let Outcome::Success(b) = r.outcome { b.json() } else { None })
+            .all(|other| {
                 let mine = body.as_ref();
                 same.fields.iter().all(|f| mine.is_some_and(|mine| mine.get(f) == other.get(f)))
-            },
-        )
+            })
     });
     if fields_fit && code_fits && same { None } else { complain() }
 }
@@ -114,7 +112,9 @@ fn mismatch(expectation: &Expectation, reply: &Reply<'_>, replies: &[Reply<'_>])
 /// Whether two requests are of one repetition: `pay[3]` and `again[3].2` are, `pay[3]` and `pay[4]` are
 /// not; a request that is not repeated goes with every other.
 fn same_repetition(a: &str, b: &str) -> bool {
-    let index = |name: &str| name.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(i, _)| i.to_owned());
+    let index = |name: &str| {
+        name.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(i, _)| i.to_owned())
+    };
     match (index(a), index(b)) {
         (Some(a), Some(b)) => a == b,
         _ => true,

@@ -58,10 +58,7 @@ where
             }
         };
         let workers: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(supervise)).collect();
-        workers
-            .into_iter()
-            .map(|w| w.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
+        workers.into_iter().map(|w| w.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     })
 }
 
@@ -80,7 +77,8 @@ mod tests {
     #[test]
     fn every_number_is_run_once_whatever_the_number_of_jobs() {
         for jobs in [1, 2, 7] {
-            let parts = sweep(5..1_005, jobs, || false, Vec::new, |all: &mut Vec<u64>, i| all.push(i));
+            let parts =
+                sweep(5..1_005, jobs, || false, Vec::new, |all: &mut Vec<u64>, i| all.push(i));
             let mut all: Vec<u64> = parts.into_iter().flatten().collect();
             all.sort_unstable();
             assert_eq!(all, (5..1_005).collect::<Vec<_>>());
@@ -91,9 +89,15 @@ mod tests {
     fn stopping_ends_the_sweep_early() {
         let seen = AtomicU64::new(0);
         let stop = || seen.load(Ordering::Relaxed) >= 10;
-        sweep(0..u64::MAX, 2, stop, || (), |(), _| {
-            seen.fetch_add(1, Ordering::Relaxed);
-        });
+        sweep(
+            0..u64::MAX,
+            2,
+            stop,
+            || (),
+            |(), _| {
+                seen.fetch_add(1, Ordering::Relaxed);
+            },
+        );
         assert!((10..20).contains(&seen.load(Ordering::Relaxed)));
     }
 
@@ -101,6 +105,7 @@ mod tests {
     fn a_thread_on_which_entropy_was_drawn_serves_no_other_run() {
         let draw = |ids: &mut Vec<thread::ThreadId>, i: u64| {
             let _scope = entropy::enter(i);
+            #[expect(clippy::disallowed_methods, reason = "the draw is what is tested")]
             let _: u64 = rand::random();
             ids.push(thread::current().id());
         };

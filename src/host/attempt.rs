@@ -146,13 +146,16 @@ impl Attempt {
             turns += 1;
             let body = &mut self.body;
             let waker = self.woken.waker();
-            let polled = panics::catch(|| body.as_mut().poll_frame(&mut Context::from_waker(waker)));
+            let polled =
+                panics::catch(|| body.as_mut().poll_frame(&mut Context::from_waker(waker)));
             let chunk = match polled {
                 Err(message) => return Step::Panicked(message),
                 // the SDK ends a failed or suspended handler by waking itself
                 Ok(Poll::Pending) if self.woken.is_set() && turns < TURNS_MAX => continue,
                 Ok(Poll::Pending) if self.woken.is_set() => {
-                    return Step::Garbled(format!("the handler woke itself {turns} times in a row"));
+                    return Step::Garbled(format!(
+                        "the handler woke itself {turns} times in a row"
+                    ));
                 }
                 Ok(Poll::Pending) => return Step::Pending,
                 Ok(Poll::Ready(None)) => {

@@ -42,7 +42,9 @@ pub fn discover(endpoint: &Endpoint) -> Result<Bytes, DiscoveryError> {
     let mut manifest = Vec::new();
     loop {
         match body.as_mut().poll_frame(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Some(Ok(frame))) => manifest.extend_from_slice(&frame.into_data().unwrap_or_default()),
+            Poll::Ready(Some(Ok(frame))) => {
+                manifest.extend_from_slice(&frame.into_data().unwrap_or_default());
+            }
             Poll::Ready(None) => break,
             Poll::Ready(Some(Err(_))) | Poll::Pending => return Err(DiscoveryError::Unfinished),
         }

@@ -19,7 +19,7 @@ pub(super) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
         let previous = take_hook();
         set_hook(Box::new(move |info| {
             if LISTENING.get() {
-                let text = info.payload_as_str().unwrap_or("a panic without a message");
+                let text = message_of(info.payload());
                 let place = info.location().map(|l| format!(" at {}:{}", l.file(), l.line()));
                 CAUGHT.set(Some(format!("{text}{}", place.unwrap_or_default())));
             } else {
@@ -33,13 +33,18 @@ pub(super) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|_| CAUGHT.take().unwrap_or_else(|| "a panic without a message".to_owned()))
 }
 
+fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
+    let owned = || payload.downcast_ref::<String>().map(String::as_str);
+    payload.downcast_ref::<&str>().copied().or_else(owned).unwrap_or("a panic without a message")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_panic_becomes_its_message_and_place() {
-        let caught = catch(|| panic!("boom {}", 1)).map(|()| ()).unwrap_err();
+        let caught = catch::<()>(|| panic!("boom {}", 1)).unwrap_err();
         assert!(caught.starts_with("boom 1 at "), "{caught}");
         assert_eq!(catch(|| 7), Ok(7));
     }

@@ -4,13 +4,7 @@
 //! world live with the caller. A process crash drops runtime, tasks, attempts and the services'
 //! memory, and builds them anew.
 
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-};
+use std::{cell::Cell, collections::BTreeMap, future::Future, pin::pin, sync::Arc, task::Poll};
 
 use restate_sdk::prelude::Endpoint;
 use tokio::runtime::Runtime;
@@ -56,31 +50,62 @@ pub(crate) struct Host {
 }
 
 struct Process {
-    // dropped in this order: futures before the runtime that serves them
     attempts: BTreeMap<AttemptId, Attempt>,
     endpoint: Endpoint,
-    runtime: Runtime,
+    /// Always there until the process is dropped.
+    runtime: Option<Runtime>,
     bell: Arc<Bell>,
     /// Virtual time that tokio's clock shows.
     clock: VirtualTime,
+    /// Whether tokio's clock was moved or its scheduler ran: then the runtime serves no other process.
+    ran: bool,
+}
+
+thread_local! {
+    /// A runtime whose clock never moved and which never ran a task is as good as new, and a new one
+    /// costs as much as a tenth of a payment.
+    static UNUSED: Cell<Option<Runtime>> = const { Cell::new(None) };
 }
 
 impl Process {
     fn start(factory: &Factory, systems: &Systems, now: VirtualTime) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime without I/O needs nothing from the system");
+        let runtime = UNUSED.take().unwrap_or_else(|| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .expect("a runtime without I/O needs nothing from the system")
+        });
         let endpoint = {
             let _inside = runtime.enter();
             factory(systems)
         };
-        Self { attempts: BTreeMap::new(), endpoint, runtime, bell: Arc::default(), clock: now }
+        let attempts = BTreeMap::new();
+        let bell = Arc::default();
+        Self { attempts, endpoint, runtime: Some(runtime), bell, clock: now, ran: false }
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("a process has its runtime until it is dropped")
     }
 
     fn has_tasks(&self) -> bool {
-        self.runtime.metrics().num_alive_tasks() > 0
+        self.runtime().metrics().num_alive_tasks() > 0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let has_tasks = self.has_tasks();
+        let Some(runtime) = self.runtime.take() else { return };
+        {
+            // futures end before the runtime that serves them
+            let _inside = runtime.enter();
+            self.attempts.clear();
+        }
+        if !self.ran && !has_tasks {
+            UNUSED.set(Some(runtime));
+        }
     }
 }
 
@@ -114,11 +139,13 @@ impl Host {
         frames: &[Frame],
     ) -> Result<(), u16> {
         let process = &mut self.process;
-        let entropy = self.seed.derive(label) ^ u64::from(attempt.number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let entropy =
+            self.seed.derive(label) ^ u64::from(attempt.number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let path = format!("/invoke/{}/{}", target.service, target.handler);
         let woken = Woken::new(&process.bell);
-        let _inside = process.runtime.enter();
-        let running = Attempt::open(&process.endpoint, &path, self.version, frames, woken, entropy)?;
+        let _inside = process.runtime.as_ref().map(Runtime::enter);
+        let running =
+            Attempt::open(&process.endpoint, &path, self.version, frames, woken, entropy)?;
         process.attempts.insert(attempt, running);
         Ok(())
     }
@@ -136,8 +163,10 @@ impl Host {
 
     /// Drops an attempt where it stands; false if it was gone.
     pub(crate) fn drop_attempt(&mut self, attempt: AttemptId) -> bool {
-        let _inside = self.process.runtime.enter();
-        self.process.attempts.remove(&attempt).is_some()
+        let inside = self.process.runtime.as_ref().map(Runtime::enter);
+        let gone = self.process.attempts.remove(&attempt);
+        drop(inside);
+        gone.is_some()
     }
 
     /// The attempts of the process.
@@ -162,7 +191,7 @@ impl Host {
         running.polls += 1;
         entropy::reseed(running.entropy ^ running.polls.wrapping_mul(0xd134_2543_de82_ef95));
         let mut frames = Vec::new();
-        let inside = process.runtime.enter();
+        let inside = process.runtime.as_ref().map(Runtime::enter);
         let step = running.poll(&mut frames);
         drop(inside);
         let run = running.current_run().cloned();
@@ -175,9 +204,10 @@ impl Host {
 
     /// Whether the attempt's own code waits for tokio or a task, so that it may go on by itself.
     pub(crate) fn waits_elsewhere(&self, attempt: AttemptId) -> bool {
-        self.process.attempts.get(&attempt).is_some_and(|a| {
-            a.waits_elsewhere(self.line.waiting_through(a.woken.waker().data()))
-        })
+        self.process
+            .attempts
+            .get(&attempt)
+            .is_some_and(|a| a.waits_elsewhere(self.line.waiting_through(a.woken.waker().data())))
     }
 
     /// Whether any code of the process waits for tokio or a task.
@@ -205,14 +235,20 @@ impl Host {
         let bell = process.bell.clone();
         let line = self.line.clone();
         let started = process.clock;
+        process.ran = true;
         let budget = until.since(started);
-        let moved = process.runtime.block_on(async move {
+        let moved = process.runtime().block_on(async move {
             let base = tokio::time::Instant::now();
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "drives the clock that handlers' own code waits on"
+            )]
             let mut limit = pin!(tokio::time::sleep(budget));
             std::future::poll_fn(|cx| {
                 entropy::set_clock(started.after(base.elapsed()));
                 bell.listen(cx.waker());
-                let interesting = attempts.values().any(|a| a.woken.is_set()) || line.has_outgoing();
+                let interesting =
+                    attempts.values().any(|a| a.woken.is_set()) || line.has_outgoing();
                 if interesting { Poll::Ready(()) } else { limit.as_mut().poll(cx) }
             })
             .await;
@@ -229,7 +265,8 @@ impl Host {
         let process = &mut self.process;
         let behind = now.since(process.clock);
         if !behind.is_zero() {
-            process.runtime.block_on(tokio::time::advance(behind));
+            process.ran = true;
+            process.runtime().block_on(tokio::time::advance(behind));
             process.clock = now;
         }
     }

@@ -32,8 +32,8 @@ use crate::{
 };
 
 pub use catalog::{
-    Catalog, CatalogError, Handler, HandlerInput, HandlerKind, HandlerOptions, OnMaxAttempts, Service,
-    ServiceKind,
+    Catalog, CatalogError, Handler, HandlerInput, HandlerKind, HandlerOptions, OnMaxAttempts,
+    Service, ServiceKind,
 };
 pub use engine::Engine;
 

@@ -69,7 +69,7 @@ impl PaymentProcessor {
             }
         };
 
-        match order.withdraw(&ctx).await {
+        match order.withdraw(&ctx, ctx.key()).await {
             Ok(Json(outcome)) if outcome.success => {
                 settle(&ctx, Status::CompletedSuccessfully);
                 Ok(Json(outcome))
@@ -169,13 +169,14 @@ impl Order {
         Ok(self)
     }
 
-    /// Takes the money, under the token's name.
+    /// Takes the money, once under this name.
     pub(super) async fn withdraw(
         &self,
         ctx: &ObjectContext<'_>,
+        name: &str,
     ) -> Result<Json<Outcome>, TerminalError> {
         let transfer =
-            TransferRequest { transfer_id: ctx.key().into(), amount_cents: self.amount_cents };
+            TransferRequest { transfer_id: name.into(), amount_cents: self.amount_cents };
         self.account(ctx).withdraw(Json(transfer)).call().await
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Must not know: the simulation.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use restate_sdk::endpoint::{Builder, Endpoint};
 use serde::{Serialize, de::DeserializeOwned};
@@ -67,16 +67,14 @@ pub struct Variant {
 }
 
 /// A service or variant that is not shipped.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnknownVariant {
     /// There is no such service.
-    #[error("unknown service `{service}`")]
     Service {
         /// The name that was asked for.
         service: String,
     },
     /// The service has no such variant.
-    #[error("service `{service}` has no variant `{variant}`")]
     Variant {
         /// The service.
         service: &'static str,
@@ -84,6 +82,19 @@ pub enum UnknownVariant {
         variant: String,
     },
 }
+
+impl fmt::Display for UnknownVariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service { service } => write!(f, "unknown service `{service}`"),
+            Self::Variant { service, variant } => {
+                write!(f, "service `{service}` has no variant `{variant}`")
+            }
+        }
+    }
+}
+
+impl std::error::Error for UnknownVariant {}
 
 static SHIPPED: [Shipped; 3] = [
     Shipped {

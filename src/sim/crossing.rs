@@ -1,12 +1,7 @@
 //! The crossing between a handler and Restate: each message may be lost, stored and not
 //! acknowledged, or the last one.
 
-use super::{
-    faults::CRASH_AT,
-    listen,
-    places::Spot,
-    run::Sim,
-};
+use super::{faults::CRASH_AT, listen, places::Spot, run::Sim};
 use crate::{
     history::{Crash, Event},
     host::Step,
@@ -40,7 +35,8 @@ impl Sim<'_> {
         let Some(polled) = self.host.poll(attempt, self.now) else { return };
         self.last_polled = Some(attempt);
         listen::collect(&mut self.history, Some(attempt), self.now);
-        let calls = self.decide_calls(attempt, polled.calls, polled.run.as_ref(), polled.frames.len());
+        let calls =
+            self.decide_calls(attempt, polled.calls, polled.run.as_ref(), polled.frames.len());
         let before = self.history.len();
         let alive = self.carry_messages(attempt, &polled.frames);
         if !alive {
@@ -61,9 +57,15 @@ impl Sim<'_> {
             Step::Panicked(message) => {
                 self.severed.remove(&attempt);
                 let AttemptId { inv, number } = attempt;
-                let event = Event::HandlerPanicked { inv, attempt: number, message: message.clone() };
+                let event =
+                    Event::HandlerPanicked { inv, attempt: number, message: message.clone() };
                 self.record(event);
-                self.engine.disconnected(self.now, attempt, 0, &format!("handler panicked: {message}"));
+                self.engine.disconnected(
+                    self.now,
+                    attempt,
+                    0,
+                    &format!("handler panicked: {message}"),
+                );
             }
             Step::Garbled(message) => {
                 self.severed.remove(&attempt);
@@ -163,17 +165,23 @@ impl Sim<'_> {
         Fate::Stored
     }
 
-    fn struck_by_crash_point(&mut self, attempt: AttemptId, spot: &Spot, place: &str) -> Option<Fate> {
+    fn struck_by_crash_point(
+        &mut self,
+        attempt: AttemptId,
+        spot: &Spot,
+        place: &str,
+    ) -> Option<Fate> {
         let plan = self.plan;
         let target = self.engine.target(attempt.inv);
-        let (index, lost) = plan.faults.crash_at.iter().enumerate().find_map(|(index, point)| {
-            let here = point.service == *target.service
-                && point.handler == *target.handler
-                && (point.key == "*" || point.key == *target.key)
-                && !self.struck.contains(&(index, attempt.inv));
-            let lost = spot.asked_by(point).filter(|_| here)?;
-            Some((index, lost))
-        })?;
+        let (index, lost) =
+            plan.faults.crash_at.iter().enumerate().find_map(|(index, point)| {
+                let here = point.service == *target.service
+                    && point.handler == *target.handler
+                    && (point.key == "*" || point.key == *target.key)
+                    && !self.struck.contains(&(index, attempt.inv));
+                let lost = spot.asked_by(point).filter(|_| here)?;
+                Some((index, lost))
+            })?;
         self.struck.push((index, attempt.inv));
         let counts = self.faults.count(CRASH_AT);
         counts.planned += 1;
@@ -191,7 +199,8 @@ impl Sim<'_> {
     /// Tells Restate that the connection to an attempt broke.
     pub(super) fn disconnect(&mut self, attempt: AttemptId, how: Crash, lost: u32) {
         let heard = !self.severed.get(&attempt).is_some_and(|s| s.zombie) || how == Crash::Zombie;
-        let lost = lost + self.severed.get(&attempt).filter(|_| how != Crash::Zombie).map_or(0, |s| s.lost);
+        let lost = lost
+            + self.severed.get(&attempt).filter(|_| how != Crash::Zombie).map_or(0, |s| s.lost);
         self.attempt_gone(attempt, how, lost);
         if heard {
             self.engine.disconnected(self.now, attempt, 0, "connection lost");

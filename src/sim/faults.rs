@@ -54,7 +54,12 @@ impl Faults {
         if !plan.crash_at.is_empty() {
             tally.insert(CRASH_AT, FaultCounts::default());
         }
-        Self { rates, until: VirtualTime::from_millis(plan.until_ms), any: !tally.is_empty(), tally }
+        Self {
+            rates,
+            until: VirtualTime::from_millis(plan.until_ms),
+            any: !tally.is_empty(),
+            tally,
+        }
     }
 
     /// Whether this plan has faults at all.

@@ -11,8 +11,7 @@ use std::{
 };
 
 use tracing::{
-    Dispatch, Event, Level, Metadata, Subscriber,
-    dispatcher,
+    Dispatch, Event, Level, Metadata, Subscriber, dispatcher,
     field::{Field, Visit},
     span,
 };
@@ -36,9 +35,7 @@ pub(super) fn during<T>(listen: Listen, f: impl FnOnce() -> T) -> T {
     match listen {
         Listen::Yes => dispatcher::with_default(&Dispatch::new(Ear::default()), f),
         // a global subscriber of the user's must not see, or pay for, thousands of runs
-        Listen::No if dispatcher::has_been_set() => {
-            dispatcher::with_default(&Dispatch::none(), f)
-        }
+        Listen::No if dispatcher::has_been_set() => dispatcher::with_default(&Dispatch::none(), f),
         Listen::No => f(),
     }
 }
@@ -161,7 +158,8 @@ impl Visit for Text {
         if field.name() == "message" {
             self.message.push_str(value);
         } else {
-            write!(self.fields, " {}={value}", field.name()).expect("writing to a String cannot fail");
+            write!(self.fields, " {}={value}", field.name())
+                .expect("writing to a String cannot fail");
         }
     }
 
@@ -169,7 +167,8 @@ impl Visit for Text {
         if field.name() == "message" {
             write!(self.message, "{value:?}").expect("writing to a String cannot fail");
         } else {
-            write!(self.fields, " {}={value:?}", field.name()).expect("writing to a String cannot fail");
+            write!(self.fields, " {}={value:?}", field.name())
+                .expect("writing to a String cannot fail");
         }
     }
 }

@@ -191,7 +191,12 @@ impl Sim<'_> {
     }
 
     /// Starts calls on their way.
-    pub(super) fn start_calls(&mut self, attempt: AttemptId, calls: Vec<Decided>, run: Option<Name>) {
+    pub(super) fn start_calls(
+        &mut self,
+        attempt: AttemptId,
+        calls: Vec<Decided>,
+        run: Option<Name>,
+    ) {
         for Decided { call, request, fate, slow_ms } in calls {
             let cause = Cause {
                 inv: attempt.inv,

@@ -77,7 +77,11 @@ impl Spot {
 
     /// `Run(charge)`, `result of Run(charge)`, `Output`.
     pub(super) fn text(&self) -> String {
-        if self.name.is_empty() { self.word.to_owned() } else { format!("{}({})", self.word, self.name) }
+        if self.name.is_empty() {
+            self.word.to_owned()
+        } else {
+            format!("{}({})", self.word, self.name)
+        }
     }
 
     /// Whether losing (`Some(true)`) or storing (`Some(false)`) this message and dying is what

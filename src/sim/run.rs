@@ -303,7 +303,8 @@ impl<'a> Sim<'a> {
 
     fn operate(&mut self, inv: Inv, kill: bool) {
         use crate::history::Phase;
-        let (fault, phase) = (if kill { Fault::Kill } else { Fault::Cancel }, self.engine.phase(inv));
+        let (fault, phase) =
+            (if kill { Fault::Kill } else { Fault::Cancel }, self.engine.phase(inv));
         if phase == Phase::Completed {
             return;
         }

@@ -32,7 +32,7 @@ impl CancelKeepsWithdrawal {
             return Ok(Json(settled));
         }
         let order = order.checked()?;
-        let withdrawal = order.withdraw(&ctx).await;
+        let withdrawal = order.withdraw(&ctx, ctx.key()).await;
         match &withdrawal {
             Ok(Json(outcome)) if outcome.success => {
                 ctx.set(PAYMENT, Json(order));

@@ -1,12 +1,13 @@
-//! The example's own expiry: it clears all state, the fact that the token was used included. A client that
-//! tries again a day later pays again.
+//! The example's own expiry: it clears all state, the fact that the token was used included. As in the
+//! example, only the token's status keeps a withdrawal from happening twice, so a client that tries again a
+//! day later pays again.
 
 use restate_sdk::prelude::*;
 
 use crate::services::{
     Variant,
     account::Outcome,
-    payment_processor::{Order, PaymentProcessor, Status},
+    payment_processor::{Order, PAYMENT, PaymentProcessor, Status, settle, status},
 };
 
 pub(in crate::services) const EXPIRY_FORGETS_TOKEN: Variant = Variant {
@@ -25,9 +26,18 @@ impl ExpiryForgetsToken {
     async fn make_payment(
         &self,
         ctx: ObjectContext<'_>,
-        order: Json<Order>,
+        Json(order): Json<Order>,
     ) -> HandlerResult<Json<Outcome>> {
-        self.0.make_payment(ctx, order).await
+        if let Some(settled) = status(&ctx).await?.answer() {
+            return Ok(Json(settled));
+        }
+        let order = order.checked()?;
+        let outcome = order.withdraw(&ctx, ctx.invocation_id()).await?;
+        if outcome.0.success {
+            ctx.set(PAYMENT, Json(order));
+            settle(&ctx, Status::CompletedSuccessfully);
+        }
+        Ok(outcome)
     }
 
     #[handler(name = "cancelPayment")]
