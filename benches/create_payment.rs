@@ -2,7 +2,14 @@
 //! simulation, beside the same handler driven by hand with nothing around it.
 //!
 //! The ratio is measured in alternating batches in one process, because machines are noisy.
-#![allow(clippy::print_stdout, clippy::float_arithmetic, clippy::disallowed_methods, missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    clippy::float_arithmetic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark measures real time and prints it"
+)]
 
 use std::{
     collections::VecDeque,
@@ -201,7 +208,7 @@ fn benchmark(criterion: &mut Criterion) {
         b.iter(|| {
             seed += 1;
             simulated(&deployment, &plan, seed)
-        })
+        });
     });
     let oracles = invariants::all();
     group.bench_function("simulated_and_judged", |b| {
@@ -211,7 +218,7 @@ fn benchmark(criterion: &mut Criterion) {
             let result = sim::run(&deployment, &plan, Seed(seed), &mut source, Listen::No);
             black_box(result.history.digest());
             black_box(invariants::judge(&result.history, &oracles));
-        })
+        });
     });
     group.finish();
 

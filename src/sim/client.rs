@@ -15,8 +15,8 @@ use crate::{
 
 /// How long a client waits for a lost answer before it tries again, in milliseconds.
 const PATIENCE_MS: u64 = 5_000;
-/// How often a client tries.
-const TRIES: u32 = 8;
+/// How often a client tries: long enough to outlive the faults of a usual scenario.
+const TRIES: u32 = 32;
 /// How much a delayed request is late at most, in milliseconds.
 const DELAY_MS: u64 = 2_000;
 
