@@ -1,0 +1,169 @@
+//! What a real Restate server did, the simulated one does: the same requests, cancels and kills, to the
+//! same handler, give the same answers, the same journals and the same state.
+//!
+//! `recordings/server-1.7.12.json` was recorded from restate-server 1.7.12 with restate-sdk 0.13, which
+//! served the endpoint of `probe`. The server's journals come from
+//! `select index, entry_type, name from sys_journal`; `~` stands for `Notification: `, and
+//! `Command: ` is left out.
+
+mod probe;
+
+use std::collections::BTreeMap;
+
+use onceproof::{
+    Simulation,
+    history::{Event, History, Inv, Outcome, Phase},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const RECORDED: &str = include_str!("recordings/server-1.7.12.json");
+
+/// One question, and what the server did.
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    /// As in a scenario file.
+    steps: Vec<Value>,
+    /// By request; null if none came.
+    replies: BTreeMap<String, Option<Reply>>,
+    /// By object key, then in order of creation. One that was freed before it started leaves no trace.
+    invocations: Vec<Seen>,
+    /// The state `x` by object key, where there is one.
+    state: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum Reply {
+    Ok { ok: Value },
+    Failed { code: u32, message: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Seen {
+    key: String,
+    status: String,
+    failure: Option<String>,
+    journal: String,
+}
+
+#[test]
+fn requests_cancels_and_kills_do_what_they_did_on_a_real_server() {
+    let cases: Vec<Case> = serde_json::from_str(RECORDED).expect("the recording is JSON");
+    let differing: Vec<String> = cases.iter().filter_map(|case| check(case).err()).collect();
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+/// Says where the simulated server differs from the recorded one.
+fn check(case: &Case) -> Result<(), String> {
+    let scenario = json!({ "title": case.case, "steps": case.steps });
+    let history = Simulation::new(|_| probe::endpoint())
+        .scenario_text(&case.case, scenario.to_string())
+        .replay(0)
+        .unwrap_or_else(|error| panic!("{}: {error}", case.case))
+        .history;
+    let mut seen = replies(&history);
+    let replies: BTreeMap<_, _> =
+        case.replies.keys().map(|request| (request.clone(), seen.remove(request))).collect();
+    let mut differences = Vec::new();
+    if replies != case.replies {
+        differences.push(format!("  replies {replies:?}\n  server  {:?}", case.replies));
+    }
+    let invocations = invocations(&history);
+    if invocations != case.invocations {
+        let list = |seen: &[Seen]| {
+            seen.iter().map(|one| format!("\n    {one:?}")).collect::<Vec<_>>().concat()
+        };
+        let (ours, servers) = (list(&invocations), list(&case.invocations));
+        differences.push(format!("  invocations{ours}\n  server{servers}"));
+    }
+    let state = state(&history);
+    if state != case.state {
+        differences.push(format!("  state  {state:?}\n  server {:?}", case.state));
+    }
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(format!("{}\n{}", case.case, differences.join("\n"))),
+    }
+}
+
+fn replies(history: &History) -> BTreeMap<String, Reply> {
+    let replies = history.records().iter().filter_map(|record| match &record.event {
+        Event::ReplyReceived { request, outcome, .. } => {
+            let reply = match outcome {
+                Outcome::Success(body) => {
+                    Reply::Ok { ok: serde_json::from_slice(&body.0).expect("answers are JSON") }
+                }
+                Outcome::Failure { code, message } => {
+                    Reply::Failed { code: *code, message: message.clone() }
+                }
+            };
+            Some((request.to_string(), reply))
+        }
+        _ => None,
+    });
+    replies.collect()
+}
+
+fn invocations(history: &History) -> Vec<Seen> {
+    let mut all: BTreeMap<Inv, Seen> = BTreeMap::new();
+    for record in history.records() {
+        match &record.event {
+            Event::InvocationCreated { inv, target, .. } => {
+                let seen = Seen {
+                    key: target.key.to_string(),
+                    status: "completed".to_owned(),
+                    failure: None,
+                    journal: String::new(),
+                };
+                all.insert(*inv, seen);
+            }
+            Event::EntryAppended { inv, kind, name, .. } => {
+                let seen = all.get_mut(inv).expect("it was created");
+                if !seen.journal.is_empty() {
+                    seen.journal.push(' ');
+                }
+                seen.journal.push_str(&kind.replace("Command: ", "").replace("Notification: ", "~"));
+                if *kind == "Command: Run" {
+                    seen.journal.push_str(&format!(":{name}"));
+                }
+            }
+            Event::Paused { inv } => {
+                all.get_mut(inv).expect("it was created").status = "paused".to_owned();
+            }
+            Event::Resumed { inv } => {
+                all.get_mut(inv).expect("it was created").status = "completed".to_owned();
+            }
+            Event::Completed { inv, outcome: Outcome::Failure { code, message } } => {
+                let seen = all.get_mut(inv).expect("it was created");
+                seen.status = "completed".to_owned();
+                seen.failure = Some(format!("[{code}] {message}"));
+            }
+            // What never started was freed.
+            Event::CancelRequested { inv, phase: Phase::Inboxed | Phase::Scheduled }
+            | Event::Killed { inv, phase: Phase::Inboxed | Phase::Scheduled } => {
+                all.get_mut(inv).expect("it was created").status = "freed".to_owned();
+            }
+            _ => {}
+        }
+    }
+    let mut seen: Vec<Seen> = freed_removed(all);
+    seen.sort_by(|a, b| a.key.cmp(&b.key));
+    seen
+}
+
+fn freed_removed(all: BTreeMap<Inv, Seen>) -> Vec<Seen> {
+    all.into_values().filter(|one| one.journal.contains(' ') || one.failure.is_none()).collect()
+}
+
+fn state(history: &History) -> BTreeMap<String, u64> {
+    let mut state = BTreeMap::new();
+    for record in history.records() {
+        if let Event::StateChanged { key, value: Some(value), .. } = &record.event {
+            let x = serde_json::from_slice(&value.0).expect("the state is a number");
+            state.insert(key.to_string(), x);
+        }
+    }
+    state
+}
