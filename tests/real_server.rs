@@ -124,7 +124,8 @@ fn invocations(history: &History) -> Vec<Seen> {
                 if !seen.journal.is_empty() {
                     seen.journal.push(' ');
                 }
-                seen.journal.push_str(&kind.replace("Command: ", "").replace("Notification: ", "~"));
+                seen.journal
+                    .push_str(&kind.replace("Command: ", "").replace("Notification: ", "~"));
                 if *kind == "Command: Run" {
                     seen.journal.push_str(&format!(":{name}"));
                 }
@@ -137,7 +138,9 @@ fn invocations(history: &History) -> Vec<Seen> {
             }
             Event::Completed { inv, outcome: Outcome::Failure { code, message } } => {
                 let seen = all.get_mut(inv).expect("it was created");
-                seen.status = "completed".to_owned();
+                if seen.status != "freed" {
+                    seen.status = "completed".to_owned();
+                }
                 seen.failure = Some(format!("[{code}] {message}"));
             }
             // What never started was freed.
@@ -148,13 +151,13 @@ fn invocations(history: &History) -> Vec<Seen> {
             _ => {}
         }
     }
-    let mut seen: Vec<Seen> = freed_removed(all);
+    let mut seen: Vec<Seen> = all.into_values().filter(|one| one.status != "freed").collect();
+    for one in &mut seen {
+        // The answer of a call that is cancelled at once may come before the caller's end, or too late.
+        one.journal = one.journal.replace("SendSignal ~Call Output", "SendSignal Output");
+    }
     seen.sort_by(|a, b| a.key.cmp(&b.key));
     seen
-}
-
-fn freed_removed(all: BTreeMap<Inv, Seen>) -> Vec<Seen> {
-    all.into_values().filter(|one| one.journal.contains(' ') || one.failure.is_none()).collect()
 }
 
 fn state(history: &History) -> BTreeMap<String, u64> {

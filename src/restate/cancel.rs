@@ -2,7 +2,7 @@
 //!
 //! Must not know: what handlers do about it.
 
-use super::{Engine, Output, invocation::Status, journal::Awaited};
+use super::{Engine, Output, invocation::Status};
 use crate::{
     base::VirtualTime,
     history::{Event, Inv, Outcome},
@@ -34,8 +34,8 @@ impl Engine {
         }
     }
 
-    /// Ends an invocation, whatever it does, with 409 `killed`, and all those whose answers it waits for.
-    /// Nothing is compensated. Nothing happens to a completed one.
+    /// Ends an invocation, whatever it does, with 409 `killed`, and all that it called or sent and that are
+    /// not over, and theirs; one that is over protects what it sent. Nothing is compensated.
     pub fn kill(&mut self, now: VirtualTime, inv: Inv) {
         self.record(Event::Killed { inv, phase: self.phase(inv) });
         let mut doomed = self.kill_one(now, inv);
@@ -76,14 +76,11 @@ impl Engine {
         );
     }
 
-    /// Ends one invocation and gives those that it called and still waits for, the first called last.
+    /// Ends one invocation and gives those that it called or sent, the first last.
     fn kill_one(&mut self, now: VirtualTime, inv: Inv) -> Vec<Inv> {
-        let children = |awaited| match awaited {
-            Awaited::Invocation(child) => Some(child),
-            Awaited::Run | Awaited::Timer(_) => None,
-        };
+        let ids = self.get(inv).journal.invocation_ids();
         let mut children: Vec<_> =
-            self.get(inv).journal.all_pending().filter_map(children).collect();
+            ids.filter_map(|id| self.by_id.get(id.as_str()).copied()).collect();
         children.reverse();
         match self.get(inv).status {
             Status::Completed { .. } => return Vec::new(),

@@ -32,12 +32,15 @@ use crate::{
 /// The code of an attempt that broke the service protocol.
 const PROTOCOL_VIOLATION: u32 = 571;
 
+/// The code of an attempt that failed for any other reason.
+const INTERNAL: u32 = 500;
+
 /// Why a message is not obeyed. It is not stored; the attempt is cut off.
 enum Refusal {
     /// The attempt broke the protocol.
     Violation(String),
     /// It called what does not exist.
-    CannotCall(CannotResolve),
+    CannotCall(String),
     /// It needs something of Restate that the engine does not have.
     NotSimulated(&'static str),
 }
@@ -56,8 +59,16 @@ impl Engine {
             return;
         }
         let inv = attempt.inv;
+        let known = self.get(inv).journal.entries().len();
         let refusal = match self.obey(now, inv, frame) {
-            Ok(()) => return,
+            Ok(()) => {
+                // What the attempt stores starts the count of failures afresh; what others tell it does not.
+                let invocation = self.get_mut(inv);
+                if invocation.journal.entries().len() > known {
+                    invocation.failures = 0;
+                }
+                return;
+            }
             Err(refusal) => refusal,
         };
         self.output(Output::Abort { attempt });
@@ -67,7 +78,7 @@ impl Engine {
                 return self.complete(now, inv, Outcome::Failure { code: 501, message });
             }
             Refusal::Violation(reason) => (PROTOCOL_VIOLATION, reason),
-            Refusal::CannotCall(reason) => (reason.code(), reason.to_string()),
+            Refusal::CannotCall(reason) => (INTERNAL, reason),
         };
         self.fail_attempt(now, inv, Error { code, message, ..Error::default() });
     }
@@ -299,7 +310,9 @@ impl Engine {
         waiter: Option<Waiter>,
     ) -> Result<(), Refusal> {
         let Callee { target, origin, idempotency_key, headers, body, due, id_completion } = callee;
-        let rules = self.resolve(&target).map_err(Refusal::CannotCall)?;
+        let rules = self
+            .resolve(&target)
+            .map_err(|reason| self.cannot_call(inv, &frame, &target, &reason))?;
         let name: Name = format!("{}/{}", target.service, target.handler).into();
         self.append(now, inv, frame, name.clone());
         let known = match &idempotency_key {
@@ -334,6 +347,28 @@ impl Engine {
             self.admit(now, callee);
         }
         Ok(())
+    }
+
+    /// The text is the server's.
+    fn cannot_call(
+        &self,
+        inv: Inv,
+        frame: &Frame,
+        target: &Target,
+        reason: &CannotResolve,
+    ) -> Refusal {
+        let command = frame.ty.journal_name();
+        let index = self.get(inv).journal.commands();
+        let why = match reason {
+            CannotResolve::NoService { .. } | CannotResolve::NoHandler { .. } => {
+                format!("the service handler {}/{} was not found", target.service, target.handler)
+            }
+            CannotResolve::BadPath | CannotResolve::Workflow => reason.to_string(),
+        };
+        Refusal::CannotCall(format!(
+            "cannot process command {command} (command index {index}) because of a failed \
+             precondition: {why}"
+        ))
     }
 
     fn send_signal(&mut self, now: VirtualTime, inv: Inv, frame: Frame) -> Result<(), Refusal> {

@@ -160,11 +160,10 @@ impl Engine {
         self.outputs.push_back(output);
     }
 
-    /// Makes an entry durable. A new entry starts the count of failures afresh.
+    /// Makes an entry durable.
     pub(super) fn append(&mut self, now: VirtualTime, inv: Inv, frame: Frame, name: Name) {
         let kind = frame.ty.journal_name();
         let invocation = self.get_mut(inv);
-        invocation.failures = 0;
         let index = invocation.journal.append(now, frame);
         self.record(Event::EntryAppended { inv, index, kind, name });
     }

@@ -20,6 +20,10 @@ impl Engine {
     pub fn ingress(&mut self, now: VirtualTime, request: IngressRequest) {
         let IngressRequest { ticket, request, target, idempotency_key, headers, body } = request;
         let rules = match self.resolve(&target) {
+            Ok(rules) if rules.has_state == target.key.is_empty() => {
+                let outcome = CannotResolve::BadPath.into();
+                return self.output(Output::Reply { ticket, outcome });
+            }
             Ok(rules) => rules,
             Err(failure) => return self.output(Output::Reply { ticket, outcome: failure.into() }),
         };
@@ -42,7 +46,8 @@ impl Engine {
         self.admit(now, inv);
     }
 
-    /// The rules of the handler that a target names.
+    /// The rules of the handler that a target names. An object's key may be empty, if a handler calls it;
+    /// a client's path then has one part too few.
     pub(super) fn resolve(&self, target: &Target) -> Result<Rules, CannotResolve> {
         let Some(handler) = self.catalog.handler(&target.service, &target.handler) else {
             let Target { service, handler, .. } = target.clone();
@@ -53,11 +58,6 @@ impl Engine {
         };
         match handler {
             Handler { service_kind: ServiceKind::Workflow, .. } => Err(CannotResolve::Workflow),
-            Handler { service_kind, .. }
-                if (*service_kind == ServiceKind::Service) != target.key.is_empty() =>
-            {
-                Err(CannotResolve::BadPath)
-            }
             handler => Ok(Rules::new(&self.config, handler)),
         }
     }

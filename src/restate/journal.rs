@@ -9,8 +9,8 @@ use crate::{
     base::{Name, VirtualTime},
     history::Inv,
     protocol::{
-        Frame,
-        messages::{Future, Notification, NotificationId, Suspension},
+        Frame, MessageType,
+        messages::{Future, Notification, NotificationId, NotificationResult, Suspension},
     },
 };
 
@@ -77,6 +77,22 @@ impl Journal {
     /// Everything that is still waited for, in the order of completion ids.
     pub(super) fn all_pending(&self) -> impl Iterator<Item = Awaited> {
         self.pending.values().map(|pending| pending.on)
+    }
+
+    /// The ids of all that was called or sent, in order.
+    pub(super) fn invocation_ids(&self) -> impl Iterator<Item = String> {
+        let ids = self.entries.iter().filter(|entry| {
+            entry.ty == MessageType::CallInvocationIdCompletionNotification
+        });
+        ids.filter_map(|entry| match entry.decode::<Notification>().ok()?.result? {
+            NotificationResult::InvocationId(id) => Some(id),
+            _ => None,
+        })
+    }
+
+    /// How many entries are commands, the input included.
+    pub(super) fn commands(&self) -> usize {
+        self.entries.iter().filter(|entry| !entry.ty.is_notification()).count()
     }
 
     /// True if something that `awaiting` names is there already. A completion counts wherever it is; a

@@ -197,6 +197,7 @@ impl Engine {
         let Status::Running { seen, .. } = invocation.status else { return };
         let attempt = invocation.attempts;
         let is_there = invocation.journal.has_any(seen, &awaiting);
+        invocation.failures = 0;
         invocation.status = Status::Suspended(awaiting);
         self.record(Event::Suspended { inv, attempt });
         if is_there {

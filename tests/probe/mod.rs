@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What a handler is to do, in order.
-pub type Script = Vec<Step>;
+pub(crate) type Script = Vec<Step>;
 
 /// One thing to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Step {
+pub(crate) enum Step {
     /// Sets the state `x`.
     Set(u64),
     /// Logs the state `x`.
@@ -56,11 +56,11 @@ pub enum Step {
 }
 
 /// The log of a script: what its steps gave.
-pub type Log = Vec<String>;
+pub(crate) type Log = Vec<String>;
 
 /// See the module.
 #[derive(Default)]
-pub struct Probe {
+pub(crate) struct Probe {
     crashes: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -68,7 +68,11 @@ pub struct Probe {
 impl Probe {
     /// Does what the body says.
     #[handler]
-    async fn act(&self, ctx: ObjectContext<'_>, Json(script): Json<Script>) -> HandlerResult<Json<Log>> {
+    async fn act(
+        &self,
+        ctx: ObjectContext<'_>,
+        Json(script): Json<Script>,
+    ) -> HandlerResult<Json<Log>> {
         let mut log = Log::new();
         for step in script {
             self.step(&ctx, step, &mut log).await?;
@@ -113,14 +117,20 @@ impl Probe {
                     .await
                     .map(|()| "ran".to_owned()),
                 Step::RunFails(code) => ctx
-                    .run(|| async move { Err::<(), _>(TerminalError::new_with_code(code, "refused").into()) })
+                    .run(|| async move {
+                        Err::<(), _>(TerminalError::new_with_code(code, "refused").into())
+                    })
                     .name("work")
                     .await
                     .map(|()| "ran".to_owned()),
                 Step::RunCrash(name, times) => {
                     let crashes = self.crashes(&name, times);
                     ctx.run(|| async move {
-                        if crashes { Err(io::Error::other("asked to crash").into()) } else { Ok(()) }
+                        if crashes {
+                            Err(io::Error::other("asked to crash").into())
+                        } else {
+                            Ok(())
+                        }
                     })
                     .name("work")
                     .await
@@ -129,7 +139,9 @@ impl Probe {
                 Step::Sleep(ms) => {
                     ctx.sleep(Duration::from_millis(ms)).await.map(|()| "slept".to_owned())
                 }
-                Step::Call(key, script) => act(ctx, key, script).call().await.map(|Json(l)| told(&l)),
+                Step::Call(key, script) => {
+                    act(ctx, key, script).call().await.map(|Json(l)| told(&l))
+                }
                 Step::CallKeyed(idempotency, key, script) => act(ctx, key, script)
                     .idempotency_key(idempotency)
                     .call()
@@ -179,12 +191,16 @@ fn told(log: &Log) -> String {
     format!("[{}]", log.join(" "))
 }
 
-fn act<'ctx>(ctx: &ObjectContext<'ctx>, key: String, script: Script) -> Request<'ctx, Json<Script>, Json<Log>> {
+fn act<'ctx>(
+    ctx: &ObjectContext<'ctx>,
+    key: String,
+    script: Script,
+) -> Request<'ctx, Json<Script>, Json<Log>> {
     ctx.request(RequestTarget::object("Probe", key, "act"), Json(script))
 }
 
 /// An endpoint with the probe: one second before the first retry, and paused after the third failure.
-pub fn endpoint() -> Endpoint {
+pub(crate) fn endpoint() -> Endpoint {
     let options = ServiceOptions::new()
         .retry_policy_initial_interval(Duration::from_secs(1))
         .retry_policy_max_attempts(3)

@@ -88,7 +88,7 @@ fn a_cancelled_or_killed_one_that_ran_keeps_its_key() {
 }
 
 #[test]
-fn kill_aborts_the_attempt_passes_the_lock_on_and_reaches_called_children_only() {
+fn kill_aborts_the_attempt_passes_the_lock_on_and_reaches_calls_and_sends() {
     let mut b = Bench::new();
     let parent = b.invoke("Counter/k/add", None);
     let next = b.invoke("Counter/k/add", None);
