@@ -205,5 +205,6 @@ pub(crate) fn endpoint() -> Endpoint {
         .retry_policy_initial_interval(Duration::from_secs(1))
         .retry_policy_max_attempts(3)
         .retry_policy_pause_on_max_attempts();
-    Endpoint::builder().bind_with_options(Probe::default(), options).build()
+    let probe = Probe::default().into_service_definition().options(options);
+    Endpoint::builder().bind(probe).build()
 }

@@ -98,9 +98,10 @@ fn kill_aborts_the_attempt_passes_the_lock_on_and_reaches_calls_and_sends() {
     b.send(child, [call((1, 2), ("Counter", "g", "add"), None)]);
     let grandchild = Inv(4);
     b.kill(parent);
-    assert_eq!(b.aborted.iter().map(|a| a.inv).collect::<Vec<_>>(), [parent, child, grandchild]);
+    let aborted: Vec<_> = b.aborted.iter().map(|a| a.inv).collect();
+    assert_eq!(aborted, [parent, child, grandchild, sent]);
     assert_eq!(b.phase(next), Phase::Running);
-    assert_eq!(b.phase(sent), Phase::Running);
+    assert_eq!(b.phase(sent), Phase::Completed);
     assert_eq!(b.replies, [(1, failed(409, "killed"))]);
 }
 
