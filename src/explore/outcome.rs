@@ -85,12 +85,12 @@ impl ScenarioVerdict {
     }
 }
 
-/// How often a fault was considered, injected, and made a difference; over all runs.
+/// How often a fault was decided on, injected, and made a difference; over all runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FaultCounts {
-    /// Places at which it could have been injected.
+    /// Decisions to inject it.
     pub planned: u64,
-    /// Times it was injected.
+    /// Times it was injected: what it was to hit was still there.
     pub fired: u64,
     /// Times that made a difference to what happened.
     pub effective: u64,

@@ -20,7 +20,8 @@ pub(super) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
         set_hook(Box::new(move |info| {
             if LISTENING.get() {
                 let text = message_of(info.payload());
-                let place = info.location().map(|l| format!(" at {}:{}", l.file(), l.line()));
+                let place =
+                    info.location().map(|l| format!(" at {}:{}", portable(l.file()), l.line()));
                 CAUGHT.set(Some(format!("{text}{}", place.unwrap_or_default())));
             } else {
                 previous(info);
@@ -38,9 +39,37 @@ fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
     payload.downcast_ref::<&str>().copied().or_else(owned).unwrap_or("a panic without a message")
 }
 
+/// Runs `f` without printing panics: tokio catches those of tasks and tells whoever joins them.
+pub(super) fn hush<T>(f: impl FnOnce() -> T) -> T {
+    LISTENING.set(true);
+    let result = f();
+    LISTENING.set(false);
+    result
+}
+
+/// A source file's path without what differs from machine to machine: it goes into histories.
+fn portable(file: &str) -> &str {
+    if !file.starts_with('/') {
+        return file;
+    }
+    let in_registry = file.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/'));
+    in_registry.or_else(|| file.rsplit_once('/')).map_or(file, |(_, rest)| rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_the_same_on_every_machine() {
+        for (file, expected) in [
+            ("src/lib.rs", "src/lib.rs"),
+            ("/home/a/.cargo/registry/src/index-1/map-1.0.0/src/map.rs", "map-1.0.0/src/map.rs"),
+            ("/home/a/work/map.rs", "map.rs"),
+        ] {
+            assert_eq!(portable(file), expected);
+        }
+    }
 
     #[test]
     fn a_panic_becomes_its_message_and_place() {

@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use super::{
     Factory,
     attempt::{Attempt, Step},
+    panics,
     waker::{Bell, Woken},
 };
 use crate::{
@@ -237,22 +238,25 @@ impl Host {
         let started = process.clock;
         process.ran = true;
         let budget = until.since(started);
-        let moved = process.runtime().block_on(async move {
-            let base = tokio::time::Instant::now();
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "drives the clock that handlers' own code waits on"
-            )]
-            let mut limit = pin!(tokio::time::sleep(budget));
-            std::future::poll_fn(|cx| {
-                entropy::set_clock(started.after(base.elapsed()));
-                bell.listen(cx.waker());
-                let interesting =
-                    attempts.values().any(|a| a.woken.is_set()) || line.has_outgoing();
-                if interesting { Poll::Ready(()) } else { limit.as_mut().poll(cx) }
+        let moved = panics::hush(|| {
+            process.runtime().block_on(async move {
+                let base = tokio::time::Instant::now();
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "drives the clock that handlers' own code waits on"
+                )]
+                let mut limit = pin!(tokio::time::sleep(budget));
+                std::future::poll_fn(|cx| {
+                    entropy::set_clock(started.after(base.elapsed()));
+                    bell.listen(cx.waker());
+                    line.listen(cx.waker());
+                    let interesting =
+                        attempts.values().any(|a| a.woken.is_set()) || line.has_outgoing();
+                    if interesting { Poll::Ready(()) } else { limit.as_mut().poll(cx) }
+                })
+                .await;
+                base.elapsed()
             })
-            .await;
-            base.elapsed()
         });
         // tokio counts in milliseconds and may be a fraction of one ahead; time never goes back
         process.clock = started.after(moved);

@@ -81,9 +81,10 @@ impl Journal {
 
     /// The ids of all that was called or sent, in order.
     pub(super) fn invocation_ids(&self) -> impl Iterator<Item = String> {
-        let ids = self.entries.iter().filter(|entry| {
-            entry.ty == MessageType::CallInvocationIdCompletionNotification
-        });
+        let ids = self
+            .entries
+            .iter()
+            .filter(|entry| entry.ty == MessageType::CallInvocationIdCompletionNotification);
         ids.filter_map(|entry| match entry.decode::<Notification>().ok()?.result? {
             NotificationResult::InvocationId(id) => Some(id),
             _ => None,

@@ -37,7 +37,6 @@ impl Sim<'_> {
         listen::collect(&mut self.history, Some(attempt), self.now);
         let calls =
             self.decide_calls(attempt, polled.calls, polled.run.as_ref(), polled.frames.len());
-        let before = self.history.len();
         let alive = self.carry_messages(attempt, &polled.frames);
         if !alive {
             self.abandon(calls);
@@ -45,7 +44,7 @@ impl Sim<'_> {
         }
         self.start_calls(attempt, calls, polled.run);
         match polled.step {
-            Step::Pending => self.maybe_suspend(attempt, before),
+            Step::Pending => self.maybe_suspend(attempt),
             Step::Closed => {
                 self.host.drop_attempt(attempt);
                 self.severed.remove(&attempt);
@@ -113,7 +112,7 @@ impl Sim<'_> {
 
     /// Whether anything can happen to messages at all; if not, their places are not named.
     fn messages_in_danger(&self) -> bool {
-        !self.plan.faults.crash_at.is_empty()
+        (!self.plan.faults.crash_at.is_empty() && self.now <= self.faults.until())
             || [Fault::Crash, Fault::ProcessCrash, Fault::Zombie]
                 .into_iter()
                 .any(|fault| self.faults.possible(fault, self.now))
@@ -171,6 +170,9 @@ impl Sim<'_> {
         spot: &Spot,
         place: &str,
     ) -> Option<Fate> {
+        if self.now > self.faults.until() {
+            return None;
+        }
         let plan = self.plan;
         let target = self.engine.target(attempt.inv);
         let (index, lost) =
@@ -217,7 +219,7 @@ impl Sim<'_> {
     }
 
     /// A waiting attempt may be asked to suspend; a zombie that waits for Restate is over.
-    fn maybe_suspend(&mut self, attempt: AttemptId, polled_at: usize) {
+    fn maybe_suspend(&mut self, attempt: AttemptId) {
         let busy = self.outside.waits_for(attempt) || self.host.waits_elsewhere(attempt);
         if busy {
             return;
@@ -233,8 +235,8 @@ impl Sim<'_> {
         let times = self.pass(attempt, "await");
         let place = format!("{} at await {times}", self.attempt_text(attempt));
         if self.decide(Fault::Suspend, 1, |_| place.clone()) != 0 {
-            let effective = self.history.len() >= polled_at;
-            self.fault(Fault::Suspend, place, effective);
+            // whether anything comes of it is known when the attempt suspends
+            self.fault(Fault::Suspend, place, false);
             self.engine.suspend(self.now, attempt);
         }
     }

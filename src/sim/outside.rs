@@ -11,7 +11,7 @@ use super::{
 use crate::{
     base::{Name, VirtualTime},
     choice::{Options, Site},
-    history::{CallFate, CallId, Cause, Crash, Effect, Event, History, System},
+    history::{CallFate, CallId, Cause, Crash, Effect, Event, History, Inv, System},
     restate::AttemptId,
     scenario::plan::{Fault, Millis, WorldPlan},
     world::{
@@ -73,6 +73,8 @@ pub(super) struct Outside {
     mailer: MailServer,
     pending: BTreeMap<CallId, Pending>,
     down_until: BTreeMap<System, VirtualTime>,
+    /// Whether the gateway declines what an invocation charges.
+    declines: BTreeMap<Inv, bool>,
 }
 
 impl Outside {
@@ -82,6 +84,7 @@ impl Outside {
             mailer: MailServer::new(plan.mailer.idempotency_keys),
             pending: BTreeMap::new(),
             down_until: BTreeMap::new(),
+            declines: BTreeMap::new(),
         }
     }
 
@@ -131,7 +134,7 @@ impl Sim<'_> {
         let system = request.system();
         let down = self.outside.down_until.get(&system).is_some_and(|until| self.now < *until);
         if down {
-            self.faults.effective(Fault::Outage);
+            // counted as one fault, with the call that it began with
             return (Fate::Refused, 0);
         }
         if !faults.into_iter().any(|fault| self.faults.possible(fault, self.now)) {
@@ -245,7 +248,12 @@ impl Sim<'_> {
         if to <= from {
             return from;
         }
-        let text = format!("{} at {system} {}", self.attempt_text(attempt), request.operation());
+        let what = format!("{system} {}", request.operation());
+        let mut text = format!("{} at {what}", self.attempt_text(attempt));
+        match self.pass(attempt, &format!("latency of {what}")) {
+            1 => {}
+            times => text.push_str(&format!(" #{times}")),
+        }
         between(self.source, "latency_ms", || text, from, to)
     }
 
@@ -254,10 +262,16 @@ impl Sim<'_> {
         if rate.is_never() {
             return false;
         }
-        // one customer's bank gives one answer per payment, however often it is asked
+        // one customer's bank gives one answer per payment, however often it is asked; and a decision
+        // is made once, or a tape would not repeat it
+        if let Some(answer) = self.outside.declines.get(&attempt.inv) {
+            return *answer;
+        }
         let place = self.engine.label(attempt.inv).to_string();
         let site = Site { kind: "declined", place: &place };
-        self.source.pick(site, Options::Rare { count: 2, rate }) != 0
+        let declines = self.source.pick(site, Options::Rare { count: 2, rate }) != 0;
+        self.outside.declines.insert(attempt.inv, declines);
+        declines
     }
 
     /// A call makes its next step.

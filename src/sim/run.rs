@@ -249,6 +249,10 @@ impl<'a> Sim<'a> {
                         Event::InvocationCreated { inv, .. } => Some(*inv),
                         _ => None,
                     };
+                    if matches!(event, Event::Suspended { .. }) {
+                        // nothing but the fault asks an attempt to suspend
+                        self.faults.effective(Fault::Suspend);
+                    }
                     self.record(event);
                     if let Some(inv) = created {
                         self.plan_operators(inv);
@@ -305,7 +309,7 @@ impl<'a> Sim<'a> {
         use crate::history::Phase;
         let (fault, phase) =
             (if kill { Fault::Kill } else { Fault::Cancel }, self.engine.phase(inv));
-        if phase == Phase::Completed {
+        if phase == Phase::Completed || !self.faults.possible(fault, self.now) {
             return;
         }
         self.fault(fault, format!("{} while {phase}", self.engine.label(inv)), true);
@@ -328,6 +332,12 @@ impl<'a> Sim<'a> {
 
     /// Moves time to what happens next, and lets it happen.
     fn advance(&mut self, last: VirtualTime) -> Advance {
+        // one handler can wake another: a lock or a semaphore in the memory that they share
+        let woken = self.host.woken();
+        if !woken.is_empty() {
+            woken.into_iter().for_each(|attempt| self.make_runnable(attempt));
+            return Advance::Happened;
+        }
         let next = [self.agenda.next_at(), self.engine.next_timer()].into_iter().flatten().min();
         if self.host.anything_elsewhere() {
             let until = next.unwrap_or(last);

@@ -62,6 +62,7 @@ struct Calls {
     outgoing: Vec<(CallId, Request)>,
     waiting: BTreeMap<CallId, Option<Waker>>,
     answers: BTreeMap<CallId, Answer>,
+    listener: Option<Waker>,
 }
 
 /// Both ends of the line; clones share it.
@@ -81,6 +82,11 @@ impl Line {
     /// Whether requests were made since they were last taken.
     pub(crate) fn has_outgoing(&self) -> bool {
         !self.calls().outgoing.is_empty()
+    }
+
+    /// Wakes `waker` at the next request.
+    pub(crate) fn listen(&self, waker: &Waker) {
+        self.calls().listener = Some(waker.clone());
     }
 
     /// Gives `answer` to whoever made `call`; false if nobody waits for it any more.
@@ -129,6 +135,9 @@ impl Future for Call {
                 calls.outgoing.push((call, request));
                 calls.waiting.insert(call, Some(cx.waker().clone()));
                 self.state = CallState::Sent(call);
+                let listener = calls.listener.take();
+                drop(calls);
+                listener.into_iter().for_each(Waker::wake);
                 Poll::Pending
             }
             CallState::Sent(call) => {

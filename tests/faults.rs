@@ -1,0 +1,670 @@
+//! Every fault does what its name says, to a handler that meets each of them once.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use onceproof::{
+    Simulation,
+    base::{Cents, Seed},
+    explore::{Replayed, outcome::ScenarioVerdict, replay},
+    history::{CallFate, Crash, Effect, Event, Outcome, Phase, Record},
+    scenario::plan::Fault,
+    subject::{Subject, Variants},
+    world::{ChargeAnswer, ChargeRequest, Systems},
+};
+use restate_sdk::prelude::*;
+
+struct Shop {
+    world: Systems,
+    failed: Arc<AtomicBool>,
+}
+
+async fn charge(world: Systems, key: Option<String>) -> HandlerResult<String> {
+    let request = ChargeRequest {
+        amount: Cents(100),
+        currency: "USD".into(),
+        customer: "alice".into(),
+        idempotency_key: key,
+    };
+    match world.gateway.charge(request).await? {
+        ChargeAnswer::Captured { charge_id } => Ok(charge_id),
+        ChargeAnswer::Declined { reason } => Err(TerminalError::new_with_code(402, reason).into()),
+    }
+}
+
+#[object(client_visibility = "pub(crate)")]
+impl Shop {
+    /// One entry of each kind.
+    #[handler]
+    async fn buy(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        ctx.set("begun", true);
+        ctx.run(|| charge(self.world.clone(), None)).name("charge").await?;
+        ctx.set("charged", true);
+        ctx.sleep(Duration::from_millis(100)).await?;
+        ctx.object_client::<ShopClient<'_>>("other").ping().call().await?;
+        ctx.object_client::<ShopClient<'_>>("other").ping().send();
+        Ok(())
+    }
+
+    #[handler]
+    async fn ping(&self, _ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        Ok(())
+    }
+
+    #[handler]
+    async fn pay(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        ctx.run(|| charge(self.world.clone(), None)).name("charge").await?;
+        Ok(())
+    }
+
+    #[handler]
+    async fn pay_with_key(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        let key = ctx.key().to_owned();
+        ctx.run(|| charge(self.world.clone(), Some(key))).name("charge").await?;
+        Ok(())
+    }
+
+    /// Two charges in one attempt, both of one bank.
+    #[handler]
+    async fn pay_twice(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        let world = self.world.clone();
+        ctx.run(|| async move {
+            charge(world.clone(), None).await?;
+            charge(world, None).await?;
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+
+    #[handler]
+    async fn nap(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        ctx.sleep(Duration::from_secs(10)).await?;
+        Ok(())
+    }
+
+    /// Fails, and naps when it is tried again.
+    #[handler]
+    async fn nap_later(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        if !self.failed.swap(true, Ordering::Relaxed) {
+            return Err(std::io::Error::other("not now").into());
+        }
+        ctx.sleep(Duration::from_secs(10)).await?;
+        Ok(())
+    }
+
+    #[handler]
+    async fn later(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        ctx.object_client::<ShopClient<'_>>("other").ping().send_after(Duration::from_secs(10));
+        Ok(())
+    }
+
+    #[handler]
+    async fn never(&self, _ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        Err(std::io::Error::other("never").into())
+    }
+
+    #[handler]
+    async fn forever(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        ctx.object_client::<ShopClient<'_>>(ctx.key())
+            .forever()
+            .send_after(Duration::from_secs(86_400));
+        Ok(())
+    }
+
+    #[handler]
+    async fn at_once(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+        ctx.object_client::<ShopClient<'_>>(ctx.key()).at_once().send();
+        Ok(())
+    }
+}
+
+fn shop(world: &Systems) -> Endpoint {
+    Endpoint::builder().bind(Shop { world: world.clone(), failed: Arc::default() }).build()
+}
+
+/// A scenario of these steps and these other fields.
+fn scenario(steps: &str, rest: &str) -> String {
+    let comma = if rest.is_empty() { "" } else { "," };
+    format!(
+        r#"{{ "title": "t", "steps": [{steps}], "invariants": ["nothing_stuck", "invocations_complete", "no_journal_mismatch"] {comma} {rest} }}"#
+    )
+}
+
+fn one(handler: &str, rest: &str) -> String {
+    scenario(&format!(r#"{{ "id": "one", "call": "Shop/a/{handler}" }}"#), rest)
+}
+
+fn simulation(text: &str) -> Simulation {
+    Simulation::new(shop).scenario_text("faults.json", text).jobs(1)
+}
+
+/// Runs `seed`, twice: faults are no excuse for two histories.
+#[track_caller]
+fn run(text: &str, seed: u64) -> Replayed {
+    let simulation = simulation(text);
+    let seen = simulation.replay(seed).unwrap();
+    assert_eq!(simulation.replay(seed).unwrap().digest, seen.digest, "{text}");
+    seen
+}
+
+fn pick<'a, T>(seen: &'a Replayed, of: impl Fn(&'a Record) -> Option<T>) -> Vec<T> {
+    seen.history.records().iter().filter_map(of).collect()
+}
+
+fn charges(seen: &Replayed) -> usize {
+    pick(seen, |r| {
+        matches!(&r.event, Event::WorldEffect { effect: Effect::Charged { .. }, .. }).then_some(())
+    })
+    .len()
+}
+
+fn fates(seen: &Replayed) -> Vec<CallFate> {
+    pick(seen, |r| if let Event::WorldReturned { fate, .. } = r.event { Some(fate) } else { None })
+}
+
+fn crashes(seen: &Replayed) -> Vec<(Crash, u32)> {
+    pick(seen, |r| match r.event {
+        Event::AttemptCrashed { how, lost, .. } => Some((how, lost)),
+        _ => None,
+    })
+}
+
+/// How many invocations of a handler there were.
+fn created(seen: &Replayed, name: &str) -> usize {
+    pick(seen, |r| match &r.event {
+        Event::InvocationCreated { target, .. } if &*target.handler == name => Some(()),
+        _ => None,
+    })
+    .len()
+}
+
+/// How many entries each attempt of the first invocation replayed.
+fn replayed(seen: &Replayed) -> Vec<u32> {
+    pick(seen, |r| match r.event {
+        Event::AttemptStarted { inv, replayed, .. } if inv.0 == 0 => Some(replayed),
+        _ => None,
+    })
+}
+
+fn replies(seen: &Replayed) -> Vec<(String, Result<(), (u32, String)>)> {
+    pick(seen, |r| match &r.event {
+        Event::ReplyReceived { request, outcome: Outcome::Success(_), .. } => {
+            Some((request.to_string(), Ok(())))
+        }
+        Event::ReplyReceived { request, outcome: Outcome::Failure { code, message }, .. } => {
+            Some((request.to_string(), Err((*code, message.clone()))))
+        }
+        _ => None,
+    })
+}
+
+// ---- crashes ------------------------------------------------------------------------------------
+
+/// Crashes `buy` at `place`: how, with how many messages lost, how much is replayed then, and how often
+/// money moves. Whatever was stored is not done again, and what was lost is.
+#[track_caller]
+fn check_crash(place: &str, how: Crash, lost: u32, kept: u32, moved: usize) {
+    let seen =
+        run(&one("buy", &format!(r#""faults": {{ "crash_at": ["Shop/*/buy {place}"] }}"#)), 0);
+    assert_eq!(crashes(&seen), [(how, lost)], "{place}");
+    assert_eq!(replayed(&seen), [1, kept], "{place}");
+    assert_eq!(charges(&seen), moved, "{place}");
+    assert_eq!(created(&seen, "ping"), 2, "{place}: each is called once");
+    let states = pick(&seen, |r| match &r.event {
+        Event::StateChanged { name, .. } => Some(name.to_string()),
+        _ => None,
+    });
+    assert_eq!(states, ["begun", "charged"], "{place}: each is set once");
+    assert_eq!(replies(&seen), [("one".to_owned(), Ok(()))], "{place}");
+    assert!(seen.violations.is_empty(), "{place}: {:?}", seen.violations);
+}
+
+#[test]
+fn a_crash_loses_what_was_not_stored_and_nothing_else() {
+    use Crash::{AfterEffect, BeforeEffect, MessageLost, StoredNotAcknowledged};
+    // Input | Set begun, Run | its result | Set charged, Sleep | it is over | Call, its id, its answer |
+    // Send, its id, Output, End
+    check_crash("before set begun", MessageLost, 2, 1, 1);
+    check_crash("after set begun", StoredNotAcknowledged, 1, 2, 1);
+    check_crash("before run charge", BeforeEffect, 0, 3, 1);
+    check_crash("after run charge", AfterEffect, 1, 3, 2);
+    check_crash("before set charged", MessageLost, 2, 4, 1);
+    check_crash("after set charged", StoredNotAcknowledged, 1, 5, 1);
+    check_crash("before sleep", MessageLost, 1, 5, 1);
+    check_crash("after sleep", StoredNotAcknowledged, 0, 7, 1);
+    check_crash("before call Shop/ping", MessageLost, 1, 7, 1);
+    check_crash("after call Shop/ping", StoredNotAcknowledged, 0, 10, 1);
+    check_crash("before send Shop/ping", MessageLost, 3, 10, 1);
+    check_crash("after send Shop/ping", StoredNotAcknowledged, 2, 12, 1);
+    check_crash("before output", MessageLost, 2, 12, 1);
+    check_crash("after output", StoredNotAcknowledged, 1, 13, 1);
+}
+
+#[test]
+fn a_crash_at_a_message_has_two_forms() {
+    let text = one("buy", r#""faults": { "crash": 1, "until_ms": 0 }"#);
+    let forms: BTreeSet<_> = (0..20)
+        .map(|seed| {
+            let seen = run(&text, seed);
+            (crashes(&seen), replayed(&seen), charges(&seen))
+        })
+        .collect();
+    let expected = [
+        (vec![(Crash::MessageLost, 2)], vec![1, 1], 1),
+        (vec![(Crash::StoredNotAcknowledged, 1)], vec![1, 2], 1),
+    ];
+    assert_eq!(forms, expected.into());
+}
+
+#[test]
+fn a_crash_in_a_run_comes_before_or_after_the_effect_or_takes_messages_along() {
+    let text = one("buy", r#""faults": { "crash_in_run": 1, "until_ms": 0 }"#);
+    let forms: BTreeSet<_> = (0..40)
+        .map(|seed| {
+            let seen = run(&text, seed);
+            (crashes(&seen), replayed(&seen), charges(&seen))
+        })
+        .collect();
+    let expected = [
+        (vec![(Crash::BeforeEffect, 0)], vec![1, 3], 1),
+        (vec![(Crash::AfterEffect, 0)], vec![1, 3], 2),
+        // the money moved before Restate heard of the run, or of anything
+        (vec![(Crash::AfterEffect, 1)], vec![1, 2], 2),
+        (vec![(Crash::AfterEffect, 2)], vec![1, 1], 2),
+    ];
+    assert_eq!(forms, expected.into());
+}
+
+#[test]
+fn the_code_of_a_zombie_runs_on_and_is_not_heard() {
+    let text = one(
+        "buy",
+        r#""faults": { "zombie": 1, "until_ms": 0 }, "world": { "gateway": { "latency_ms": 50 } }"#,
+    );
+    let seen = run(&text, 0);
+    assert_eq!(crashes(&seen), [(Crash::Zombie, 2)]);
+    assert_eq!(replayed(&seen), [1, 1], "nothing of the first attempt is stored");
+    let calls = pick(&seen, |r| match &r.event {
+        Event::WorldCalled { cause, .. } => Some((cause.attempt, r.at.as_millis() < 500)),
+        _ => None,
+    });
+    assert_eq!(calls, [(1, true), (2, false)]);
+    assert_eq!(charges(&seen), 2);
+    assert_eq!(fates(&seen), [CallFate::Answered, CallFate::Answered]);
+    let failed = pick(&seen, |r| matches!(r.event, Event::AttemptFailed { .. }).then_some(()));
+    assert_eq!(failed.len(), 1, "Restate gives up once, and hears nothing of the zombie's end");
+    assert_eq!(replies(&seen), [("one".to_owned(), Ok(()))]);
+    assert!(seen.violations.is_empty(), "{:?}", seen.violations);
+}
+
+#[test]
+fn a_process_crash_takes_every_attempt_along() {
+    let steps = r#"{ "id": "one", "call": "Shop/a/nap" }, { "id": "two", "call": "Shop/b/nap", "at_ms": 10 },
+                   { "id": "three", "call": "Shop/c/pay", "at_ms": 20 }"#;
+    // the last of three dies at its output, and the two that nap beside it with it
+    let crash = |until| format!(r#""faults": {{ "process_crash": {until} }}"#);
+    let seen = run(&scenario(steps, &crash("1, \"until_ms\": 20")), 0);
+    let died = pick(&seen, |r| match r.event {
+        Event::AttemptCrashed { inv, how: Crash::Process, .. } => Some((inv.0, r.at.as_millis())),
+        _ => None,
+    });
+    assert_eq!(died, [(0, 0), (1, 10), (2, 20)]);
+    let together = (0..40).any(|seed| {
+        let seen = run(&scenario(steps, &crash("0.1, \"until_ms\": 2000")), seed);
+        assert_eq!(replies(&seen).len(), 3, "seed {seed}");
+        let mut at = pick(&seen, |r| match r.event {
+            Event::AttemptCrashed { how: Crash::Process, .. } => Some(r.at),
+            _ => None,
+        });
+        let all = at.len();
+        at.dedup();
+        at.len() < all
+    });
+    assert!(together, "a process that dies takes the attempts that wait along");
+    assert!(seen.violations.is_empty(), "{:?}", seen.violations);
+}
+
+#[test]
+fn a_suspended_attempt_is_resumed_where_it_was() {
+    let plain = run(&one("buy", ""), 0);
+    let seen = run(&one("buy", r#""faults": { "suspend": 1 }"#), 0);
+    let suspended = pick(&seen, |r| matches!(r.event, Event::Suspended { .. }).then_some(())).len();
+    assert!(suspended >= 2, "at the sleep and at the call, not {suspended}");
+    let attempts = replayed(&seen);
+    assert!(
+        attempts.windows(2).all(|w| w[0] < w[1]) && attempts.len() == suspended + 1,
+        "{attempts:?}"
+    );
+    assert_eq!((charges(&seen), created(&seen, "ping")), (1, 2));
+    assert_eq!(replies(&seen), replies(&plain));
+    let entries = |seen| {
+        pick(seen, |r| match &r.event {
+            Event::EntryAppended { inv, kind, .. } if inv.0 == 0 => Some(*kind),
+            _ => None,
+        })
+    };
+    assert_eq!(entries(&seen), entries(&plain));
+}
+
+// ---- outside world ------------------------------------------------------------------------------
+
+#[track_caller]
+fn check_world(handler: &str, fault: &str, expected: &[CallFate], moved: usize, repeated: usize) {
+    let text = one(handler, &format!(r#""faults": {{ "{fault}": 1, "until_ms": 0 }}"#));
+    let seen = run(&text, 1);
+    assert_eq!(fates(&seen), expected, "{fault}");
+    assert_eq!(charges(&seen), moved, "{fault}");
+    let again = pick(&seen, |r| {
+        matches!(&r.event, Event::WorldEffect { effect: Effect::ChargeRepeated { .. }, .. })
+            .then_some(())
+    });
+    assert_eq!(again.len(), repeated, "{fault}");
+    let messages = pick(&seen, |r| match &r.event {
+        Event::AttemptFailed { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    assert_eq!(messages.len(), expected.len() - 1, "{fault}: every failure is retried");
+    let told = |fate: &CallFate| match fate {
+        CallFate::Refused => "is unavailable",
+        _ => "did not answer in time",
+    };
+    for (message, fate) in messages.iter().zip(expected) {
+        assert!(message.contains(told(fate)), "{fault}: {message}");
+    }
+    assert_eq!(replies(&seen), [("one".to_owned(), Ok(()))], "{fault}");
+}
+
+#[test]
+fn the_outside_world_fails_as_asked() {
+    use CallFate::{AnswerLost, Answered, Refused};
+    check_world("pay", "world_refused", &[Refused, Answered], 1, 0);
+    check_world("pay", "world_answer_lost", &[AnswerLost, Answered], 2, 0);
+    check_world("pay_with_key", "world_answer_lost", &[AnswerLost, Answered], 1, 1);
+    check_world("pay", "world_slow", &[Answered], 1, 0);
+}
+
+#[test]
+fn a_slow_answer_is_late_and_a_lost_one_later() {
+    for (fault, from, to) in [("world_slow", 1, 30_000), ("world_answer_lost", 10_000, 10_000)] {
+        let seen = run(&one("pay", &format!(r#""faults": {{ "{fault}": 1, "until_ms": 0 }}"#)), 2);
+        let at = pick(&seen, |r| {
+            matches!(r.event, Event::WorldReturned { .. }).then(|| r.at.as_millis())
+        });
+        assert!((from..=to).contains(&at[0]), "{fault}: {at:?}");
+    }
+}
+
+#[test]
+fn an_outage_refuses_every_call_until_it_ends() {
+    let text = one("pay", r#""faults": { "outage": 1, "until_ms": 0 }, "runs": 20"#);
+    let mut refused = BTreeSet::new();
+    for seed in 0..20 {
+        let fates = fates(&run(&text, seed));
+        let (last, before) = fates.split_last().unwrap();
+        assert_eq!(*last, CallFate::Answered);
+        assert!(before.iter().all(|f| *f == CallFate::Refused));
+        refused.insert(before.len());
+    }
+    assert!(refused.len() > 2, "outages differ in length: {refused:?}");
+    let (_, swept) = simulation(&text).explore().unwrap();
+    let counts = swept.report.faults["outage"];
+    assert_eq!(
+        (counts.planned, counts.fired, counts.effective),
+        (20, 20, 20),
+        "one outage is one fault"
+    );
+}
+
+#[test]
+fn a_decline_moves_no_money_and_is_final() {
+    let seen = run(&one("pay", r#""world": { "gateway": { "declined": 1 } }"#), 0);
+    assert_eq!(charges(&seen), 0);
+    assert_eq!(replies(&seen), [("one".to_owned(), Err((402, "insufficient funds".to_owned())))]);
+}
+
+// ---- clients ------------------------------------------------------------------------------------
+
+#[track_caller]
+fn check_client(fault: &str, key: bool, tries: u32, invocations: usize, attached: usize) {
+    let key = if key { r#", "idempotency_key": "k""# } else { "" };
+    let step = format!(r#"{{ "id": "one", "call": "Shop/a/ping" {key} }}"#);
+    let seen = run(&scenario(&step, &format!(r#""faults": {{ "{fault}": 1, "until_ms": 0 }}"#)), 3);
+    let sent = pick(&seen, |r| {
+        if let Event::RequestSent { attempt, .. } = r.event { Some(attempt) } else { None }
+    });
+    assert_eq!(sent, (1..=tries).collect::<Vec<_>>(), "{fault}");
+    assert_eq!(created(&seen, "ping"), invocations, "{fault}");
+    let joined =
+        pick(&seen, |r| matches!(r.event, Event::RequestAttached { .. }).then_some(())).len();
+    assert_eq!(joined, attached, "{fault}");
+    assert_eq!(replies(&seen), [("one".to_owned(), Ok(()))], "{fault}: one answer");
+}
+
+#[test]
+fn a_key_makes_requests_one() {
+    for key in [false, true] {
+        let more = usize::from(!key);
+        let joined = usize::from(key);
+        check_client("request_lost", key, 2, 1, 0);
+        check_client("answer_lost", key, 2, 1 + more, joined);
+        check_client("request_duplicated", key, 1, 1 + more, joined);
+        check_client("request_delayed", key, 1, 1, 0);
+    }
+}
+
+#[test]
+fn a_delayed_request_is_overtaken() {
+    let steps = r#"{ "id": "one", "call": "Shop/a/ping" }, { "id": "two", "call": "Shop/a/ping", "at_ms": 1 }"#;
+    let seen = run(&scenario(steps, r#""faults": { "request_delayed": 1, "until_ms": 0 }"#), 0);
+    let order: Vec<_> = replies(&seen).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(order, ["two", "one"]);
+}
+
+// ---- operators ----------------------------------------------------------------------------------
+
+/// Cancels and kills request `one` 20 ms after the start: `steps` bring it into `phase`. Whatever it is, its
+/// client is told 409, and its lock is free again.
+#[track_caller]
+fn check_operator(phase: Phase, steps: &str, rest: &str) {
+    for what in ["cancel", "kill"] {
+        let steps = format!(
+            r#"{steps}, {{ "id": "op", "{what}": "one", "at_ms": 20 }},
+               {{ "id": "last", "call": "Shop/a/ping", "at_ms": 30000 }}"#
+        );
+        let seen = run(&scenario(&steps, rest), 0);
+        let seen_in = pick(&seen, |r| match r.event {
+            Event::CancelRequested { phase, .. } if what == "cancel" => {
+                Some((phase, r.at.as_millis()))
+            }
+            Event::Killed { phase, .. } if what == "kill" => Some((phase, r.at.as_millis())),
+            _ => None,
+        });
+        assert_eq!(seen_in, [(phase, 20)], "{what}");
+        let replies = replies(&seen);
+        let (_, told) = replies.iter().find(|(name, _)| name == "one").expect("one is answered");
+        let (code, message) = told.as_ref().expect_err("it did not succeed");
+        assert_eq!(*code, 409, "{what} while {phase}");
+        assert!(message.starts_with(what), "{what} while {phase}: {message}");
+        assert!(
+            replies.contains(&("last".to_owned(), Ok(()))),
+            "{what} while {phase}: the lock is free"
+        );
+        assert!(seen.violations.is_empty(), "{what} while {phase}: {:?}", seen.violations);
+    }
+}
+
+#[test]
+fn whatever_it_does_an_invocation_can_be_cancelled_and_killed() {
+    let step = |handler: &str| format!(r#"{{ "id": "one", "call": "Shop/a/{handler}" }}"#);
+    check_operator(Phase::Running, &step("nap"), "");
+    check_operator(Phase::Suspended, &step("nap"), r#""faults": { "suspend": 1 }"#);
+    check_operator(Phase::BackingOff, &step("nap_later"), "");
+    check_operator(Phase::Paused, &step("nap_later"), r#""restate": { "retry_max_attempts": 1 }"#);
+    let behind = format!(
+        r#"{{ "id": "first", "call": "Shop/a/nap" }}, {}"#,
+        step("ping").replace(" }", r#", "at_ms": 10 }"#)
+    );
+    check_operator(Phase::Inboxed, &behind, "");
+    check_operator(
+        Phase::Running,
+        &step("pay"),
+        r#""world": { "gateway": { "latency_ms": 100 } }"#,
+    );
+}
+
+#[test]
+fn a_kill_in_a_run_does_not_call_the_charge_back() {
+    let steps =
+        r#"{ "id": "one", "call": "Shop/a/pay" }, { "id": "op", "kill": "one", "at_ms": 20 }"#;
+    let seen = run(&scenario(steps, r#""world": { "gateway": { "latency_ms": 100 } }"#), 0);
+    assert_eq!(crashes(&seen), [(Crash::Aborted, 0)]);
+    assert_eq!((charges(&seen), fates(&seen)), (1, vec![CallFate::CallerGone]));
+}
+
+#[test]
+fn a_send_that_is_not_due_can_be_cancelled_and_killed() {
+    for fault in ["cancel", "kill"] {
+        let seen = run(&one("later", &format!(r#""faults": {{ "{fault}": 1 }}"#)), 0);
+        let phases = pick(&seen, |r| match r.event {
+            Event::CancelRequested { phase, .. } => Some(("cancel", phase)),
+            Event::Killed { phase, .. } => Some(("kill", phase)),
+            _ => None,
+        });
+        assert_eq!(phases, [(fault, Phase::Scheduled)]);
+        let attempts =
+            pick(&seen, |r| matches!(r.event, Event::AttemptStarted { .. }).then_some(()));
+        assert_eq!(attempts.len(), 1, "{fault}: the ping never starts");
+    }
+}
+
+// ---- retries ------------------------------------------------------------------------------------
+
+#[test]
+fn retries_come_later_and_later_until_they_are_used_up() {
+    let seen = run(&one("never", r#""restate": { "retry_max_attempts": 10 }"#), 0);
+    let delays = pick(&seen, |r| match r.event {
+        Event::RetryScheduled { at, .. } => {
+            Some(u64::try_from(at.since(r.at).as_millis()).unwrap())
+        }
+        _ => None,
+    });
+    assert_eq!(delays.len(), 9);
+    let bases: Vec<u64> = (0..9).map(|number| (500 << number).min(60_000)).collect();
+    for (delay, base) in delays.iter().zip(&bases) {
+        assert!((*base..=base * 4 / 3).contains(delay), "{delay} ms instead of {base}");
+    }
+    assert_ne!(delays, bases, "there is jitter");
+    assert_eq!(pick(&seen, |r| matches!(r.event, Event::Paused { .. }).then_some(())).len(), 1);
+    let violated: Vec<_> = seen.violations.iter().map(|v| v.invariant).collect();
+    assert_eq!(violated, ["nothing_stuck"]);
+    assert!(seen.violations[0].message.contains("is paused"), "{}", seen.violations[0].message);
+}
+
+// ---- counts and bounds --------------------------------------------------------------------------
+
+/// Every fault at once.
+fn all_faults(rate: &str, until_ms: u64) -> String {
+    let rates: Vec<String> = Fault::ALL.iter().map(|(f, _)| format!(r#""{f}": {rate}"#)).collect();
+    let steps = r#"{ "id": "one", "call": "Shop/a/buy", "copies": 3, "idempotency_key": "k" },
+                   { "id": "two", "call": "Shop/b/pay", "copies": 2 },
+                   { "id": "three", "call": "Shop/c/later" }"#;
+    let crash_at = r#""crash_at": ["Shop/*/buy after output"]"#;
+    let rest = format!(
+        r#""faults": {{ {}, {crash_at}, "until_ms": {until_ms} }}, "world": {{ "gateway": {{ "latency_ms": [0, 50] }} }}"#,
+        rates.join(", ")
+    );
+    scenario(steps, &rest)
+}
+
+#[test]
+fn every_fault_is_planned_fires_and_has_an_effect() {
+    let (_, swept) = simulation(&all_faults("0.1", 60_000)).runs(150).explore().unwrap();
+    assert_eq!(swept.report.faults.len(), Fault::ALL.len() + 1);
+    for (fault, counts) in &swept.report.faults {
+        let ordered = counts.planned >= counts.fired && counts.fired >= counts.effective;
+        assert!(ordered && counts.effective > 0, "{fault}: {counts:?}");
+    }
+    assert_ne!(swept.report.verdict, ScenarioVerdict::Nondeterministic);
+    assert!(swept.found.is_empty(), "{:?}", swept.report.violations);
+}
+
+#[test]
+fn after_its_time_no_fault_strikes() {
+    let text = all_faults("0.2", 300);
+    let mut struck = 0;
+    for seed in 0..60 {
+        let seen = simulation(&text).replay(seed).unwrap();
+        let fired = |r: &&Record| matches!(r.event, Event::FaultFired { .. });
+        let over = |r: &Record| matches!(r.event, Event::FaultsOver);
+        let records = seen.history.records();
+        let end = records.iter().position(over).expect("faults end");
+        struck += records[..end].iter().filter(fired).count();
+        let late: Vec<_> = records[end..].iter().filter(fired).collect();
+        assert!(late.is_empty(), "seed {seed}: {late:?}");
+    }
+    assert!(struck > 60, "only {struck} faults struck");
+}
+
+#[test]
+fn a_tape_repeats_a_faulted_run() {
+    let pay_twice = one(
+        "pay_twice",
+        r#""world": { "gateway": { "latency_ms": [1, 1000], "declined": 0.5 } },
+           "faults": { "crash_at": ["Shop/*/pay_twice after run"] }"#,
+    );
+    let deployment = Subject::new(shop).deployment(&Variants::new()).unwrap();
+    for text in [pay_twice, all_faults("0.1", 60_000)] {
+        let (scenario, _) = simulation(&text).runs(1).explore().unwrap();
+        for seed in 0..25 {
+            let seen = simulation(&text).replay(seed).unwrap();
+            let again = replay(&deployment, &scenario, &[], Seed(seed), &seen.tape);
+            assert_eq!(again.misfits, Vec::<String>::new(), "seed {seed}");
+            assert_eq!(again.digest, seen.digest, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_fault_that_never_fires_is_told() {
+    let faults = [
+        ("world_refused", r#""world_refused": 1"#),
+        ("crash_at", r#""crash_at": ["Shop/*/ping before sleep"]"#),
+    ];
+    for (name, fault) in faults {
+        let text = one("ping", &format!(r#""faults": {{ {fault} }}, "runs": 5"#));
+        let (_, swept) = simulation(&text).explore().unwrap();
+        assert_eq!(swept.report.verdict, ScenarioVerdict::Ineffective, "{name}");
+        assert!(swept.report.notes.iter().any(|n| n.contains(name)), "{:?}", swept.report.notes);
+    }
+}
+
+#[test]
+fn what_never_ends_is_cut_off_by_a_bound_with_a_name() {
+    let cases =
+        [("at_once", "events", 2_000), ("forever", "virtual_days", 10), ("never", "attempts", 5)];
+    for (handler, bound, limit) in cases {
+        let text = one(handler, &format!(r#""bounds": {{ "{bound}": {limit} }}, "runs": 2"#));
+        let seen = run(&text, 0);
+        assert_eq!(seen.inconclusive, Some((bound, limit)));
+        let reached = match bound {
+            "events" => seen.history.len() as u64,
+            "attempts" => replayed(&seen).len() as u64,
+            _ => seen.history.records().last().unwrap().at.as_millis() / 86_400_000,
+        };
+        assert!((limit..limit + 20).contains(&reached), "{bound}: {reached}");
+        assert!(
+            bound != "attempts" || reached == limit + 1,
+            "the one too many is not run: {reached}"
+        );
+        let (_, swept) = simulation(&text).explore().unwrap();
+        assert_eq!(swept.report.verdict, ScenarioVerdict::Inconclusive, "{bound}");
+        assert!(swept.report.notes.iter().any(|n| n.contains(bound)), "{:?}", swept.report.notes);
+    }
+}
