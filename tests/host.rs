@@ -1,5 +1,10 @@
 //! Handlers are ordinary async Rust: tokio's clock and tasks, shared memory and panics behave in a simulated
 //! process as in a real one, in virtual time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "what users' handlers may do is what is tested"
+)]
 
 use std::{
     process::Command,

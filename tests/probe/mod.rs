@@ -110,6 +110,10 @@ impl Probe {
                 Step::Get(()) => ctx.get::<u64>("x").await.map(|x| format!("x {x:?}")),
                 Step::Run(ms) => ctx
                     .run(|| async move {
+                        #[allow(
+                            clippy::disallowed_methods,
+                            reason = "a run that takes time, as users write it"
+                        )]
                         tokio::time::sleep(Duration::from_millis(ms)).await;
                         Ok(())
                     })
