@@ -12,12 +12,12 @@ use restate_sdk::prelude::Endpoint;
 
 use crate::{
     base::Seed,
-    explore::{Campaign, Replayed, Swept, explore, outcome::Summary, replay_seed},
+    explore::{Campaign, Replayed, Swept, explore, outcome::Summary, replay, replay_seed},
     invariants::Invariant,
     report::{
         self,
         paint::Paint,
-        text::{Failure, Verbosity},
+        text::{Again, Failure, Verbosity},
         timeline::Look,
     },
     scenario::{
@@ -77,8 +77,8 @@ pub enum SimulationError {
     /// `ONCEPROOF_SEED` is not a number.
     #[error("{SEED_VARIABLE} is {0:?}; give it a whole number, as printed with a violation")]
     Seed(String),
-    /// A reproducer could not be written.
-    #[error("cannot write a reproducer: {0}")]
+    /// A reproducer could not be written, or read.
+    #[error("cannot use the reproducer: {0}")]
     Reproducer(String),
 }
 
@@ -178,6 +178,24 @@ impl Simulation {
         Ok(replay_seed(&deployment, &scenario, &invariants, Seed(seed)))
     }
 
+    /// Runs a reproducer, as `check` or the command line wrote it, and returns it with everything that
+    /// happened.
+    ///
+    /// # Errors
+    /// If the reproducer or the services cannot be used.
+    pub fn replay_file(
+        &self,
+        path: impl AsRef<Path>,
+    ) -> Result<(Reproducer, Replayed), SimulationError> {
+        let recorded = Reproducer::read(path.as_ref())
+            .map_err(|e| SimulationError::Reproducer(e.to_string()))?;
+        let scenario = &recorded.scenario;
+        let deployment = self.subject.deployment(&scenario.plan.services)?;
+        let invariants = self.subject.invariants_of(scenario);
+        let seen = replay(&deployment, scenario, &invariants, recorded.seed, &recorded.tape);
+        Ok((recorded, seen))
+    }
+
     /// Runs, and panics with the report unless everything held; writes a reproducer for each
     /// violation. With `ONCEPROOF_SEED` set, runs that seed only.
     ///
@@ -216,6 +234,8 @@ impl Simulation {
     }
 }
 
+const AGAIN: Again<'static> = Again::Test(SEED_VARIABLE);
+
 /// Everything that a person needs, as the message of a failed test.
 fn told(swept: &Swept) -> String {
     let mut text = String::from("\n");
@@ -225,16 +245,17 @@ fn told(swept: &Swept) -> String {
             found: row,
             history: &found.history,
             violations: std::slice::from_ref(&found.violation),
+            again: AGAIN,
         };
         text.push_str(&report::text::failure(&failure, Look::default()));
-        text.push_str(&format!("  or:     {SEED_VARIABLE}={} cargo test\n\n", found.seed));
+        text.push('\n');
     }
     let summary = Summary {
         version: Summary::VERSION,
         scenarios: vec![swept.report.clone()],
         ..Summary::default()
     };
-    text.push_str(&report::text::summary(&summary, Verbosity::Verbose, Paint::Plain));
+    text.push_str(&report::text::summary(&summary, Verbosity::Verbose, Paint::Plain, AGAIN));
     text
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use onceproof::{
     Simulation,
     report::{
-        text::{Failure, failure},
+        text::{Again, Failure, failure},
         timeline::{Look, timeline},
     },
     scenario,
@@ -39,6 +39,7 @@ fn told(file: &Path) -> String {
         found: &swept.report.violations[found],
         history: &swept.found[found].history,
         violations: std::slice::from_ref(&swept.found[found].violation),
+        again: Again::Command("onceproof"),
     };
     heading + &shortened(&failure(&failure_of, Look::default()))
 }

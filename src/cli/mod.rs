@@ -38,11 +38,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Runs the command line `arguments` (the program's name first) over `subject`.
+/// Runs the command line `arguments` over `subject`. The first is the program's name, as the commands that
+/// are printed for replay call it.
 pub fn run(
     subject: &Subject,
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let program =
+        arguments.first().map_or("onceproof".into(), |p| p.to_string_lossy().into_owned());
     let args = match Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(e) => {
@@ -53,7 +57,7 @@ pub fn run(
     };
     terminal::choose_colour(args.color);
     let done = match args.command {
-        Command::Run(args) => run::run(subject, &args),
+        Command::Run(args) => run::run(&program, subject, &args),
         Command::Replay(args) => replay::replay(subject, &args),
         Command::Check(args) => check::check(subject, &args),
         Command::List => list::list(subject),

@@ -22,7 +22,7 @@ use crate::{
     },
     report::{
         self,
-        text::{Failure, Verbosity},
+        text::{Again, Failure, Verbosity},
         timeline::Detail,
     },
     scenario::{self, plan::Scenario},
@@ -30,7 +30,11 @@ use crate::{
     subject::Subject,
 };
 
-pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, super::Failure> {
+pub(super) fn run(
+    program: &str,
+    subject: &Subject,
+    args: &args::Run,
+) -> Result<Exit, super::Failure> {
     let scenarios = load_all(subject, &args.paths)?;
     let stop = stop_on_interrupt();
     let started = now();
@@ -61,18 +65,18 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, super::Fa
     if stop.load(Ordering::Relaxed) {
         terminal::complain("interrupted: this is what was seen so far");
     }
-    Ok(publish(args.format, all, since(started)))
+    Ok(publish(program, args.format, all, since(started)))
 }
 
 /// Prints what came of it; the exit code is that of the worst scenario.
-fn publish(format: Format, all: Vec<Swept>, elapsed: Duration) -> Exit {
+fn publish(program: &str, format: Format, all: Vec<Swept>, elapsed: Duration) -> Exit {
     let exit =
         all.iter().map(|s| exit_of(s.report.verdict)).max_by_key(severity).unwrap_or(Exit::Held);
     let failures: Vec<String> = match format {
         Format::Json => Vec::new(),
         Format::Text => {
             let alone = all.len() == 1;
-            all.iter().flat_map(|swept| details(swept, alone)).collect()
+            all.iter().flat_map(|swept| details(program, swept, alone)).collect()
         }
     };
     let scenarios: Vec<_> = all.into_iter().map(|s| s.report).collect();
@@ -88,7 +92,12 @@ fn publish(format: Format, all: Vec<Swept>, elapsed: Duration) -> Exit {
         Format::Text => {
             failures.iter().for_each(|text| terminal::say(text));
             let paint = terminal::paint_on_stdout();
-            terminal::say(&report::text::summary(&summary, Verbosity::Short, paint));
+            terminal::say(&report::text::summary(
+                &summary,
+                Verbosity::Short,
+                paint,
+                Again::Command(program),
+            ));
         }
     }
     exit
@@ -96,7 +105,7 @@ fn publish(format: Format, all: Vec<Swept>, elapsed: Duration) -> Exit {
 
 /// The failures of a scenario, told whole: always if unexpected, and for a planted bug that was
 /// found if nothing else was run.
-fn details(swept: &Swept, alone: bool) -> Vec<String> {
+fn details(program: &str, swept: &Swept, alone: bool) -> Vec<String> {
     let expected = swept.report.expected.as_deref();
     swept
         .found
@@ -112,6 +121,7 @@ fn details(swept: &Swept, alone: bool) -> Vec<String> {
                 found: row,
                 history: &found.history,
                 violations: std::slice::from_ref(&found.violation),
+                again: Again::Command(program),
             };
             let mut text = report::text::failure(&failure, terminal::look(Detail::Brief));
             text.push('\n');

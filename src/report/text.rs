@@ -26,16 +26,44 @@ pub enum Verbosity {
     Verbose,
 }
 
+/// How a violation can be seen again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again<'a> {
+    /// By the command line, called by this name.
+    Command(&'a str),
+    /// By the test that found it, with its seed in this environment variable.
+    Test(&'a str),
+}
+
+impl Again<'_> {
+    fn text(self, scenario: &ScenarioReport, found: &FoundViolation) -> String {
+        match (self, &found.reproducer) {
+            (Self::Test(variable), _) => format!("{variable}={} cargo test", found.seed),
+            (Self::Command(program), Some(path)) => {
+                format!("{} replay {}", quoted(program), quoted(path))
+            }
+            (Self::Command(program), None) => format!(
+                "{} replay --scenario {} --seed {}",
+                quoted(program),
+                quoted(&scenario.file),
+                found.seed
+            ),
+        }
+    }
+}
+
 /// What came of all scenarios: a line for each, details of those that did not pass, and totals.
 /// Ends with a line break.
 #[must_use]
-pub fn summary(summary: &Summary, verbosity: Verbosity, paint: Paint) -> String {
+pub fn summary(summary: &Summary, verbosity: Verbosity, paint: Paint, again: Again<'_>) -> String {
     let widths = Widths::of(&summary.scenarios);
     let mut text = String::new();
     for scenario in &summary.scenarios {
         scenario_line(scenario, &widths, paint, &mut text);
         if !scenario.verdict.passed() || verbosity == Verbosity::Verbose {
-            details(scenario, paint, &mut text);
+            details(scenario, paint, again, &mut text);
+        } else {
+            caught(scenario, again, &mut text);
         }
     }
     if !summary.scenarios.is_empty() {
@@ -56,13 +84,15 @@ pub struct Failure<'a> {
     pub history: &'a History,
     /// What did not hold in it; the records of the violation that was found are marked.
     pub violations: &'a [Violation],
+    /// How to see it again.
+    pub again: Again<'a>,
 }
 
 /// What happened in a violated run: the sentence, the timeline, the faults, the command that replays it.
 /// Ends with a line break.
 #[must_use]
 pub fn failure(failure: &Failure<'_>, look: Look) -> String {
-    let Failure { scenario, found, history, violations } = failure;
+    let Failure { scenario, found, history, violations, again } = failure;
     let paint = look.paint;
     let found_here: Vec<Violation> =
         violations.iter().filter(|v| v.invariant == found.invariant).cloned().collect();
@@ -86,19 +116,9 @@ pub fn failure(failure: &Failure<'_>, look: Look) -> String {
     for fault in faults(history, &found_here, look.detail) {
         text.push_str(&format!("  fault:  {}\n", shortened(&fault, look.width.max(40) - 10)));
     }
-    let command = paint.paint(Tone::Strong, replay_command(scenario, found));
+    let command = paint.paint(Tone::Strong, again.text(scenario, found));
     text.push_str(&format!("  replay: {command}\n"));
     text
-}
-
-/// The command that replays a violation.
-fn replay_command(scenario: &ScenarioReport, found: &FoundViolation) -> String {
-    match &found.reproducer {
-        Some(path) => format!("onceproof replay {}", quoted(path)),
-        None => {
-            format!("onceproof replay --scenario {} --seed {}", quoted(&scenario.file), found.seed)
-        }
-    }
 }
 
 /// A path as a shell takes it.
@@ -181,7 +201,16 @@ fn mark(verdict: ScenarioVerdict) -> (char, &'static str, Tone) {
     }
 }
 
-fn details(scenario: &ScenarioReport, paint: Paint, out: &mut String) {
+/// How a planted bug showed itself.
+fn caught(scenario: &ScenarioReport, again: Again<'_>, out: &mut String) {
+    let expected = scenario.expected.as_deref();
+    for found in scenario.violations.iter().filter(|f| Some(f.invariant.as_str()) == expected) {
+        out.push_str(&format!("    {}: {}\n", found.invariant, found.message));
+        out.push_str(&format!("      {}\n", again.text(scenario, found)));
+    }
+}
+
+fn details(scenario: &ScenarioReport, paint: Paint, again: Again<'_>, out: &mut String) {
     let mut line = |text: String| {
         out.push_str("    ");
         out.push_str(&text);
@@ -198,7 +227,7 @@ fn details(scenario: &ScenarioReport, paint: Paint, out: &mut String) {
             count(scenario.runs, "run"),
             found.seed
         ));
-        line(format!("  {}", replay_command(scenario, found)));
+        line(format!("  {}", again.text(scenario, found)));
     }
     for note in &scenario.notes {
         line(note.clone());

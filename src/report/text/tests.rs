@@ -3,11 +3,15 @@
 use super::*;
 use crate::report::fixture::{double_charge, every_verdict, found, held};
 
+const AGAIN: Again<'static> = Again::Command("onceproof");
+
 #[test]
 fn a_summary_details_what_did_not_pass() {
-    insta::assert_snapshot!(summary(&every_verdict(), Verbosity::Short, Paint::Plain), @r"
+    insta::assert_snapshot!(summary(&every_verdict(), Verbosity::Short, Paint::Plain, AGAIN), @r"
     ✓ held              scenarios/payment-happy.json  a payment is charged once              500 runs  20,500 events
     ✓ found             scenarios/planted-01.json     the tutorial's own code charges twice  100 runs   4,100 events
+        charged_at_most_once: alice was charged twice: ch_1 at 0.053s, ch_3 at 0.672s
+          onceproof replay onceproof-out/crash.charged_at_most_once.json
     ✗ violated          scenarios/crash.json          crashes everywhere                     500 runs  20,500 events
         charged_at_most_once: alice was charged twice: ch_1 at 0.053s, ch_3 at 0.672s
           7 of 500 runs, first with seed 12
@@ -40,7 +44,7 @@ fn a_summary_details_what_did_not_pass() {
 fn a_verbose_summary_details_everything() {
     let mut all = every_verdict();
     all.scenarios.truncate(2);
-    insta::assert_snapshot!(summary(&all, Verbosity::Verbose, Paint::Plain), @r"
+    insta::assert_snapshot!(summary(&all, Verbosity::Verbose, Paint::Plain, AGAIN), @r"
     ✓ held              scenarios/payment-happy.json  a payment is charged once              500 runs  20,500 events
         fault crash: 4,500 planned, 250 fired, 125 effective
         sometimes reply pay fails with 409: 100 of 500 runs
@@ -57,7 +61,7 @@ fn a_verbose_summary_details_everything() {
 
 #[test]
 fn an_empty_summary_says_so() {
-    let text = summary(&Summary::default(), Verbosity::Short, Paint::Plain);
+    let text = summary(&Summary::default(), Verbosity::Short, Paint::Plain, AGAIN);
     assert_eq!(text, "0 scenarios: nothing was run; 0 runs, 0 events in 0.0 s\n");
 }
 
@@ -66,8 +70,13 @@ fn a_failure_says_what_when_why_and_how_to_see_it_again() {
     let (history, violations) = double_charge();
     let scenario = held("scenarios/crash.json", "crashes everywhere", 500);
     let found = found();
-    let it =
-        Failure { scenario: &scenario, found: &found, history: &history, violations: &violations };
+    let it = Failure {
+        scenario: &scenario,
+        found: &found,
+        history: &history,
+        violations: &violations,
+        again: AGAIN,
+    };
     insta::assert_snapshot!(failure(&it, Look::default()), @r#"
     ✗ charged_at_most_once: alice was charged twice: ch_1 at 0.053s, ch_3 at 0.672s
       scenarios/crash.json (crashes everywhere), seed 12; 7 of 500 runs
@@ -103,7 +112,7 @@ fn without_a_reproducer_the_seed_replays_it() {
         (None, r"onceproof replay --scenario 'my scenarios/it'\''s.json' --seed 12"),
     ] {
         let found = FoundViolation { reproducer: reproducer.map(str::to_owned), ..found() };
-        assert_eq!(replay_command(&scenario, &found), expected);
+        assert_eq!(AGAIN.text(&scenario, &found), expected);
     }
 }
 
