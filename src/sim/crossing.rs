@@ -1,7 +1,7 @@
 //! The crossing between a handler and Restate: each message may be lost, stored and not
 //! acknowledged, or the last one.
 
-use super::{faults::CRASH_AT, listen, places::Spot, run::Sim};
+use super::{faults::CRASH_AT, listen, outside::Decided, places::Spot, run::Sim};
 use crate::{
     history::{Crash, Event},
     host::Step,
@@ -37,7 +37,9 @@ impl Sim<'_> {
         listen::collect(&mut self.history, Some(attempt), self.now);
         let calls =
             self.decide_calls(attempt, polled.calls, polled.run.as_ref(), polled.frames.len());
-        let alive = self.carry_messages(attempt, &polled.frames);
+        // an attempt dies once: one that will die in its run lives to see its messages off
+        let spared = calls.iter().any(Decided::kills_caller);
+        let alive = self.carry_messages(attempt, &polled.frames, spared);
         if !alive {
             self.abandon(calls);
             return;
@@ -74,7 +76,7 @@ impl Sim<'_> {
     }
 
     /// Carries messages to Restate, in order; false if the attempt did not live to send them all.
-    fn carry_messages(&mut self, attempt: AttemptId, frames: &[Frame]) -> bool {
+    fn carry_messages(&mut self, attempt: AttemptId, frames: &[Frame], spared: bool) -> bool {
         for (index, frame) in frames.iter().enumerate() {
             if let Some(severed) = self.severed.get_mut(&attempt) {
                 if severed.kept == 0 {
@@ -86,7 +88,8 @@ impl Sim<'_> {
                 continue;
             }
             let rest = u32::try_from(frames.len() - index).unwrap_or(u32::MAX);
-            match self.fate_of(attempt, frame) {
+            let fate = if spared { Fate::Stored } else { self.fate_of(attempt, frame) };
+            match fate {
                 Fate::Stored => self.engine.message(self.now, attempt, frame.clone()),
                 Fate::Crash(how) => {
                     let stored = how != Crash::MessageLost && how != Crash::AfterEffect;

@@ -56,6 +56,13 @@ pub(super) struct Decided {
     slow_ms: u64,
 }
 
+impl Decided {
+    /// Whether the caller will die before it hears the answer.
+    pub(super) fn kills_caller(&self) -> bool {
+        matches!(self.fate, Fate::CallerDies { .. })
+    }
+}
+
 #[derive(Debug)]
 struct Pending {
     attempt: AttemptId,
