@@ -225,6 +225,7 @@ fn paths_that_lead_nowhere_are_refused() {
     check(&["replay", "scenarios/payment-tutorial.json"], 2, &["onceproof run"]);
     check(&["run", "--seeds", "0"], 2, &["--seeds"]);
     check(&["run", "--frobnicate"], 2, &["--frobnicate"]);
+    check(&["run", "--seed", "18446744073709551615"], 2, &["--seed"]);
 }
 
 #[test]

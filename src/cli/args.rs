@@ -46,7 +46,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", conflicts_with = "seed")]
     pub(super) seeds: Option<NonZeroU64>,
     /// Run exactly this seed.
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..u64::MAX))]
     pub(super) seed: Option<u64>,
     /// Threads to use [default: one per core]. The result is the same for any number.
     #[arg(long, value_name = "J")]

@@ -62,10 +62,13 @@ pub(super) fn run(
         all.push(swept);
     }
     bar.finish_and_clear();
+    let exit = publish(program, args.format, all, since(started));
     if stop.load(Ordering::Relaxed) {
         terminal::complain("interrupted: this is what was seen so far");
+        // what was not run proves nothing
+        return Ok(if exit == Exit::Held { Exit::Inconclusive } else { exit });
     }
-    Ok(publish(program, args.format, all, since(started)))
+    Ok(exit)
 }
 
 /// Prints what came of it; the exit code is that of the worst scenario.

@@ -225,7 +225,10 @@ fn summarize(
     }
     // a few seeds prove nothing about what can happen in many
     let whole = sum.runs >= scenario.runs;
-    let ineffective_now = !ineffective.is_empty() && whole;
+    let ineffective_now = (!ineffective.is_empty() && whole) || sum.runs == 0;
+    if sum.runs == 0 {
+        ineffective.push("nothing was run".to_owned());
+    }
     notes.extend(ineffective);
     let wanted = scenario.must_violate.as_deref();
     let verdict = if nondeterministic {
