@@ -36,9 +36,12 @@ impl Invariant for NoJournalMismatch {
             }
             told.push(*inv);
             let target = facts.invocation(*inv).map(|i| i.target.to_string()).unwrap_or_default();
+            // the SDK explains itself over several lines; a sentence has one
+            let why: Vec<&str> = message.split_whitespace().collect();
             let message = format!(
-                "{target} is nondeterministic: in attempt {attempt} at {} {what} ({code}): {message}",
-                facts.at(record)
+                "{target} is nondeterministic: in attempt {attempt} at {} {what} ({code}): {}",
+                facts.at(record),
+                why.join(" ")
             );
             violations.push(Violation::new(NAME, message, vec![record]));
         }

@@ -205,7 +205,8 @@ fn mark(verdict: ScenarioVerdict) -> (char, &'static str, Tone) {
 fn caught(scenario: &ScenarioReport, again: Again<'_>, out: &mut String) {
     let expected = scenario.expected.as_deref();
     for found in scenario.violations.iter().filter(|f| Some(f.invariant.as_str()) == expected) {
-        out.push_str(&format!("    {}: {}\n", found.invariant, found.message));
+        let sentence = format!("{}: {}", found.invariant, found.message);
+        out.push_str(&format!("    {}\n", shortened(&sentence, 140)));
         out.push_str(&format!("      {}\n", again.text(scenario, found)));
     }
 }
