@@ -191,6 +191,7 @@ impl Simulation {
             .map_err(|e| SimulationError::Reproducer(e.to_string()))?;
         let scenario = &recorded.scenario;
         let deployment = self.subject.deployment(&scenario.plan.services)?;
+        self.subject.recognizes(scenario, &deployment)?;
         let invariants = self.subject.invariants_of(scenario);
         let seen = replay(&deployment, scenario, &invariants, recorded.seed, &recorded.tape);
         Ok((recorded, seen))

@@ -12,7 +12,10 @@ use serde_json::Value;
 use crate::{
     invariants::{self, Invariant},
     restate::{Handler, HandlerInput, ServiceKind},
-    scenario::{Input, Known, KnownHandler, KnownService, plan::Scenario},
+    scenario::{
+        Input, Known, KnownHandler, KnownService,
+        plan::{Action, Scenario},
+    },
     services,
     sim::{Deployment, DeploymentError},
     world::Systems,
@@ -37,6 +40,12 @@ pub enum SubjectError {
         /// The variant that was asked for.
         variant: String,
     },
+    /// There is no such handler here.
+    #[error("there is no handler `{0}` here; use the program whose services these are")]
+    Handler(String),
+    /// There is no such invariant here.
+    #[error("there is no invariant `{0}` here; use the program that has it")]
+    Invariant(String),
 }
 
 /// The services under test.
@@ -85,6 +94,33 @@ impl Subject {
         }
         let (build, variants) = (self.build.clone(), variants.clone());
         Ok(Deployment::new(Arc::new(move |systems| build(&variants, systems)))?)
+    }
+
+    /// Checks that everything that a recorded scenario names is there: what was recorded by another
+    /// program would seem to be repaired otherwise.
+    ///
+    /// # Errors
+    /// Names the first handler or invariant that is not.
+    pub fn recognizes(
+        &self,
+        scenario: &Scenario,
+        services: &Deployment,
+    ) -> Result<(), SubjectError> {
+        for step in &scenario.plan.steps {
+            if let Action::Call { target, .. } = &step.action
+                && services.catalog().handler(&target.service, &target.handler).is_none()
+            {
+                return Err(SubjectError::Handler(format!(
+                    "{}/{}",
+                    target.service, target.handler
+                )));
+            }
+        }
+        let all = self.invariants();
+        match scenario.invariants.iter().find(|name| !all.contains_key(name.as_str())) {
+            Some(name) => Err(SubjectError::Invariant(name.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Every invariant, by name.

@@ -83,6 +83,8 @@ fn a_double_charge_is_told_and_its_reproducer_replays() {
     let (recorded, seen) = tickets(false).replay_file(&path).unwrap();
     assert_eq!(seen.digest, recorded.digest);
     assert!(seen.violations.iter().any(|v| v.message == recorded.verdict.message));
+    let others = Simulation::reference().replay_file(&path).unwrap_err().to_string();
+    assert!(others.contains("no handler `Tickets/buy` here"), "{others}");
     let (_, repaired) = tickets(true).replay_file(&path).unwrap();
     assert!(repaired.violations.is_empty(), "{:?}", repaired.violations);
 }
@@ -112,6 +114,11 @@ fn an_invariant_of_ones_own_is_checked_beside_the_others() {
     let (_, swept) = tickets(true).invariant(Cheap).runs(5).explore().unwrap();
     let found: Vec<_> = swept.found.iter().map(|f| f.violation.message.as_str()).collect();
     assert_eq!(found, ["ch_visitor_1 took 500 cents"]);
+    let out = tempfile::tempdir().unwrap();
+    message_of(tickets(true).invariant(Cheap).runs(1).out(out.path()));
+    let path = std::fs::read_dir(out.path()).unwrap().next().unwrap().unwrap().path();
+    let without = tickets(true).replay_file(path).unwrap_err().to_string();
+    assert!(without.contains("no invariant `cheap` here"), "{without}");
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn replay_file(subject: &Subject, file: &Path) -> Result<Exit, Failure> {
     let recorded = Reproducer::read(file)?;
     let scenario = &recorded.scenario;
     let deployment = subject.deployment(&scenario.plan.services)?;
+    subject.recognizes(scenario, &deployment)?;
     let invariants = subject.invariants_of(scenario);
     let run = || run_tape(&deployment, scenario, &invariants, recorded.seed, &recorded.tape);
     let seen = run();
