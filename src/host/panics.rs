@@ -65,7 +65,7 @@ mod tests {
         for (file, expected) in [
             ("src/lib.rs", "src/lib.rs"),
             ("/home/a/.cargo/registry/src/index-1/map-1.0.0/src/map.rs", "map-1.0.0/src/map.rs"),
-            ("/home/a/work/map.rs", "map.rs"),
+            ("/home/a/shop/map.rs", "map.rs"),
         ] {
             assert_eq!(portable(file), expected);
         }
