@@ -4,7 +4,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
@@ -149,7 +148,6 @@ impl Simulation {
         let (name, scenario) = self.load()?;
         let deployment = self.subject.deployment(&scenario.plan.services)?;
         let invariants = self.subject.invariants_of(&scenario);
-        let never = AtomicBool::new(false);
         let seeds = match self.seed {
             Some(seed) => seed..seed.saturating_add(1),
             None => 0..self.runs.unwrap_or(scenario.runs),
@@ -160,7 +158,7 @@ impl Simulation {
             invariants: &invariants,
             seeds,
             jobs: self.jobs.unwrap_or_else(default_jobs),
-            stop: &|| never.load(Ordering::Relaxed),
+            stop: &|| false,
             progress: &|| {},
         });
         swept.report.file = name;
@@ -240,14 +238,7 @@ const AGAIN: Again<'static> = Again::Test(SEED_VARIABLE);
 /// Everything that a person needs, as the message of a failed test.
 fn told(swept: &Swept) -> String {
     let mut text = String::from("\n");
-    for (found, row) in swept.found.iter().zip(&swept.report.violations) {
-        let failure = Failure {
-            scenario: &swept.report,
-            found: row,
-            history: &found.history,
-            violations: std::slice::from_ref(&found.violation),
-            again: AGAIN,
-        };
+    for failure in failures(swept, AGAIN) {
         text.push_str(&report::text::failure(&failure, Look::default()));
         text.push('\n');
     }
@@ -260,6 +251,20 @@ fn told(swept: &Swept) -> String {
     text
 }
 
+/// The violations found, each ready to be told.
+pub(crate) fn failures<'a>(
+    swept: &'a Swept,
+    again: Again<'a>,
+) -> impl Iterator<Item = Failure<'a>> {
+    swept.found.iter().zip(&swept.report.violations).map(move |(found, row)| Failure {
+        scenario: &swept.report,
+        found: row,
+        history: &found.history,
+        violations: std::slice::from_ref(&found.violation),
+        again,
+    })
+}
+
 /// Writes a reproducer for each violation found, and names it in the report.
 ///
 /// # Errors
@@ -269,8 +274,7 @@ pub(crate) fn keep(
     file: &str,
     scenario: &Scenario,
     swept: &mut Swept,
-) -> Result<Vec<PathBuf>, SimulationError> {
-    let mut paths = Vec::new();
+) -> Result<(), SimulationError> {
     for (found, row) in swept.found.iter().zip(&mut swept.report.violations) {
         let reproducer = Reproducer::new(
             file.to_owned(),
@@ -286,9 +290,8 @@ pub(crate) fn keep(
         let path =
             reproducer.write(folder).map_err(|e| SimulationError::Reproducer(e.to_string()))?;
         row.reproducer = Some(path.display().to_string());
-        paths.push(path);
     }
-    Ok(paths)
+    Ok(())
 }
 
 /// One job per core.

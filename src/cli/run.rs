@@ -22,11 +22,11 @@ use crate::{
     },
     report::{
         self,
-        text::{Again, Failure, Verbosity},
+        text::{Again, Verbosity},
         timeline::Detail,
     },
     scenario::{self, plan::Scenario},
-    simulation::{default_jobs, keep},
+    simulation::{default_jobs, failures, keep},
     subject::Subject,
 };
 
@@ -39,7 +39,8 @@ pub(super) fn run(
     let stop = stop_on_interrupt();
     let started = now();
     let mut all = Vec::new();
-    let wanted: u64 = scenarios.iter().map(|(_, s)| seeds(args, s).count_of()).sum();
+    let all_seeds = scenarios.iter().map(|(_, scenario)| seeds(args, scenario));
+    let wanted: u64 = all_seeds.map(|seeds| seeds.end - seeds.start).sum();
     let bar = terminal::progress(wanted);
     for (file, scenario) in &scenarios {
         if stop.load(Ordering::Relaxed) {
@@ -110,26 +111,12 @@ fn publish(program: &str, format: Format, all: Vec<Swept>, elapsed: Duration) ->
 /// found if nothing else was run.
 fn details(program: &str, swept: &Swept, alone: bool) -> Vec<String> {
     let expected = swept.report.expected.as_deref();
-    swept
-        .found
-        .iter()
-        .zip(&swept.report.violations)
-        .filter(|(found, _)| match expected {
+    failures(swept, Again::Command(program))
+        .filter(|failure| match expected {
             None => true,
-            Some(name) => alone && found.violation.invariant == name,
+            Some(name) => alone && failure.found.invariant == name,
         })
-        .map(|(found, row)| {
-            let failure = Failure {
-                scenario: &swept.report,
-                found: row,
-                history: &found.history,
-                violations: std::slice::from_ref(&found.violation),
-                again: Again::Command(program),
-            };
-            let mut text = report::text::failure(&failure, terminal::look(Detail::Brief));
-            text.push('\n');
-            text
-        })
+        .map(|failure| report::text::failure(&failure, terminal::look(Detail::Brief)) + "\n")
         .collect()
 }
 
@@ -160,16 +147,6 @@ fn seeds(args: &args::Run, scenario: &Scenario) -> std::ops::Range<u64> {
         (Some(seed), _) => seed..seed.saturating_add(1),
         (None, Some(seeds)) => 0..seeds.get(),
         (None, None) => 0..scenario.runs,
-    }
-}
-
-trait CountOf {
-    fn count_of(&self) -> u64;
-}
-
-impl CountOf for std::ops::Range<u64> {
-    fn count_of(&self) -> u64 {
-        self.end - self.start
     }
 }
 
