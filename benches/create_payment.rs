@@ -33,8 +33,8 @@ use onceproof::{
     services::PaymentService,
     sim::{self, Deployment, Listen},
     world::{
-        ChargeAnswer, ChargeRequest, Email, Mailer, PaymentGateway, RefundRequest, Systems,
-        WorldError, WorldFuture,
+        self as plans, Carrier, ChargeAnswer, ChargeRequest, Email, LabelRequest, Mailer,
+        PaymentGateway, PlanCatalogue, RefundRequest, Systems, WorldError, WorldFuture,
     },
 };
 use restate_sdk::prelude::Endpoint;
@@ -63,6 +63,26 @@ impl PaymentGateway for Instantly {
 impl Mailer for Instantly {
     fn send(&self, _: Email) -> WorldFuture<'_, Result<String, WorldError>> {
         Box::pin(async { Ok("msg_1".to_owned()) })
+    }
+}
+
+impl Carrier for Instantly {
+    fn label(&self, _: LabelRequest) -> WorldFuture<'_, Result<String, WorldError>> {
+        Box::pin(async { Ok("lbl_1".to_owned()) })
+    }
+
+    fn cancel_label(&self, _: String) -> WorldFuture<'_, Result<(), WorldError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn void_label(&self, _: String) -> WorldFuture<'_, Result<Option<String>, WorldError>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+impl PlanCatalogue for Instantly {
+    fn plan(&self, _: String) -> WorldFuture<'_, Result<Option<plans::Plan>, WorldError>> {
+        Box::pin(async { Ok(None) })
     }
 }
 
@@ -194,7 +214,13 @@ fn benchmark(criterion: &mut Criterion) {
         .build()
         .unwrap();
     let inside = runtime.enter();
-    let systems = Systems { gateway: Arc::new(Instantly), mailer: Arc::new(Instantly) };
+    let systems = Systems {
+        gateway: Arc::new(Instantly),
+        mailer: Arc::new(Instantly),
+        carrier: Arc::new(Instantly),
+        catalogue: Arc::new(Instantly),
+        webhook_secret: "whsec".into(),
+    };
     let deployment = Deployment::new(Arc::new(build)).expect("the service answers discovery");
     let plan = plan();
     assert_eq!(bare(&systems), 9, "six commands, two results of runs, the end");

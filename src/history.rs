@@ -146,14 +146,31 @@ pub enum System {
     Gateway,
     /// The mail server.
     Mailer,
+    /// The carrier that ships parcels.
+    Carrier,
+    /// The catalogue of subscription plans.
+    Catalogue,
+}
+
+impl System {
+    /// Every system.
+    pub const ALL: &'static [Self] = &[Self::Gateway, Self::Mailer, Self::Carrier, Self::Catalogue];
+
+    /// Its name in scenario files and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Mailer => "mailer",
+            Self::Carrier => "carrier",
+            Self::Catalogue => "catalogue",
+        }
+    }
 }
 
 impl fmt::Display for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gateway => "gateway",
-            Self::Mailer => "mailer",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -237,6 +254,42 @@ pub enum Effect {
         message: Name,
         /// The key.
         key: Name,
+    },
+    /// The carrier made a shipping label: a parcel will leave.
+    Labelled {
+        /// The carrier's id: `lbl_...`.
+        label: Name,
+        /// What is shipped, as the sender calls it.
+        parcel: Name,
+        /// To whom.
+        recipient: Name,
+        /// The idempotency key, if the service sent one.
+        key: Option<Name>,
+    },
+    /// A label request with a known idempotency key: the stored answer was given again.
+    LabelRepeated {
+        /// The label of the first request.
+        label: Name,
+        /// The key.
+        key: Name,
+    },
+    /// A label was cancelled: its parcel will not leave.
+    LabelCancelled {
+        /// The label.
+        label: Name,
+    },
+    /// An idempotency key was withdrawn at the carrier: no label under it can be made any more. If there was
+    /// one, a `LabelCancelled` of the same call comes first.
+    LabelVoided {
+        /// The key.
+        key: Name,
+    },
+    /// The catalogue told what a plan costs.
+    Quoted {
+        /// The plan.
+        plan: Name,
+        /// Its price per period; none if there is no such plan.
+        price: Option<Cents>,
     },
 }
 

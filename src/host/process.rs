@@ -114,7 +114,7 @@ impl Host {
     /// Starts the first process.
     pub(crate) fn start(factory: &Factory, seed: Seed, version: u8) -> Self {
         let line = Line::default();
-        let systems = Systems { gateway: Arc::new(line.clone()), mailer: Arc::new(line.clone()) };
+        let systems = line.systems();
         entropy::set_clock(VirtualTime::ZERO);
         entropy::reseed(seed.derive("process 1"));
         let process = Process::start(factory, &systems, VirtualTime::ZERO);

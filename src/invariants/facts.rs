@@ -230,6 +230,23 @@ pub struct Mail<'h> {
     pub run: Option<&'h str>,
 }
 
+/// A shipping label that was made.
+#[derive(Clone, Debug)]
+pub struct Label<'h> {
+    /// On whose behalf.
+    pub by: Business<'h>,
+    /// The record of the effect.
+    pub record: usize,
+    /// The carrier's id.
+    pub id: &'h str,
+    /// What is shipped, as the sender calls it.
+    pub parcel: &'h str,
+    /// The record at which it was cancelled.
+    pub cancelled: Option<usize>,
+    /// The `ctx.run` it was made in, if any.
+    pub run: Option<&'h str>,
+}
+
 /// A state that was set, cleared, or there from the start.
 #[derive(Clone, Debug)]
 pub struct StateChange<'h> {
@@ -258,6 +275,7 @@ pub struct Facts<'h> {
     charges_by_id: Vec<(&'h str, usize)>,
     refunds: Vec<Refund<'h>>,
     mails: Vec<Mail<'h>>,
+    labels: Vec<Label<'h>>,
     states: Vec<StateChange<'h>>,
     failures: Vec<usize>,
     disturbed: BTreeSet<(&'h str, &'h str)>,
@@ -347,6 +365,29 @@ impl<'h> Facts<'h> {
     #[must_use]
     pub fn mails(&self) -> &[Mail<'h>] {
         &self.mails
+    }
+
+    /// All shipping labels, in order of time.
+    #[must_use]
+    pub fn labels(&self) -> &[Label<'h>] {
+        &self.labels
+    }
+
+    /// All changes of the state `name` of objects of `service`, in order of time.
+    pub fn states_of<'a>(
+        &'a self,
+        service: &'a str,
+        name: &'a str,
+    ) -> impl Iterator<Item = &'a StateChange<'h>> {
+        self.states.iter().filter(move |s| s.service == service && s.name == name)
+    }
+
+    /// All invocations of handlers of `service`, by number.
+    pub fn invocations_of<'a>(
+        &'a self,
+        service: &'a str,
+    ) -> impl Iterator<Item = &'a Invocation<'h>> {
+        self.invocations.iter().filter(move |i| &*i.target.service == service)
     }
 
     /// All changes of state, those from before the run first.

@@ -21,9 +21,11 @@ mod cancelled_never_succeeds;
 mod charge_id_in_ledger;
 mod charged_at_most_once;
 mod effect_at_most_once;
+mod email;
 mod equal_requests_equal_answers;
 mod expired_never_charges;
 mod facts;
+mod inventory;
 mod invocations_complete;
 mod linearize;
 mod models;
@@ -31,14 +33,18 @@ mod money_conserved;
 mod no_journal_mismatch;
 mod nothing_stuck;
 mod objects_linearizable;
+mod order;
 mod refunded_at_most_once;
+mod saga;
 mod status_matches_charge;
+mod subscription;
 #[cfg(test)]
 mod testing;
 mod views;
+mod webhook;
 
 pub use facts::{
-    Business, Charge, Facts, Invocation, Mail, Refund, Request, StateChange, WorldCall,
+    Business, Charge, Facts, Invocation, Label, Mail, Refund, Request, StateChange, WorldCall,
 };
 
 /// What did not hold.
@@ -102,7 +108,7 @@ pub enum Verdict {
 /// Every built-in invariant; the specific ones come before the general ones that overlap with them.
 #[must_use]
 pub fn all() -> Vec<&'static dyn Invariant> {
-    vec![
+    let payments: [&'static dyn Invariant; 8] = [
         &expired_never_charges::ExpiredNeverCharges,
         &charged_at_most_once::ChargedAtMostOnce,
         &refunded_at_most_once::RefundedAtMostOnce,
@@ -111,6 +117,10 @@ pub fn all() -> Vec<&'static dyn Invariant> {
         &status_matches_charge::StatusMatchesCharge,
         &charge_id_in_ledger::ChargeIdInLedger,
         &money_conserved::MoneyConserved,
+    ];
+    let families =
+        [order::ALL, email::ALL, inventory::ALL, subscription::ALL, webhook::ALL, saga::ALL];
+    let any_service: [&'static dyn Invariant; 7] = [
         &effect_at_most_once::EffectAtMostOnce,
         &no_journal_mismatch::NoJournalMismatch,
         &nothing_stuck::NothingStuck,
@@ -118,7 +128,9 @@ pub fn all() -> Vec<&'static dyn Invariant> {
         &equal_requests_equal_answers::EqualRequestsEqualAnswers,
         &answers_never_contradicted::AnswersNeverContradicted,
         &objects_linearizable::ObjectsLinearizable,
-    ]
+    ];
+    let families = families.into_iter().flatten().copied();
+    payments.into_iter().chain(families).chain(any_service).collect()
 }
 
 /// The built-in invariant of this name.

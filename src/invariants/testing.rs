@@ -123,7 +123,12 @@ impl Story {
         self.calls += 1;
         self.push(Event::WorldCalled {
             call,
-            system: if operation == "send" { System::Mailer } else { System::Gateway },
+            system: match operation {
+                "send" => System::Mailer,
+                "label" | "cancel label" | "void label" => System::Carrier,
+                "plan" => System::Catalogue,
+                _ => System::Gateway,
+            },
             operation,
             cause: Cause {
                 inv,

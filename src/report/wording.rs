@@ -77,8 +77,7 @@ impl<'h> Names<'h> {
 
     fn system(&self, call: CallId) -> &'static str {
         match self.call(call) {
-            Some((System::Gateway, _)) => "gateway",
-            Some((System::Mailer, _)) => "mailer",
+            Some((system, _)) => system.name(),
             None => "world",
         }
     }
@@ -281,6 +280,16 @@ fn effect(effect: &Effect) -> String {
         Effect::MailRepeated { message, key } => {
             format!("knows key {key}, sends nothing: {message} again")
         }
+        Effect::Labelled { label, parcel, recipient, key: k } => {
+            format!("labelled {parcel} for {recipient}: {label}{}", key(k.as_ref()))
+        }
+        Effect::LabelRepeated { label, key } => {
+            format!("knows key {key}, makes no label: {label} again")
+        }
+        Effect::LabelCancelled { label } => format!("cancelled {label}"),
+        Effect::LabelVoided { key } => format!("voided key {key}"),
+        Effect::Quoted { plan, price: Some(price) } => format!("plan {plan} costs {price}"),
+        Effect::Quoted { plan, price: None } => format!("there is no plan {plan}"),
     }
 }
 

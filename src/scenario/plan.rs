@@ -2,7 +2,11 @@
 //!
 //! A scenario file is parsed into a [`Scenario`]; a reproducer holds its [`Plan`] whole.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,6 +14,7 @@ use serde_json::Value;
 use crate::{
     base::{Cents, Target},
     choice::Rate,
+    world,
 };
 
 /// A scenario file, resolved: what runs, and what must hold.
@@ -81,6 +86,39 @@ pub struct WorldPlan {
     /// The mail server.
     #[serde(default)]
     pub mailer: MailerPlan,
+    /// The carrier.
+    #[serde(default)]
+    pub carrier: CarrierPlan,
+    /// The subscription plans.
+    #[serde(default)]
+    pub catalogue: CataloguePlan,
+    /// Opening stock of `InventoryService` objects.
+    #[serde(default)]
+    pub stock: BTreeMap<String, u32>,
+}
+
+/// How the carrier behaves when nothing goes wrong.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CarrierPlan {
+    /// Time from a request to its answer; the effect happens half-way.
+    #[serde(default)]
+    pub latency_ms: Millis,
+    /// Recipients that it does not deliver to.
+    #[serde(default)]
+    pub undeliverable: BTreeSet<String>,
+}
+
+/// What plans there are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CataloguePlan {
+    /// Time from a request to its answer.
+    #[serde(default)]
+    pub latency_ms: Millis,
+    /// The plans by id.
+    #[serde(default)]
+    pub plans: BTreeMap<String, world::Plan>,
 }
 
 /// How the payment gateway behaves when nothing goes wrong.

@@ -3,15 +3,22 @@
 //! Must not know: services, steps.
 
 use super::{
-    plan::{Bounds, GatewayPlan, MailerPlan, RestatePlan, WorldPlan},
+    diagnostic::Diagnostic,
+    plan::{Bounds, CarrierPlan, CataloguePlan, GatewayPlan, MailerPlan, RestatePlan, WorldPlan},
     reader::{MILLIS, Reader, Whole},
     syntax::Node,
     vocabulary,
 };
-use crate::base::Cents;
+use crate::{
+    base::Cents,
+    world::{BillingCycle, Plan},
+};
 
 /// More than all the money there is, and far from overflow in sums.
 const CENTS: Whole = Whole { what: "a number of cents", min: 0, max: 1_000_000_000_000_000 };
+
+/// More than any warehouse holds, and far from overflow in sums.
+const QUANTITY: Whole = Whole { what: "a quantity", min: 0, max: 1_000_000_000 };
 
 /// `world`.
 pub(crate) fn world(reader: &mut Reader, node: &Node) -> WorldPlan {
@@ -32,7 +39,76 @@ pub(crate) fn world(reader: &mut Reader, node: &Node) -> WorldPlan {
     if let Some(node) = fields.get("mailer") {
         world.mailer = mailer(reader, node);
     }
+    if let Some(node) = fields.get("carrier") {
+        world.carrier = carrier(reader, node);
+    }
+    if let Some(node) = fields.get("catalogue") {
+        world.catalogue = catalogue(reader, node);
+    }
+    let stock = fields.get("stock");
+    for product in
+        stock.and_then(|n| reader.map(n, "an object { product: quantity }")).unwrap_or(&[])
+    {
+        if let Some(quantity) = reader.whole(&product.value, QUANTITY) {
+            let quantity = u32::try_from(quantity).expect("the maximum fits");
+            world.stock.insert(product.name.value.clone(), quantity);
+        }
+    }
     world
+}
+
+fn carrier(reader: &mut Reader, node: &Node) -> CarrierPlan {
+    let mut plan = CarrierPlan::default();
+    let Some(fields) = reader.object(node, &vocabulary::CARRIER) else { return plan };
+    if let Some(latency) = fields.get("latency_ms").and_then(|n| reader.millis(n)) {
+        plan.latency_ms = latency;
+    }
+    let recipients =
+        fields.get("undeliverable").and_then(|n| reader.list(n, "a list of recipients"));
+    for node in recipients.unwrap_or(&[]) {
+        plan.undeliverable.extend(reader.string(node, "a recipient").map(|text| text.value));
+    }
+    plan
+}
+
+fn catalogue(reader: &mut Reader, node: &Node) -> CataloguePlan {
+    let mut catalogue = CataloguePlan::default();
+    let Some(fields) = reader.object(node, &vocabulary::CATALOGUE) else { return catalogue };
+    if let Some(latency) = fields.get("latency_ms").and_then(|n| reader.millis(n)) {
+        catalogue.latency_ms = latency;
+    }
+    let plans = fields.get("plans").and_then(|n| reader.map(n, "an object { id: plan }"));
+    for member in plans.unwrap_or(&[]) {
+        let id = member.name.value.clone();
+        if let Some(plan) = plan(reader, &id, &member.value) {
+            catalogue.plans.insert(id, plan);
+        }
+    }
+    catalogue
+}
+
+fn plan(reader: &mut Reader, id: &str, node: &Node) -> Option<Plan> {
+    let fields = reader.object(node, &vocabulary::PLAN)?;
+    let name = fields.get("name").and_then(|n| reader.string(n, "a name"));
+    let price = fields.get("price").and_then(|n| reader.whole(n, CENTS));
+    let cycle = reader.string(fields.get("billing_cycle")?, "\"monthly\" or \"yearly\"")?;
+    let billing_cycle = match cycle.value.as_str() {
+        "monthly" => BillingCycle::Monthly,
+        "yearly" => BillingCycle::Yearly,
+        other => {
+            let problem = format!("unknown billing cycle `{other}`");
+            reader.report(
+                Diagnostic::new(cycle.span, problem).help("write \"monthly\" or \"yearly\""),
+            );
+            return None;
+        }
+    };
+    Some(Plan {
+        plan_id: id.to_owned(),
+        name: name.map_or_else(|| id.to_owned(), |text| text.value),
+        price: Cents(i64::try_from(price?).expect("the maximum fits")),
+        billing_cycle,
+    })
 }
 
 fn gateway(reader: &mut Reader, node: &Node) -> GatewayPlan {
@@ -81,7 +157,7 @@ pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
             plan.retry_max_ms, plan.retry_initial_ms
         );
         reader.report(
-            super::diagnostic::Diagnostic::new(node.head(), problem)
+            Diagnostic::new(node.head(), problem)
                 .help("delays start at `retry_initial_ms` and double up to `retry_max_ms`"),
         );
     }

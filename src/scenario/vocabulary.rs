@@ -68,6 +68,9 @@ pub(crate) static WORLD: Form = Form {
         field("accounts", "opening balances in cents"),
         field("gateway", "the payment gateway"),
         field("mailer", "the mail server"),
+        field("carrier", "the carrier that ships parcels"),
+        field("catalogue", "the subscription plans"),
+        field("stock", "opening stock of products"),
     ],
 };
 
@@ -85,6 +88,28 @@ pub(crate) static MAILER: Form = Form {
     fields: &[
         field("latency_ms", "from a request to its answer"),
         field("idempotency_keys", "false for a mail server that ignores them"),
+    ],
+};
+
+pub(crate) static CARRIER: Form = Form {
+    what: "the carrier",
+    fields: &[
+        field("latency_ms", "from a request to its answer"),
+        field("undeliverable", "recipients that it does not deliver to"),
+    ],
+};
+
+pub(crate) static CATALOGUE: Form = Form {
+    what: "the catalogue",
+    fields: &[field("latency_ms", "from a request to its answer"), field("plans", "plans by id")],
+};
+
+pub(crate) static PLAN: Form = Form {
+    what: "a plan",
+    fields: &[
+        field("name", "what customers call it"),
+        needed("price", "in cents per period"),
+        needed("billing_cycle", "\"monthly\" or \"yearly\""),
     ],
 };
 
@@ -166,6 +191,9 @@ pub(crate) static FORMS: &[&Form] = &[
     &WORLD,
     &GATEWAY,
     &MAILER,
+    &CARRIER,
+    &CATALOGUE,
+    &PLAN,
     &RESTATE,
     &STEP,
     &FAULTS,

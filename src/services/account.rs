@@ -11,7 +11,10 @@ use std::collections::BTreeMap;
 use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::durable::invalid;
+use super::{
+    durable::invalid,
+    shipped::{Shipped, needed, reference, takes, takes_nothing},
+};
 use crate::base::Cents;
 
 /// The state that holds the [`Book`].
@@ -66,6 +69,19 @@ struct Book {
     balance: Cents,
     transfers: BTreeMap<String, Transfer>,
 }
+
+/// The service; it has no planted bugs.
+pub(super) static SHIPPED: Shipped = Shipped {
+    name: "Account",
+    keyed: true,
+    handlers: &[
+        takes("withdraw", needed::<TransferRequest>),
+        takes("deposit", needed::<TransferRequest>),
+        takes("reverse", needed::<ReverseRequest>),
+        takes_nothing("balance").beside_others(),
+    ],
+    variants: &[reference("each transfer applied once", |endpoint, _| endpoint.bind(Account))],
+};
 
 /// One account per object key.
 pub(super) struct Account;

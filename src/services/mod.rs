@@ -9,6 +9,7 @@
 mod account;
 mod bugs;
 mod durable;
+mod inventory_service;
 mod payment_processor;
 mod payment_service;
 mod rfc3339;
@@ -16,6 +17,7 @@ mod shipped;
 
 pub use self::{
     account::opening_state,
+    inventory_service::opening_stock,
     payment_service::PaymentService,
     shipped::{
         CheckInput, Handler, REFERENCE, Shipped, UnknownVariant, Variant, check_input, endpoint,

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     account::{AccountClient, Outcome, ReverseRequest, TransferRequest},
+    bugs::payment as bugs,
     durable::{despite_cancels, invalid, is_cancel},
+    shipped::{Shipped, needed, reference, takes, takes_nothing},
 };
 use crate::base::Cents;
 
@@ -43,6 +45,26 @@ pub(super) enum Status {
     /// Settled long ago, and the details forgotten.
     Expired,
 }
+
+/// The service, in all its variants.
+pub(super) static SHIPPED: Shipped = Shipped {
+    name: "PaymentProcessor",
+    keyed: true,
+    handlers: &[
+        takes("makePayment", needed::<Order>),
+        takes_nothing("cancelPayment"),
+        takes_nothing("expire"),
+        takes_nothing("getStatus").beside_others(),
+    ],
+    variants: &[
+        reference("one payment per token, which can be cancelled and expires", |endpoint, _| {
+            endpoint.bind(PaymentProcessor)
+        }),
+        bugs::EXPIRY_FORGETS_TOKEN,
+        bugs::CANCEL_RACES_CHARGE,
+        bugs::CANCEL_KEEPS_WITHDRAWAL,
+    ],
+};
 
 /// One payment per token; the token is the object's key.
 pub(super) struct PaymentProcessor;

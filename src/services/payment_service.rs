@@ -12,8 +12,10 @@ use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bugs::payment as bugs,
     durable::{despite_cancels, invalid, is_cancel, retry_unless_rejected},
     rfc3339,
+    shipped::{Shipped, needed, optional, reference, takes},
 };
 use crate::{
     base::Cents,
@@ -121,6 +123,26 @@ pub(super) struct Charge {
     answered_at: String,
     charge_id: Result<String, String>,
 }
+
+/// The service, in all its variants.
+pub(super) static SHIPPED: Shipped = Shipped {
+    name: "PaymentService",
+    keyed: true,
+    handlers: &[
+        takes("CreatePayment", needed::<PaymentRequest>),
+        takes("GetPayment", optional::<NoInput>).beside_others(),
+        takes("RefundPayment", needed::<RefundRequest>),
+    ],
+    variants: &[
+        reference("one payment per id, charged and refunded once", |endpoint, systems| {
+            endpoint.bind(PaymentService::of(systems))
+        }),
+        bugs::CHARGE_WITHOUT_KEY,
+        bugs::KEY_PER_ATTEMPT,
+        bugs::REFUND_WITHOUT_KEY,
+        bugs::WALL_CLOCK_IN_STATE,
+    ],
+};
 
 /// One payment per object key.
 pub struct PaymentService {

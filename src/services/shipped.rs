@@ -9,12 +9,7 @@ use restate_sdk::endpoint::{Builder, Endpoint};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{
-    account::{Account, ReverseRequest, TransferRequest},
-    bugs,
-    payment_processor::{Order, PaymentProcessor},
-    payment_service::{NoInput, PaymentRequest, PaymentService, RefundRequest},
-};
+use super::{account, payment_processor, payment_service};
 use crate::world::Systems;
 
 /// The name of the variant that is right.
@@ -96,61 +91,14 @@ impl fmt::Display for UnknownVariant {
 
 impl std::error::Error for UnknownVariant {}
 
-static SHIPPED: [Shipped; 3] = [
-    Shipped {
-        name: "PaymentService",
-        keyed: true,
-        handlers: &[
-            takes("CreatePayment", needed::<PaymentRequest>),
-            takes("GetPayment", optional::<NoInput>).beside_others(),
-            takes("RefundPayment", needed::<RefundRequest>),
-        ],
-        variants: &[
-            reference("one payment per id, charged and refunded once", |endpoint, systems| {
-                endpoint.bind(PaymentService::of(systems))
-            }),
-            bugs::CHARGE_WITHOUT_KEY,
-            bugs::KEY_PER_ATTEMPT,
-            bugs::REFUND_WITHOUT_KEY,
-            bugs::WALL_CLOCK_IN_STATE,
-        ],
-    },
-    Shipped {
-        name: "PaymentProcessor",
-        keyed: true,
-        handlers: &[
-            takes("makePayment", needed::<Order>),
-            takes_nothing("cancelPayment"),
-            takes_nothing("expire"),
-            takes_nothing("getStatus").beside_others(),
-        ],
-        variants: &[
-            reference(
-                "one payment per token, which can be cancelled and expires",
-                |endpoint, _| endpoint.bind(PaymentProcessor),
-            ),
-            bugs::EXPIRY_FORGETS_TOKEN,
-            bugs::CANCEL_RACES_CHARGE,
-            bugs::CANCEL_KEEPS_WITHDRAWAL,
-        ],
-    },
-    Shipped {
-        name: "Account",
-        keyed: true,
-        handlers: &[
-            takes("withdraw", needed::<TransferRequest>),
-            takes("deposit", needed::<TransferRequest>),
-            takes("reverse", needed::<ReverseRequest>),
-            takes_nothing("balance").beside_others(),
-        ],
-        variants: &[reference("each transfer applied once", |endpoint, _| endpoint.bind(Account))],
-    },
-];
+/// Every service; what each is stands in its own file.
+static SHIPPED: &[&Shipped] =
+    &[&payment_service::SHIPPED, &payment_processor::SHIPPED, &account::SHIPPED];
 
 /// Every service.
 #[must_use]
-pub fn shipped() -> &'static [Shipped] {
-    &SHIPPED
+pub fn shipped() -> &'static [&'static Shipped] {
+    SHIPPED
 }
 
 /// An endpoint with every service: in the variant that `variants` names for it, or the reference.
@@ -184,29 +132,32 @@ pub fn check_input(service: &str, handler: &str) -> Option<CheckInput> {
 }
 
 fn find(service: &str) -> Option<&'static Shipped> {
-    shipped().iter().find(|known| known.name == service)
+    shipped().iter().copied().find(|known| known.name == service)
 }
 
-const fn reference(summary: &'static str, bind: fn(Builder, &Systems) -> Builder) -> Variant {
+pub(super) const fn reference(
+    summary: &'static str,
+    bind: fn(Builder, &Systems) -> Builder,
+) -> Variant {
     Variant { name: REFERENCE, summary, class: None, caught_by: None, bind }
 }
 
-const fn takes(name: &'static str, check_input: CheckInput) -> Handler {
+pub(super) const fn takes(name: &'static str, check_input: CheckInput) -> Handler {
     Handler { name, shared: false, takes_input: true, check_input }
 }
 
-const fn takes_nothing(name: &'static str) -> Handler {
+pub(super) const fn takes_nothing(name: &'static str) -> Handler {
     Handler { name, shared: false, takes_input: false, check_input: none }
 }
 
 impl Handler {
-    const fn beside_others(self) -> Self {
+    pub(super) const fn beside_others(self) -> Self {
         Self { shared: true, ..self }
     }
 }
 
 /// Checks the body of a handler that takes a `T`.
-fn needed<T: Serialize + DeserializeOwned>(body: &Value) -> Result<(), String> {
+pub(super) fn needed<T: Serialize + DeserializeOwned>(body: &Value) -> Result<(), String> {
     if body.is_null() {
         return Err("a body is needed".into());
     }
@@ -227,7 +178,7 @@ fn needed<T: Serialize + DeserializeOwned>(body: &Value) -> Result<(), String> {
 }
 
 /// Checks the body of a handler that takes a `T` or nothing.
-fn optional<T: Serialize + DeserializeOwned>(body: &Value) -> Result<(), String> {
+pub(super) fn optional<T: Serialize + DeserializeOwned>(body: &Value) -> Result<(), String> {
     if body.is_null() { Ok(()) } else { needed::<T>(body) }
 }
 
@@ -250,7 +201,8 @@ mod tests {
 
     use super::*;
     use crate::world::{
-        ChargeAnswer, ChargeRequest, Email, Mailer, PaymentGateway, WorldError, WorldFuture,
+        Carrier, ChargeAnswer, ChargeRequest, Email, LabelRequest, Mailer, PaymentGateway, Plan,
+        PlanCatalogue, WorldError, WorldFuture,
     };
 
     /// Nothing is asked of it here.
@@ -277,6 +229,24 @@ mod tests {
         }
     }
 
+    impl Carrier for Nobody {
+        fn label(&self, _: LabelRequest) -> WorldFuture<'_, Result<String, WorldError>> {
+            unreachable!()
+        }
+        fn cancel_label(&self, _: String) -> WorldFuture<'_, Result<(), WorldError>> {
+            unreachable!()
+        }
+        fn void_label(&self, _: String) -> WorldFuture<'_, Result<Option<String>, WorldError>> {
+            unreachable!()
+        }
+    }
+
+    impl PlanCatalogue for Nobody {
+        fn plan(&self, _: String) -> WorldFuture<'_, Result<Option<Plan>, WorldError>> {
+            unreachable!()
+        }
+    }
+
     struct Empty;
 
     impl Body for Empty {
@@ -292,7 +262,13 @@ mod tests {
     }
 
     fn systems() -> Systems {
-        Systems { gateway: Arc::new(Nobody), mailer: Arc::new(Nobody) }
+        Systems {
+            gateway: Arc::new(Nobody),
+            mailer: Arc::new(Nobody),
+            carrier: Arc::new(Nobody),
+            catalogue: Arc::new(Nobody),
+            webhook_secret: "".into(),
+        }
     }
 
     fn with(service: &str, variant: &str) -> BTreeMap<String, String> {
@@ -329,7 +305,7 @@ mod tests {
     #[test]
     fn a_restate_server_discovers_the_handlers_that_scenarios_know() {
         let endpoint = endpoint(&BTreeMap::new(), &systems()).expect("all are known");
-        let listed = |service: &Shipped| {
+        let listed = |service: &&Shipped| {
             let handler = |handler: &Handler| {
                 handler.name.to_owned() + if handler.shared { " (shared)" } else { "" }
             };

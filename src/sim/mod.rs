@@ -20,7 +20,7 @@ pub use run::{Listen, RunResult, run};
 use crate::{
     host::{self, DiscoveryError, Factory},
     restate::{Catalog, CatalogError},
-    world::{Systems, line::Line},
+    world::line::Line,
 };
 
 /// Services to simulate: how to build them, and what discovery says of them.
@@ -47,9 +47,7 @@ impl Deployment {
     /// # Errors
     /// If discovery fails.
     pub fn new(factory: Factory) -> Result<Self, DeploymentError> {
-        let line = Line::default();
-        let systems = Systems { gateway: Arc::new(line.clone()), mailer: Arc::new(line) };
-        let manifest = host::discover(&factory(&systems))?;
+        let manifest = host::discover(&factory(&Line::default().systems()))?;
         let catalog = Arc::new(Catalog::from_manifest(&manifest)?);
         Ok(Self { factory, catalog })
     }

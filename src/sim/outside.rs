@@ -16,6 +16,8 @@ use crate::{
     scenario::plan::{Fault, Millis, WorldPlan},
     world::{
         WorldError,
+        carrier::CarrierDesk,
+        catalogue::Plans,
         gateway::Gateway,
         line::{Answer, Request},
         mailer::MailServer,
@@ -78,6 +80,8 @@ struct Pending {
 pub(super) struct Outside {
     gateway: Gateway,
     mailer: MailServer,
+    carrier: CarrierDesk,
+    catalogue: Plans,
     pending: BTreeMap<CallId, Pending>,
     down_until: BTreeMap<System, VirtualTime>,
     /// Whether the gateway declines what an invocation charges.
@@ -89,6 +93,8 @@ impl Outside {
         Self {
             gateway: Gateway::new(plan.gateway.idempotency_keys),
             mailer: MailServer::new(plan.mailer.idempotency_keys),
+            carrier: CarrierDesk::new(plan.carrier.undeliverable.clone()),
+            catalogue: Plans::new(plan.catalogue.plans.values().cloned()),
             pending: BTreeMap::new(),
             down_until: BTreeMap::new(),
             declines: BTreeMap::new(),
@@ -102,7 +108,9 @@ impl Outside {
 
     pub(super) fn balances_with(&self, history: &History) -> Result<(), String> {
         self.gateway.balances_with(history)?;
-        self.mailer.balances_with(history)
+        self.mailer.balances_with(history)?;
+        self.carrier.balances_with(history)?;
+        self.catalogue.balances_with(history)
     }
 }
 
@@ -251,6 +259,8 @@ impl Sim<'_> {
         let Millis { from, to } = match system {
             System::Gateway => self.plan.world.gateway.latency_ms,
             System::Mailer => self.plan.world.mailer.latency_ms,
+            System::Carrier => self.plan.world.carrier.latency_ms,
+            System::Catalogue => self.plan.world.catalogue.latency_ms,
         };
         if to <= from {
             return from;
@@ -301,8 +311,14 @@ impl Sim<'_> {
         }
         if fate != Fate::Refused {
             let (effects, answer) = match &request {
+                Request::Charge(_) | Request::Refund(_) | Request::Void(_) => {
+                    self.outside.gateway.apply(&request, decline)
+                }
                 Request::Send(email) => self.outside.mailer.apply(email),
-                other => self.outside.gateway.apply(other, decline),
+                Request::Label(_) | Request::CancelLabel(_) | Request::VoidLabel(_) => {
+                    self.outside.carrier.apply(&request)
+                }
+                Request::Plan(plan) => self.outside.catalogue.apply(plan),
             };
             if fate == Fate::AnswerLost && effects.iter().any(moves_something) {
                 self.faults.effective(Fault::WorldAnswerLost);
@@ -360,5 +376,8 @@ fn moves_something(effect: &Effect) -> bool {
             | Effect::Refunded { .. }
             | Effect::Voided { .. }
             | Effect::Mailed { .. }
+            | Effect::Labelled { .. }
+            | Effect::LabelCancelled { .. }
+            | Effect::LabelVoided { .. }
     )
 }

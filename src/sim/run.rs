@@ -150,6 +150,10 @@ impl<'a> Sim<'a> {
             let (name, value) = services::opening_state(*balance);
             sim.engine.seed_state("Account", account, name, value.to_string().into());
         }
+        for (product, quantity) in &plan.world.stock {
+            let (name, value) = services::opening_stock(product, *quantity);
+            sim.engine.seed_state("InventoryService", product, name, value.to_string().into());
+        }
         sim
     }
 

@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    ChargeAnswer, ChargeRequest, Email, Mailer, PaymentGateway, RefundRequest, WorldError,
-    WorldFuture,
+    Carrier, ChargeAnswer, ChargeRequest, Email, LabelRequest, Mailer, PaymentGateway, Plan,
+    PlanCatalogue, RefundRequest, Systems, WEBHOOK_SECRET, WorldError, WorldFuture,
 };
 use crate::history::{CallId, System};
 
@@ -22,6 +22,10 @@ pub(crate) enum Request {
     Refund(RefundRequest),
     Void(String),
     Send(Email),
+    Label(LabelRequest),
+    CancelLabel(String),
+    VoidLabel(String),
+    Plan(String),
 }
 
 impl Request {
@@ -30,6 +34,8 @@ impl Request {
         match self {
             Self::Charge(_) | Self::Refund(_) | Self::Void(_) => System::Gateway,
             Self::Send(_) => System::Mailer,
+            Self::Label(_) | Self::CancelLabel(_) | Self::VoidLabel(_) => System::Carrier,
+            Self::Plan(_) => System::Catalogue,
         }
     }
 
@@ -40,6 +46,10 @@ impl Request {
             Self::Refund(_) => "refund",
             Self::Void(_) => "void",
             Self::Send(_) => "send",
+            Self::Label(_) => "label",
+            Self::CancelLabel(_) => "cancel label",
+            Self::VoidLabel(_) => "void label",
+            Self::Plan(_) => "plan",
         }
     }
 }
@@ -51,6 +61,10 @@ pub(crate) enum Reply {
     Refund(String),
     Void(Option<String>),
     Send(String),
+    Label(String),
+    CancelLabel,
+    VoidLabel(Option<String>),
+    Plan(Option<Plan>),
 }
 
 /// An answer as its caller gets it.
@@ -70,6 +84,17 @@ struct Calls {
 pub(crate) struct Line(Arc<Mutex<Calls>>);
 
 impl Line {
+    /// The systems at the other end, as services are built with them.
+    pub(crate) fn systems(&self) -> Systems {
+        Systems {
+            gateway: Arc::new(self.clone()),
+            mailer: Arc::new(self.clone()),
+            carrier: Arc::new(self.clone()),
+            catalogue: Arc::new(self.clone()),
+            webhook_secret: WEBHOOK_SECRET.into(),
+        }
+    }
+
     fn calls(&self) -> MutexGuard<'_, Calls> {
         self.0.lock().expect("nothing panics while it holds the line")
     }
@@ -206,6 +231,38 @@ impl Mailer for Line {
     fn send(&self, email: Email) -> WorldFuture<'_, Result<String, WorldError>> {
         self.call(Request::Send(email), |r| match r {
             Reply::Send(id) => Some(id),
+            _ => None,
+        })
+    }
+}
+
+impl Carrier for Line {
+    fn label(&self, request: LabelRequest) -> WorldFuture<'_, Result<String, WorldError>> {
+        self.call(Request::Label(request), |r| match r {
+            Reply::Label(id) => Some(id),
+            _ => None,
+        })
+    }
+
+    fn cancel_label(&self, label_id: String) -> WorldFuture<'_, Result<(), WorldError>> {
+        self.call(Request::CancelLabel(label_id), |r| match r {
+            Reply::CancelLabel => Some(()),
+            _ => None,
+        })
+    }
+
+    fn void_label(&self, key: String) -> WorldFuture<'_, Result<Option<String>, WorldError>> {
+        self.call(Request::VoidLabel(key), |r| match r {
+            Reply::VoidLabel(label) => Some(label),
+            _ => None,
+        })
+    }
+}
+
+impl PlanCatalogue for Line {
+    fn plan(&self, plan_id: String) -> WorldFuture<'_, Result<Option<Plan>, WorldError>> {
+        self.call(Request::Plan(plan_id), |r| match r {
+            Reply::Plan(plan) => Some(plan),
             _ => None,
         })
     }

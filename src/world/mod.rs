@@ -5,13 +5,21 @@
 //!
 //! Must not know: faults, Restate.
 
+pub(crate) mod carrier;
+pub(crate) mod catalogue;
 pub(crate) mod gateway;
 pub(crate) mod line;
 pub(crate) mod mailer;
+pub mod signature;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::Cents;
+
+/// The secret that the simulated sender of webhooks signs with.
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_simulated";
 
 /// The systems of the outside world that services are built with.
 #[derive(Clone)]
@@ -20,6 +28,12 @@ pub struct Systems {
     pub gateway: Arc<dyn PaymentGateway>,
     /// The mail provider.
     pub mailer: Arc<dyn Mailer>,
+    /// The carrier.
+    pub carrier: Arc<dyn Carrier>,
+    /// The subscription plans.
+    pub catalogue: Arc<dyn PlanCatalogue>,
+    /// What whoever sends webhooks signs them with; see [`signature`].
+    pub webhook_secret: Arc<str>,
 }
 
 impl fmt::Debug for Systems {
@@ -127,4 +141,74 @@ pub trait Mailer: Send + Sync {
     /// # Errors
     /// [`WorldError::Timeout`] says nothing about whether it was sent.
     fn send(&self, email: Email) -> WorldFuture<'_, Result<String, WorldError>>;
+}
+
+/// A request for a shipping label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LabelRequest {
+    /// What is shipped, as the sender calls it.
+    pub parcel: String,
+    /// To whom.
+    pub recipient: String,
+    /// Repeating a request with the same key gives the first label.
+    pub idempotency_key: Option<String>,
+}
+
+/// A carrier that ships parcels.
+pub trait Carrier: Send + Sync {
+    /// Makes a shipping label; answers with its id: `lbl_...`.
+    ///
+    /// # Errors
+    /// [`WorldError::Rejected`] if the carrier does not deliver there, or if the key was used with other
+    /// parameters, or was voided.
+    fn label(&self, request: LabelRequest) -> WorldFuture<'_, Result<String, WorldError>>;
+
+    /// Cancels a label.
+    ///
+    /// # Errors
+    /// [`WorldError::Rejected`] if there is no such label, or if it is cancelled already.
+    fn cancel_label(&self, label_id: String) -> WorldFuture<'_, Result<(), WorldError>>;
+
+    /// Cancels whatever was made under `idempotency_key`, and makes the key unusable: a request under it that
+    /// arrives later is rejected. Doing it twice does it once. Answers with the label, if there was one.
+    ///
+    /// # Errors
+    /// None but those of the connection.
+    fn void_label(
+        &self,
+        idempotency_key: String,
+    ) -> WorldFuture<'_, Result<Option<String>, WorldError>>;
+}
+
+/// How often a subscription is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BillingCycle {
+    /// Every month.
+    Monthly,
+    /// Every year.
+    Yearly,
+}
+
+/// A plan that customers can subscribe to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// Its id.
+    pub plan_id: String,
+    /// What customers call it.
+    pub name: String,
+    /// What it costs per period.
+    pub price: Cents,
+    /// The period.
+    pub billing_cycle: BillingCycle,
+}
+
+/// The catalogue of plans.
+pub trait PlanCatalogue: Send + Sync {
+    /// The plan with this id, as it is today; none if there is no such plan.
+    ///
+    /// # Errors
+    /// None but those of the connection.
+    fn plan(&self, plan_id: String) -> WorldFuture<'_, Result<Option<Plan>, WorldError>>;
 }

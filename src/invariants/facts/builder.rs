@@ -22,6 +22,7 @@ impl<'h> Builder<'h> {
             charges_by_id: Vec::new(),
             refunds: Vec::new(),
             mails: Vec::new(),
+            labels: Vec::new(),
             states: Vec::new(),
             failures: Vec::new(),
             disturbed: BTreeSet::new(),
@@ -200,6 +201,20 @@ impl<'h> Builder<'h> {
             }
             Effect::Mailed { message, recipient, subject, .. } => {
                 self.facts.mails.push(Mail { by, record, message, recipient, subject, run });
+            }
+            Effect::Labelled { label, parcel, .. } => self.facts.labels.push(Label {
+                by,
+                record,
+                id: label,
+                parcel,
+                cancelled: None,
+                run,
+            }),
+            Effect::LabelCancelled { label } => {
+                let labels = &mut self.facts.labels;
+                if let Some(known) = labels.iter_mut().find(|known| known.id == &**label) {
+                    known.cancelled.get_or_insert(record);
+                }
             }
             _ => {}
         }

@@ -1,20 +1,47 @@
 //! Planted bugs: the reference services with one mistake that a good engineer could have made.
 //!
-//! One small file each; whatever is not the mistake is the reference's own code.
+//! One small file each; whatever is not the mistake is the reference's own code. They are grouped by the
+//! service that has them.
 //!
 //! Must not know: the simulation.
 
-mod cancel_keeps_withdrawal;
-mod cancel_races_charge;
-mod charge_without_key;
-mod expiry_forgets_token;
-mod key_per_attempt;
-mod refund_without_key;
-mod wall_clock_in_state;
+/// A service with a planted bug: handlers of its own, and the reference's for all others.
+///
+/// The macro writes the handlers that only hand a call on, which `#[object]` wants spelt out.
+macro_rules! variant_of {
+    (
+        $(#[$attribute:meta])*
+        struct $bug:ident($reference:ty) as $service:tt;
+        own { $($own:tt)* }
+        reference {
+            $($name:tt $handler:ident($context:ident $(, $body:ident: $input:ty)?) -> [$($output:tt)*];)*
+        }
+    ) => {
+        $(#[$attribute])*
+        struct $bug($reference);
 
-pub(super) use self::{
-    cancel_keeps_withdrawal::CANCEL_KEEPS_WITHDRAWAL, cancel_races_charge::CANCEL_RACES_CHARGE,
-    charge_without_key::CHARGE_WITHOUT_KEY, expiry_forgets_token::EXPIRY_FORGETS_TOKEN,
-    key_per_attempt::KEY_PER_ATTEMPT, refund_without_key::REFUND_WITHOUT_KEY,
-    wall_clock_in_state::WALL_CLOCK_IN_STATE,
-};
+        #[object(name = $service, client_visibility = "pub(self)")]
+        impl $bug {
+            $($own)*
+
+            $(
+                #[handler(name = $name)]
+                async fn $handler(
+                    &self,
+                    ctx: $context<'_>,
+                    $($body: $input,)?
+                ) -> HandlerResult<$($output)*> {
+                    self.0.$handler(ctx $(, $body)?).await
+                }
+            )*
+        }
+    };
+}
+
+pub(super) mod email;
+pub(super) mod inventory;
+pub(super) mod order;
+pub(super) mod payment;
+pub(super) mod saga;
+pub(super) mod subscription;
+pub(super) mod webhook;
