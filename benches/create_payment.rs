@@ -191,6 +191,7 @@ fn plan() -> Plan {
                 target: Target::new("PaymentService", "payment-001", "CreatePayment"),
                 body: BODY.into(),
                 idempotency_key: None,
+                webhook: false,
             },
             at_ms: Millis::default(),
             after: None,

@@ -393,6 +393,17 @@ pub enum Event {
         /// The answer.
         outcome: Outcome,
     },
+    /// A webhook arrives at the ingress; the `InvocationCreated` that follows is its invocation.
+    WebhookSent {
+        /// The request's name; a copy that the sender did not send has a name of its own.
+        request: Name,
+        /// Which try of the sender, from 1.
+        attempt: u32,
+        /// True if the sender signed it, and did so just now.
+        authentic: bool,
+        /// When it was signed, in seconds after 1970.
+        signed_at: i64,
+    },
     /// A client stopped trying.
     GaveUp {
         /// The request's name.

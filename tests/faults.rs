@@ -272,7 +272,8 @@ fn all_faults(rate: &str, until_ms: u64) -> String {
     let rates: Vec<String> = Fault::ALL.iter().map(|(f, _)| format!(r#""{f}": {rate}"#)).collect();
     let steps = r#"{ "id": "one", "call": "Shop/a/buy", "copies": 3, "idempotency_key": "k" },
                    { "id": "two", "call": "Shop/b/pay", "copies": 2 },
-                   { "id": "three", "call": "Shop/c/later" }"#;
+                   { "id": "three", "call": "Shop/c/later" },
+                   { "id": "four", "call": "Shop/d/hook", "body": { "id": 1 }, "webhook": true }"#;
     let crash_at = r#""crash_at": ["Shop/*/buy after output"]"#;
     let rest = format!(
         r#""faults": {{ {}, {crash_at}, "until_ms": {until_ms} }}, "world": {{ "gateway": {{ "latency_ms": [0, 50] }} }}"#,

@@ -260,6 +260,7 @@ fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::RequestLost { .. }
         | Event::AnswerLost { .. }
         | Event::ReplyReceived { .. }
+        | Event::WebhookSent { .. }
         | Event::GaveUp { .. }
         | Event::StateSeeded { .. }
         | Event::ProcessStarted { .. }
@@ -277,6 +278,7 @@ fn request(event: &Event) -> Option<&str> {
         | Event::RequestLost { request, .. }
         | Event::AnswerLost { request, .. }
         | Event::ReplyReceived { request, .. }
+        | Event::WebhookSent { request, .. }
         | Event::GaveUp { request } => Some(request),
         _ => None,
     }

@@ -97,6 +97,7 @@ pub(crate) fn wording(event: &Event, names: &Names<'_>) -> Wording {
         | Event::RequestLost { .. }
         | Event::AnswerLost { .. }
         | Event::ReplyReceived { .. }
+        | Event::WebhookSent { .. }
         | Event::GaveUp { .. } => client(event),
         Event::ProcessStarted { .. }
         | Event::ProcessCrashed { .. }
@@ -152,6 +153,13 @@ fn client(event: &Event) -> (&'static str, String) {
         Event::ReplyReceived { request, attempt, outcome } => {
             ("client", format!("{} ← {}", tried(request, *attempt), self::outcome(outcome)))
         }
+        Event::WebhookSent { request, attempt, authentic: true, .. } => {
+            ("client", format!("{} arrives, signed just now", tried(request, *attempt)))
+        }
+        Event::WebhookSent { request, authentic: false, signed_at, .. } => (
+            "fault",
+            format!("⚡ {request} arrives: not sent by the sender, signed at {signed_at}"),
+        ),
         Event::GaveUp { request } => ("client", format!("{request}: gave up")),
         _ => unreachable!("only client events come here"),
     }

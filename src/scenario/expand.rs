@@ -179,7 +179,7 @@ fn action(
         Does::Kill(text) => {
             Action::Kill { request: request(reader, text, doc, values, by_id).ok()? }
         }
-        Does::Call { service, key, handler, body, check_input, idempotency_key } => {
+        Does::Call { service, key, handler, body, check_input, idempotency_key, webhook } => {
             let text = body
                 .map_or_else(String::new, |body| body.to_json(&mut |s| template::fill(s, values)));
             if let (Some(node), Some(check)) = (*body, check_input) {
@@ -194,6 +194,7 @@ fn action(
                 target: Target::new(service, &template::fill(key, values), handler),
                 body: text,
                 idempotency_key: idempotency_key.as_ref().map(|key| template::fill(key, values)),
+                webhook: *webhook,
             }
         }
     })

@@ -214,6 +214,10 @@ pub enum Action {
         /// The idempotency key.
         #[serde(default)]
         idempotency_key: Option<String>,
+        /// True if it comes from a sender of webhooks: signed, and sent again for three days until it is
+        /// answered with success.
+        #[serde(default)]
+        webhook: bool,
     },
     /// Cancels the invocation of another request through the admin API.
     Cancel {
@@ -261,6 +265,14 @@ pub enum Fault {
     Outage,
     /// A call to the outside world takes much longer than usual.
     WorldSlow,
+    /// A webhook is sent once more, accepted or not, up to three days later.
+    WebhookDuplicated,
+    /// A webhook is sent up to two days late, so that later ones overtake it.
+    WebhookDelayed,
+    /// Somebody else sends a copy of a webhook that is signed with another secret.
+    WebhookForged,
+    /// Somebody sends a copy of a webhook with its old signature again, an hour to three years later.
+    WebhookStale,
 }
 
 impl Fault {
@@ -284,6 +296,13 @@ impl Fault {
         (Self::WorldAnswerLost, "a call to the outside world takes effect, its answer is lost"),
         (Self::Outage, "a system of the outside world is down for a while"),
         (Self::WorldSlow, "a call to the outside world takes much longer than usual"),
+        (
+            Self::WebhookDuplicated,
+            "a webhook is sent once more, accepted or not, up to three days later",
+        ),
+        (Self::WebhookDelayed, "a webhook is sent up to two days late, later ones overtake it"),
+        (Self::WebhookForged, "somebody sends a copy of a webhook, signed with another secret"),
+        (Self::WebhookStale, "somebody sends an old signed webhook again, up to three years later"),
     ];
 
     /// Its name in scenario files, choices and reports.
@@ -305,6 +324,10 @@ impl Fault {
             Self::WorldAnswerLost => "world_answer_lost",
             Self::Outage => "outage",
             Self::WorldSlow => "world_slow",
+            Self::WebhookDuplicated => "webhook_duplicated",
+            Self::WebhookDelayed => "webhook_delayed",
+            Self::WebhookForged => "webhook_forged",
+            Self::WebhookStale => "webhook_stale",
         }
     }
 }
@@ -443,7 +466,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { events: 200_000, virtual_days: 400, attempts: 200 }
+        Self { events: 200_000, virtual_days: 2_000, attempts: 200 }
     }
 }
 

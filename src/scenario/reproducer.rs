@@ -304,6 +304,7 @@ mod tests {
                 target: Target::new("PaymentService", "p-1", "CreatePayment"),
                 body: r#"{"amountCents":100}"#.to_owned(),
                 idempotency_key: None,
+                webhook: false,
             },
             at_ms: Millis { from: 0, to: 5 },
             after: None,
@@ -386,9 +387,12 @@ mod tests {
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let action = prop_oneof![
-            (any::<[String; 4]>(), any::<Option<String>>()).prop_map(|([s, k, h, body], key)| {
-                Action::Call { target: Target::new(&s, &k, &h), body, idempotency_key: key }
-            }),
+            (any::<[String; 4]>(), any::<Option<String>>(), any::<bool>()).prop_map(
+                |([s, k, h, body], idempotency_key, webhook)| {
+                    let target = Target::new(&s, &k, &h);
+                    Action::Call { target, body, idempotency_key, webhook }
+                }
+            ),
             any::<String>().prop_map(|request| Action::Cancel { request }),
             any::<String>().prop_map(|request| Action::Kill { request }),
         ];

@@ -38,6 +38,7 @@ pub(crate) enum Does<'n> {
         body: Option<&'n Node>,
         check_input: Option<CheckInput>,
         idempotency_key: Option<String>,
+        webhook: bool,
     },
     Cancel(Text),
     Kill(Text),
@@ -167,7 +168,7 @@ fn does<'n>(
         [one] if one.name.value == "call" => call(reader, fields, known),
         [one] => {
             let verb = one.name.value.as_str();
-            for name in ["body", "idempotency_key"] {
+            for name in ["body", "idempotency_key", "webhook"] {
                 if let Some(member) = fields.member(name) {
                     let message = format!("a {verb} has no `{name}`");
                     reader.report(
@@ -203,6 +204,7 @@ fn call<'n>(reader: &mut Reader, fields: &Fields<'n>, known: &Known) -> Option<D
         .get("idempotency_key")
         .and_then(|n| reader.string(n, "an idempotency key"))
         .map(|text| text.value);
+    let webhook = fields.get("webhook").and_then(|n| reader.boolean(n)).unwrap_or(false);
     let text = reader.string(fields.get("call")?, "`Service/key/handler`")?;
     let addressed = target::read(reader, &text, 0..text.value.len(), false, known)?;
     let body = fields.member("body");
@@ -228,6 +230,7 @@ fn call<'n>(reader: &mut Reader, fields: &Fields<'n>, known: &Known) -> Option<D
         body: body.map(|member| &member.value),
         check_input: addressed.known.check_input,
         idempotency_key,
+        webhook,
     })
 }
 

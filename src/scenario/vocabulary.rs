@@ -135,6 +135,7 @@ pub(crate) static STEP: Form = Form {
         field("kill", "kills the invocation of the step with this id"),
         field("body", "the handler's input"),
         field("idempotency_key", "the idempotency key"),
+        field("webhook", "true if it is signed, and sent again until it is accepted"),
         field("for", "repeats the step: { \"i\": [1, 20] }, both ends included"),
         field("at_ms", "when, after the start or after `after`"),
         field("copies", "how many equal requests at once"),

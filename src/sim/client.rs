@@ -11,6 +11,7 @@ use crate::{
     history::{Event, Outcome},
     restate::{IngressRequest, Ticket},
     scenario::plan::{Action, Fault, Plan},
+    world::signature,
 };
 
 /// How long a client waits for a lost answer before it tries again, in milliseconds.
@@ -34,6 +35,24 @@ struct Call {
     target: Target,
     idempotency_key: Option<Name>,
     body: bytes::Bytes,
+    webhook: bool,
+}
+
+/// Who signed a webhook, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signing {
+    /// Its sender, just now.
+    Fresh,
+    /// Its sender, at this second after 1970.
+    Old(i64),
+    /// Somebody who does not know the secret.
+    Forged,
+}
+
+impl Request {
+    fn is_webhook(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.webhook)
+    }
 }
 
 /// One delivery of one try of a request; the network's own duplicates answer to nobody.
@@ -42,6 +61,7 @@ struct Delivery {
     request: usize,
     attempt: u32,
     answered_to: bool,
+    signing: Signing,
 }
 
 /// Every request of the plan, and what became of it.
@@ -62,10 +82,11 @@ impl Clients {
                 waiting.entry(after.clone()).or_default().push(index);
             }
             let call = match &step.action {
-                Action::Call { target, body, idempotency_key } => Some(Call {
+                Action::Call { target, body, idempotency_key, webhook } => Some(Call {
                     target: target.clone(),
                     idempotency_key: idempotency_key.as_deref().map(Into::into),
                     body: bytes::Bytes::copy_from_slice(body.as_bytes()),
+                    webhook: *webhook,
                 }),
                 Action::Cancel { .. } | Action::Kill { .. } => None,
             };
@@ -97,7 +118,13 @@ impl Sim<'_> {
     pub(super) fn take_step(&mut self, index: usize) {
         let plan = self.plan;
         let (of, kill) = match &plan.steps[index].action {
-            Action::Call { .. } => return self.send(index),
+            Action::Call { webhook, .. } => {
+                let name = self.clients.requests[index].name.clone();
+                if *webhook && self.webhook_is_late(index, &name) {
+                    return;
+                }
+                return self.send(index);
+            }
             Action::Cancel { request } => (request, false),
             Action::Kill { request } => (request, true),
         };
@@ -107,12 +134,13 @@ impl Sim<'_> {
         self.done(index);
     }
 
-    fn send(&mut self, index: usize) {
+    pub(super) fn send(&mut self, index: usize) {
         let request = &mut self.clients.requests[index];
         request.tries += 1;
         let attempt = request.tries;
         let name = request.name.clone();
         let call = request.call.as_ref().expect("only calls are sent");
+        let webhook = call.webhook;
         let event = Event::RequestSent {
             request: name.clone(),
             attempt,
@@ -128,25 +156,37 @@ impl Sim<'_> {
             self.wait_in_vain(index, attempt);
             return;
         }
-        let mut delay_ms = 0;
+        let mut delay_ms = if webhook {
+            let place = place(self);
+            self.webhook_copies(index, attempt, &place)
+        } else {
+            0
+        };
         if self.decide(Fault::RequestDelayed, 1, place) != 0 {
             let text = place(self);
-            delay_ms = between(self.source, "request_delay_ms", || text.clone(), 1, DELAY_MS);
+            delay_ms += between(self.source, "request_delay_ms", || text.clone(), 1, DELAY_MS);
             self.fault(Fault::RequestDelayed, text, true);
         }
-        self.plan_delivery(index, attempt, delay_ms, true);
+        let delivery =
+            Delivery { request: index, attempt, answered_to: true, signing: Signing::Fresh };
+        self.plan_delivery(delivery, delay_ms);
         if self.decide(Fault::RequestDuplicated, 1, place) != 0 {
             let text = place(self);
             let after_ms = between(self.source, "duplicate_delay_ms", || text.clone(), 0, DELAY_MS);
             self.fault(Fault::RequestDuplicated, text, true);
-            self.plan_delivery(index, attempt, delay_ms + after_ms, false);
+            self.plan_delivery(Delivery { answered_to: false, ..delivery }, delay_ms + after_ms);
         }
     }
 
-    fn plan_delivery(&mut self, request: usize, attempt: u32, delay_ms: u64, answered_to: bool) {
+    /// A copy of a webhook that its client does not wait for.
+    pub(super) fn plan_copy(&mut self, request: usize, attempt: u32, ms: u64, signing: Signing) {
+        self.plan_delivery(Delivery { request, attempt, answered_to: false, signing }, ms);
+    }
+
+    fn plan_delivery(&mut self, delivery: Delivery, delay_ms: u64) {
         let ticket = u32::try_from(self.clients.deliveries.len());
         let ticket = Ticket(ticket.expect("the bound on events keeps deliveries far below u32"));
-        self.clients.deliveries.push(Delivery { request, attempt, answered_to });
+        self.clients.deliveries.push(delivery);
         if delay_ms == 0 {
             self.deliver(ticket);
         } else {
@@ -163,26 +203,37 @@ impl Sim<'_> {
         let delivery = self.clients.deliveries[ticket.0 as usize];
         let request = &self.clients.requests[delivery.request];
         let call = request.call.as_ref().expect("only calls are delivered");
-        let request = IngressRequest {
+        let webhook = call.webhook;
+        let mut request = IngressRequest {
             ticket,
-            request: request.name.clone(),
+            request: match delivery.signing {
+                Signing::Fresh => request.name.clone(),
+                Signing::Old(_) => format!("{}~stale", request.name).into(),
+                Signing::Forged => format!("{}~forged", request.name).into(),
+            },
             target: call.target.clone(),
             idempotency_key: call.idempotency_key.clone(),
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: call.body.clone(),
         };
+        if webhook {
+            let (name, body) = (request.request.clone(), request.body.clone());
+            let signed = self.sign_webhook(&name, delivery.attempt, &body, delivery.signing);
+            request.headers.push((signature::HEADER.to_owned(), signed));
+        }
         self.engine.ingress(self.now, request);
     }
 
     /// Restate answers a delivery.
     pub(super) fn reply(&mut self, ticket: Ticket, outcome: Outcome) {
-        let Delivery { request: index, attempt, answered_to } =
+        let Delivery { request: index, attempt, answered_to, .. } =
             self.clients.deliveries[ticket.0 as usize];
         let request = &self.clients.requests[index];
         if !answered_to || request.done || request.tries != attempt {
             return;
         }
         let name = request.name.clone();
+        let is_webhook = request.is_webhook();
         let place = |_: &Self| format!("{name} try {attempt}");
         if self.decide(Fault::AnswerLost, 1, place) != 0 {
             self.fault(Fault::AnswerLost, place(self), true);
@@ -190,12 +241,22 @@ impl Sim<'_> {
             self.wait_in_vain(index, attempt);
             return;
         }
+        let again = is_webhook && matches!(outcome, Outcome::Failure { .. });
         self.record(Event::ReplyReceived { request: name, attempt, outcome });
-        self.done(index);
+        if again {
+            self.wait_in_vain(index, attempt);
+        } else {
+            self.done(index);
+        }
     }
 
     fn wait_in_vain(&mut self, request: usize, attempt: u32) {
-        self.agenda.plan(self.later_ms(PATIENCE_MS), Todo::ClientTimeout { request, attempt });
+        let patience_ms = if self.clients.requests[request].is_webhook() {
+            Self::webhook_again_ms(attempt).unwrap_or(PATIENCE_MS)
+        } else {
+            PATIENCE_MS
+        };
+        self.agenda.plan(self.later_ms(patience_ms), Todo::ClientTimeout { request, attempt });
     }
 
     /// A client has waited long enough: it tries again, or gives up.
@@ -204,7 +265,11 @@ impl Sim<'_> {
         if request.done || request.tries != attempt {
             return;
         }
-        if request.tries < TRIES {
+        let goes_on = match request.is_webhook() {
+            true => Self::webhook_again_ms(attempt).is_some(),
+            false => request.tries < TRIES,
+        };
+        if goes_on {
             self.send(index);
         } else {
             let request = request.name.clone();

@@ -11,6 +11,7 @@ mod listen;
 mod outside;
 mod places;
 mod run;
+mod webhook;
 
 use std::sync::Arc;
 

@@ -75,6 +75,8 @@ pub fn run(
 pub(super) enum Todo {
     /// A client sends a request, or an operator acts.
     Step(usize),
+    /// The sender of a late webhook sends it.
+    Send(usize),
     /// A request arrives at the ingress.
     Deliver(Ticket),
     /// A client has waited long enough.
@@ -378,6 +380,7 @@ impl<'a> Sim<'a> {
     fn carry_out(&mut self, todo: Todo) {
         match todo {
             Todo::Step(step) => self.take_step(step),
+            Todo::Send(request) => self.send(request),
             Todo::Deliver(ticket) => self.deliver(ticket),
             Todo::ClientTimeout { request, attempt } => self.client_timeout(request, attempt),
             Todo::Outside(step) => self.outside_step(step),

@@ -17,7 +17,7 @@ pub(crate) use onceproof::{
     history::{CallFate, Crash, Effect, Event, Outcome, Phase, Record},
     scenario::plan::Fault,
     subject::{Subject, Variants},
-    world::{ChargeAnswer, ChargeRequest, Systems},
+    world::{ChargeAnswer, ChargeRequest, Systems, signature},
 };
 pub(crate) use restate_sdk::prelude::*;
 
@@ -116,6 +116,27 @@ impl Shop {
         ctx.object_client::<ShopClient<'_>>(ctx.key())
             .forever()
             .send_after(Duration::from_secs(86_400));
+        Ok(())
+    }
+
+    /// Takes a webhook once its signature is right, and from its third delivery on.
+    #[handler]
+    async fn hook(&self, ctx: ObjectContext<'_>, body: Vec<u8>) -> HandlerResult<()> {
+        let header = ctx.headers().get(signature::HEADER).map(ToString::to_string);
+        let secret = self.world.webhook_secret.clone();
+        ctx.run(|| async move {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+            let now = i64::try_from(now.as_secs())?;
+            signature::verify(&secret, header.as_deref(), &body, now)
+                .map_err(|e| TerminalError::new_with_code(400, e.to_string()))?;
+            Ok(())
+        })
+        .await?;
+        let seen = ctx.get::<u32>("seen").await?.unwrap_or(0) + 1;
+        ctx.set("seen", seen);
+        if seen < 3 {
+            return Err(TerminalError::new_with_code(503, "not yet").into());
+        }
         Ok(())
     }
 

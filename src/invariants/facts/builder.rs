@@ -121,9 +121,8 @@ impl<'h> Builder<'h> {
                 });
             }
             Event::ReplyReceived { request, outcome, .. } => {
-                self.with_request(request, |r| {
-                    r.reply.get_or_insert((record, outcome));
-                });
+                // The sender of a webhook goes on after a refusal: the last answer counts.
+                self.with_request(request, |r| r.reply = Some((record, outcome)));
             }
             Event::GaveUp { request } => self.with_request(request, |r| r.gave_up = Some(record)),
             Event::RequestAttached { request, inv } => {
