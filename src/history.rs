@@ -8,7 +8,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::base::{Cents, Digest, Name, Target, VirtualTime};
 
@@ -140,7 +140,8 @@ pub struct Cause {
 }
 
 /// A system of the outside world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum System {
     /// The payment gateway.
     Gateway,
@@ -321,6 +322,8 @@ pub enum Crash {
     Process,
     /// Restate gave up on it; its code runs on to its next context call.
     Zombie,
+    /// The Restate node restarted.
+    Restart,
     /// Restate ended it: the invocation was killed, or the attempt was replaced.
     Aborted,
 }
@@ -334,6 +337,7 @@ impl fmt::Display for Crash {
             Self::AfterEffect => "inside run, after the effect",
             Self::Process => "process crash",
             Self::Zombie => "zombie",
+            Self::Restart => "Restate restarted",
             Self::Aborted => "aborted by Restate",
         })
     }
@@ -535,6 +539,9 @@ pub enum Event {
         /// Where it was.
         phase: Phase,
     },
+    /// The Restate node restarted: attempts and clients' connections are lost, journals, state and timers
+    /// are not.
+    Restarted,
     /// An invocation ended.
     Completed {
         /// The invocation.

@@ -367,3 +367,97 @@ fn what_never_ends_is_cut_off_by_a_bound_with_a_name() {
         assert!(swept.report.notes.iter().any(|n| n.contains(bound)), "{:?}", swept.report.notes);
     }
 }
+
+// ---- where faults strike ------------------------------------------------------------------------
+
+#[test]
+fn a_fault_can_be_confined_to_a_system_a_service_or_a_handler() {
+    let steps =
+        r#"{ "id": "one", "call": "Shop/a/pay" }, { "id": "two", "call": "Shop/b/pay_with_key" }"#;
+    for (only, struck) in [
+        (r#"["gateway"]"#, 2),
+        (r#"["mailer"]"#, 0),
+        (r#"["Shop"]"#, 2),
+        (r#"["Shop/pay"]"#, 1),
+        (r#"["Shop/ping", "Shop/pay_with_key"]"#, 1),
+    ] {
+        let faults = format!(
+            r#""faults": {{ "world_refused": {{ "rate": 1, "on": {only} }}, "until_ms": 0 }}"#
+        );
+        let seen = run(&scenario(steps, &faults), 0);
+        let refused = fates(&seen).into_iter().filter(|f| *f == CallFate::Refused).count();
+        assert_eq!(refused, struck, "{only}");
+    }
+}
+
+#[test]
+fn a_cancel_and_a_kill_can_be_put_at_a_place() {
+    let at = |fault: &str, place: &str| {
+        let faults = format!(r#""faults": {{ "{fault}": ["Shop/*/buy {place}"] }}"#);
+        let seen = run(&one("buy", &faults), 0);
+        let made: Vec<_> = pick(&seen, |r| match &r.event {
+            Event::EntryAppended { inv, kind, .. } if inv.0 == 0 && kind.starts_with("Command") => {
+                Some(kind["Command: ".len()..].to_owned())
+            }
+            _ => None,
+        });
+        (made.join(" "), charges(&seen), replies(&seen).pop().unwrap().1.unwrap_err())
+    };
+    let cancelled = || (409, "cancelled".to_owned());
+    let killed = || (409, "killed".to_owned());
+    // The sleep is the first await that a cancel finds; a run that has begun ends first (fact 19).
+    assert_eq!(
+        at("cancel_at", "before set begun"),
+        ("Input SetState Run Output".into(), 1, cancelled())
+    );
+    assert_eq!(
+        at("cancel_at", "before run charge"),
+        ("Input SetState Run Output".into(), 1, cancelled())
+    );
+    assert_eq!(
+        at("cancel_at", "after sleep"),
+        ("Input SetState Run SetState Sleep Output".into(), 1, cancelled())
+    );
+    // What was asked of the gateway is on its way.
+    assert_eq!(at("kill_at", "before run charge"), ("Input SetState Run".into(), 1, killed()));
+    assert_eq!(
+        at("kill_at", "after sleep"),
+        ("Input SetState Run SetState Sleep".into(), 1, killed())
+    );
+}
+
+#[test]
+fn a_restart_of_the_node_loses_attempts_and_connections() {
+    let text = one("buy", r#""faults": { "restate_restart": 0.3, "until_ms": 0 }"#);
+    let restarted = |seed: &u64| {
+        let seen = run(&text, *seed);
+        pick(&seen, |r| (r.event == Event::Restarted).then_some(())).len() == 1
+    };
+    let seed = (0..50).find(restarted).expect("it restarts once for some seed");
+    let seen = run(&text, seed);
+    assert_eq!(crashes(&seen)[0].0, Crash::Restart);
+    let lost = pick(&seen, |r| matches!(r.event, Event::AnswerLost { .. }).then_some(()));
+    assert_eq!(lost.len(), 1, "the client lost its connection");
+    assert_eq!(replies(&seen), [("one".to_owned(), Ok(()))], "and asked again");
+}
+
+#[test]
+fn a_slow_handler_makes_the_others_wait() {
+    let seen = run(&one("ping", r#""faults": { "handler_slow": 1, "until_ms": 0 }"#), 0);
+    let answered =
+        pick(&seen, |r| matches!(r.event, Event::ReplyReceived { .. }).then_some(r.at.as_millis()));
+    assert!((1..=20_000).contains(&answered[0]), "{answered:?}");
+}
+
+#[test]
+fn time_that_is_skipped_makes_what_was_due_late() {
+    let steps = r#"{ "id": "one", "call": "Shop/a/later" }, { "id": "two", "call": "Shop/b/ping", "at_ms": 5000 }"#;
+    let faults = r#""faults": { "time_skipped": { "rate": 1, "on": ["Shop/ping"] } }"#;
+    let seen = run(&scenario(steps, faults), 1);
+    let day_ms = 24 * 3_600_000;
+    let due = pick(&seen, |r| match &r.event {
+        Event::AttemptStarted { inv, .. } if inv.0 == 1 => Some(r.at.as_millis()),
+        _ => None,
+    });
+    assert!(due[0] >= day_ms, "it was due after ten seconds: {due:?}");
+}

@@ -305,6 +305,35 @@ fn steps_that_refer_to_nothing_are_refused() {
 }
 
 #[test]
+fn where_a_fault_strikes_is_checked() {
+    let on = |fault: &str, on: &str| {
+        scenario(&format!(r#""faults": {{ "{fault}": {{ "rate": 0.1, "on": {on} }} }}"#))
+    };
+    check(
+        "fault_scopes",
+        &[
+            case("not a list", on("crash", r#""PaymentService""#)),
+            case("nothing", on("crash", "[]")),
+            case("unknown service", on("crash", r#"["PaymentServices"]"#)),
+            case("unknown system", on("outage", r#"["carier"]"#)),
+            case("unknown handler", on("crash", r#"["PaymentService/CreatePaymnt"]"#)),
+            case("a system for a crash", on("crash", r#"["carrier"]"#)),
+            case("a service for a machine", on("restate_restart", r#"["PaymentService"]"#)),
+            case(
+                "an unknown end of retries",
+                scenario(r#""restate": { "on_max_attempts": "stop" }"#),
+            ),
+            case(
+                "a place to cancel at",
+                scenario(
+                    r#""faults": { "cancel_at": ["PaymentService/*/CreatePaymnt after output"] }"#,
+                ),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn crash_points_are_checked_part_by_part() {
     let at = |point: &str| scenario(&format!(r#""faults": {{ "crash_at": ["{point}"] }}"#));
     check(

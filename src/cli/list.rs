@@ -32,7 +32,13 @@ pub(super) fn list(subject: &Subject) -> Result<Exit, Failure> {
     for (fault, summary) in Fault::ALL {
         writeln!(text, "  {:<20} {summary}", fault.name())?;
     }
-    text.push_str("  crash_at             an attempt dies at a named place: \"Service/KEY/handler after run NAME\"\n");
+    for (name, what) in [
+        ("crash_at", "an attempt dies at a named place: \"Service/KEY/handler after run NAME\""),
+        ("cancel_at", "an invocation is cancelled at a named place"),
+        ("kill_at", "an invocation is killed at a named place"),
+    ] {
+        text.push_str(&format!("  {name:<20} {what}\n"));
+    }
     text.push_str("\ninvariants\n");
     for (name, summary) in &known.invariants {
         writeln!(text, "  {name:<32} {summary}")?;

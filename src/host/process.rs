@@ -170,7 +170,12 @@ impl Host {
         gone.is_some()
     }
 
-    /// The attempts of the process.
+    /// Whether an attempt is there.
+    pub(crate) fn has(&self, attempt: AttemptId) -> bool {
+        self.process.attempts.contains_key(&attempt)
+    }
+
+    /// The attempts of the process, in order.
     pub(crate) fn attempts(&self) -> impl Iterator<Item = AttemptId> {
         self.process.attempts.keys().copied()
     }

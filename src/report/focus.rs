@@ -266,6 +266,7 @@ fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::ProcessStarted { .. }
         | Event::ProcessCrashed { .. }
         | Event::FaultFired { .. }
+        | Event::Restarted
         | Event::FaultsOver
         | Event::Ended { .. } => None,
     }

@@ -132,6 +132,7 @@ pub(crate) fn wording(event: &Event, names: &Names<'_>) -> Wording {
         | Event::Resumed { .. }
         | Event::CancelRequested { .. }
         | Event::Killed { .. }
+        | Event::Restarted
         | Event::Completed { .. } => ("restate", restate(event, names)),
     };
     Wording { who, text }
@@ -249,6 +250,7 @@ fn restate(event: &Event, names: &Names<'_>) -> String {
             format!("✂ cancel of {} ({phase})", names.invocation(*inv))
         }
         Event::Killed { inv, phase } => format!("✂ kill of {} ({phase})", names.invocation(*inv)),
+        Event::Restarted => "⚡ restarts: attempts and connections are lost".into(),
         Event::Completed { inv, outcome } => {
             format!("{} ends: {}", names.invocation(*inv), self::outcome(outcome))
         }

@@ -20,6 +20,7 @@ mod invocation;
 mod journal;
 mod lifecycle;
 mod object;
+mod restart;
 mod retry;
 mod timers;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub retry_max_ms: u64,
     /// After how many failed attempts in a row, without a new journal entry, an invocation pauses.
     pub retry_max_attempts: u32,
+    /// What happens to an invocation whose retries are used up.
+    pub on_max_attempts: OnMaxAttempts,
     /// How long after completion an idempotency key still gives the stored answer.
     pub idempotency_retention_ms: u64,
 }
@@ -63,6 +66,7 @@ impl Default for Config {
             retry_initial_ms: 500,
             retry_max_ms: 60_000,
             retry_max_attempts: 70,
+            on_max_attempts: OnMaxAttempts::Pause,
             idempotency_retention_ms: 24 * 60 * 60 * 1000,
         }
     }

@@ -28,7 +28,7 @@ impl RetryPolicy {
             max_ms: options.retry_max_ms.unwrap_or(config.retry_max_ms),
             max_attempts: options.retry_max_attempts.unwrap_or(config.retry_max_attempts),
             factor_permille: options.retry_factor_permille.unwrap_or(FACTOR_PERMILLE),
-            on_max_attempts: options.on_max_attempts.unwrap_or(OnMaxAttempts::Pause),
+            on_max_attempts: options.on_max_attempts.unwrap_or(config.on_max_attempts),
         }
     }
 

@@ -5,25 +5,22 @@
 use super::{
     diagnostic::Diagnostic,
     known::Known,
-    plan::{CrashPoint, EntryKind, Fault, FaultPlan, Side},
+    plan::{CrashPoint, EntryKind, Fault, FaultPlan, Scope, Side},
     reader::{MILLIS, Reader, unknown_field, unknown_name},
     suggest,
     syntax::{Kind, Node, Text},
     target, vocabulary,
 };
+use crate::{choice::Rate, history::System};
 
 /// `faults`.
 pub(crate) fn read(reader: &mut Reader, node: &Node, known: &Known) -> FaultPlan {
     let mut plan = FaultPlan::default();
     for member in reader.map(node, "an object { fault: probability }").unwrap_or(&[]) {
         match member.name.value.as_str() {
-            "crash_at" => {
-                let points = reader.list(&member.value, "a list of places").unwrap_or(&[]);
-                for point in points {
-                    let text = reader.string(point, "a place");
-                    plan.crash_at.extend(text.and_then(|text| crash_point(reader, &text, known)));
-                }
-            }
+            "crash_at" => plan.crash_at = points(reader, &member.value, known),
+            "cancel_at" => plan.cancel_at = points(reader, &member.value, known),
+            "kill_at" => plan.kill_at = points(reader, &member.value, known),
             "until_ms" => {
                 plan.until_ms = reader.whole(&member.value, MILLIS).unwrap_or(plan.until_ms);
             }
@@ -31,9 +28,12 @@ pub(crate) fn read(reader: &mut Reader, node: &Node, known: &Known) -> FaultPlan
                 Err(()) => reader.report(unknown_fault(&member.name)),
                 Ok(fault) => {
                     // A fault that is never to happen is not asked for.
-                    if let Some(rate) = rate(reader, &member.value).filter(|rate| !rate.is_never())
-                    {
+                    let (rate, only) = rate(reader, fault, &member.value, known);
+                    if let Some(rate) = rate.filter(|rate| !rate.is_never()) {
                         plan.rates.insert(fault, rate);
+                        if !only.is_empty() {
+                            plan.only.insert(fault, only);
+                        }
                     }
                 }
             },
@@ -42,15 +42,76 @@ pub(crate) fn read(reader: &mut Reader, node: &Node, known: &Known) -> FaultPlan
     plan
 }
 
-/// `0.05`, or `{ "rate": 0.05 }`.
-fn rate(reader: &mut Reader, node: &Node) -> Option<crate::choice::Rate> {
-    match node.kind {
-        Kind::Object(_) => {
-            let fields = reader.object(node, &vocabulary::FAULT)?;
-            reader.rate(fields.get("rate")?)
-        }
-        _ => reader.rate(node),
+fn points(reader: &mut Reader, node: &Node, known: &Known) -> Vec<CrashPoint> {
+    let mut points = Vec::new();
+    for point in reader.list(node, "a list of places").unwrap_or(&[]) {
+        let text = reader.string(point, "a place");
+        points.extend(text.and_then(|text| crash_point(reader, &text, known)));
     }
+    points
+}
+
+/// `0.05`, or `{ "rate": 0.05, "on": ["carrier"] }`.
+fn rate(
+    reader: &mut Reader,
+    fault: Fault,
+    node: &Node,
+    known: &Known,
+) -> (Option<Rate>, Vec<Scope>) {
+    let Kind::Object(_) = node.kind else { return (reader.rate(node), Vec::new()) };
+    let Some(fields) = reader.object(node, &vocabulary::FAULT) else { return (None, Vec::new()) };
+    let mut only = Vec::new();
+    if let Some(node) = fields.get("on") {
+        let parts = reader.list(node, "a list of systems, services or handlers");
+        if parts.is_some_and(<[Node]>::is_empty) {
+            reader.report(
+                Diagnostic::new(node.span.clone(), format!("`{fault}` would strike nothing"))
+                    .help("leave `on` out to have it strike everywhere"),
+            );
+        }
+        for part in parts.unwrap_or(&[]) {
+            let text = reader.string(part, "a system, a service or `Service/handler`");
+            only.extend(text.and_then(|text| scope(reader, fault, &text, known)));
+        }
+    }
+    (fields.get("rate").and_then(|n| reader.rate(n)), only)
+}
+
+/// `carrier`, `OrderService` or `OrderService/CreateOrder`.
+fn scope(reader: &mut Reader, fault: Fault, text: &Text, known: &Known) -> Option<Scope> {
+    if fault.strikes_machines() {
+        let message = format!("`{fault}` strikes a whole machine");
+        reader.report(Diagnostic::new(text.span.clone(), message).help("leave `on` out"));
+        return None;
+    }
+    let written = text.value.as_str();
+    if let Some(system) = System::ALL.iter().find(|system| system.name() == written) {
+        if !fault.strikes_systems() {
+            let message = format!("`{fault}` does not strike calls to the {written}");
+            reader.report(
+                Diagnostic::new(text.span.clone(), message)
+                    .help("name services, or handlers as `Service/handler`"),
+            );
+            return None;
+        }
+        return Some(Scope::System(*system));
+    }
+    let (service, handler) = match written.split_once('/') {
+        Some((service, handler)) => (service, Some(handler)),
+        None => (written, None),
+    };
+    if !known.services.contains_key(service) {
+        let systems = System::ALL.iter().map(|system| system.name());
+        let names = known.services.keys().map(String::as_str).chain(systems);
+        let place = text.part(0..service.len());
+        reader.report(unknown_name(place, "service or system", "names", service, names));
+        return None;
+    }
+    if let Some(handler) = handler {
+        let place = text.part(service.len() + 1..written.len());
+        known.handler(reader, service, handler, place)?;
+    }
+    Some(Scope::Service { service: service.to_owned(), handler: handler.map(str::to_owned) })
 }
 
 fn unknown_fault(name: &Text) -> Diagnostic {

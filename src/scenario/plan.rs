@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::{
     base::{Cents, Target},
     choice::Rate,
+    history::System,
     world,
 };
 
@@ -166,8 +167,11 @@ pub struct RestatePlan {
     pub retry_initial_ms: u64,
     /// The longest delay before a retry.
     pub retry_max_ms: u64,
-    /// Attempts after which an invocation is paused.
+    /// Attempts after which an invocation is not tried again.
     pub retry_max_attempts: u32,
+    /// What happens then: false if it waits for a person, true if it is killed.
+    #[serde(default)]
+    pub kill_on_max_attempts: bool,
     /// How long a completed request's answer is kept for its idempotency key.
     pub idempotency_retention_ms: u64,
 }
@@ -178,6 +182,7 @@ impl Default for RestatePlan {
             retry_initial_ms: 500,
             retry_max_ms: 60_000,
             retry_max_attempts: 70,
+            kill_on_max_attempts: false,
             idempotency_retention_ms: 24 * 3_600_000,
         }
     }
@@ -265,6 +270,16 @@ pub enum Fault {
     Outage,
     /// A call to the outside world takes much longer than usual.
     WorldSlow,
+    /// A call to the outside world is turned away because there were too many; nothing happened.
+    RateLimited,
+    /// The code of an attempt stands still for a while.
+    HandlerSlow,
+    /// The clock of a process is wrong by up to two minutes.
+    ClockSkew,
+    /// A day or a year passes before a client's next request, and everything that was due is late.
+    TimeSkipped,
+    /// The Restate node restarts: attempts, connections and what was not stored are lost.
+    RestateRestart,
     /// A webhook is sent once more, accepted or not, up to three days later.
     WebhookDuplicated,
     /// A webhook is sent up to two days late, so that later ones overtake it.
@@ -296,6 +311,11 @@ impl Fault {
         (Self::WorldAnswerLost, "a call to the outside world takes effect, its answer is lost"),
         (Self::Outage, "a system of the outside world is down for a while"),
         (Self::WorldSlow, "a call to the outside world takes much longer than usual"),
+        (Self::RateLimited, "a call to the outside world is turned away: too many requests"),
+        (Self::HandlerSlow, "the code of an attempt stands still for a while"),
+        (Self::ClockSkew, "the clock of a process is wrong by up to two minutes"),
+        (Self::TimeSkipped, "a day or a year passes at once before a client's next request"),
+        (Self::RestateRestart, "the Restate node restarts: attempts and connections are lost"),
         (
             Self::WebhookDuplicated,
             "a webhook is sent once more, accepted or not, up to three days later",
@@ -304,6 +324,26 @@ impl Fault {
         (Self::WebhookForged, "somebody sends a copy of a webhook, signed with another secret"),
         (Self::WebhookStale, "somebody sends an old signed webhook again, up to three years later"),
     ];
+
+    /// True if it strikes calls to systems of the outside world.
+    #[must_use]
+    pub const fn strikes_systems(self) -> bool {
+        matches!(
+            self,
+            Self::CrashInRun
+                | Self::WorldRefused
+                | Self::WorldAnswerLost
+                | Self::Outage
+                | Self::WorldSlow
+                | Self::RateLimited
+        )
+    }
+
+    /// True if it strikes a whole machine, and no service in particular.
+    #[must_use]
+    pub const fn strikes_machines(self) -> bool {
+        matches!(self, Self::ClockSkew | Self::RestateRestart)
+    }
 
     /// Its name in scenario files, choices and reports.
     #[must_use]
@@ -324,6 +364,11 @@ impl Fault {
             Self::WorldAnswerLost => "world_answer_lost",
             Self::Outage => "outage",
             Self::WorldSlow => "world_slow",
+            Self::RateLimited => "rate_limited",
+            Self::HandlerSlow => "handler_slow",
+            Self::ClockSkew => "clock_skew",
+            Self::TimeSkipped => "time_skipped",
+            Self::RestateRestart => "restate_restart",
             Self::WebhookDuplicated => "webhook_duplicated",
             Self::WebhookDelayed => "webhook_delayed",
             Self::WebhookForged => "webhook_forged",
@@ -353,17 +398,48 @@ pub struct FaultPlan {
     /// How likely each fault is, at each place where it can happen.
     #[serde(default)]
     pub rates: BTreeMap<Fault, Rate>,
+    /// Where a fault can strike, for those that are not to strike everywhere.
+    #[serde(default)]
+    pub only: BTreeMap<Fault, Vec<Scope>>,
     /// Places at which an attempt is crashed in every run.
     #[serde(default)]
     pub crash_at: Vec<CrashPoint>,
+    /// Places at which an invocation is cancelled in every run.
+    #[serde(default)]
+    pub cancel_at: Vec<CrashPoint>,
+    /// Places at which an invocation is killed in every run.
+    #[serde(default)]
+    pub kill_at: Vec<CrashPoint>,
     /// No fault is injected after this many virtual milliseconds, so that the system can come to rest.
     pub until_ms: u64,
 }
 
 impl Default for FaultPlan {
     fn default() -> Self {
-        Self { rates: BTreeMap::new(), crash_at: Vec::new(), until_ms: 60_000 }
+        Self {
+            rates: BTreeMap::new(),
+            only: BTreeMap::new(),
+            crash_at: Vec::new(),
+            cancel_at: Vec::new(),
+            kill_at: Vec::new(),
+            until_ms: 60_000,
+        }
     }
+}
+
+/// A part of the system that a fault is confined to: `carrier`, `OrderService`, `OrderService/CreateOrder`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Scope {
+    /// A system of the outside world.
+    System(System),
+    /// A service, or one of its handlers.
+    Service {
+        /// The service.
+        service: String,
+        /// The handler; any if there is none.
+        handler: Option<String>,
+    },
 }
 
 /// A place in a handler at which its first attempt to get there is crashed:

@@ -165,6 +165,18 @@ pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
     if let Some(attempts) = attempts {
         plan.retry_max_attempts = u32::try_from(attempts).expect("the maximum fits");
     }
+    if let Some(text) =
+        fields.get("on_max_attempts").and_then(|n| reader.string(n, "\"pause\" or \"kill\""))
+    {
+        match text.value.as_str() {
+            "pause" | "kill" => plan.kill_on_max_attempts = text.value == "kill",
+            other => {
+                let problem = format!("unknown end of retries `{other}`");
+                let help = "write \"pause\", to wait for a person, or \"kill\"";
+                reader.report(Diagnostic::new(text.span, problem).help(help));
+            }
+        }
+    }
     let retention = fields.get("idempotency_retention_ms").and_then(|n| reader.whole(n, MILLIS));
     plan.idempotency_retention_ms = retention.unwrap_or(plan.idempotency_retention_ms);
     plan

@@ -118,7 +118,8 @@ pub(crate) static RESTATE: Form = Form {
     fields: &[
         field("retry_initial_ms", "delay before the first retry; doubles with each"),
         field("retry_max_ms", "the longest delay before a retry"),
-        field("retry_max_attempts", "attempts after which an invocation is paused"),
+        field("retry_max_attempts", "attempts after which an invocation is not tried again"),
+        field("on_max_attempts", "what happens then: \"pause\" or \"kill\""),
         field("idempotency_retention_ms", "how long an answer is kept for its idempotency key"),
     ],
 };
@@ -143,14 +144,21 @@ pub(crate) static STEP: Form = Form {
     ],
 };
 
-pub(crate) static FAULT: Form =
-    Form { what: "a fault", fields: &[needed("rate", "how likely, 0 to 1")] };
+pub(crate) static FAULT: Form = Form {
+    what: "a fault",
+    fields: &[
+        needed("rate", "how likely, 0 to 1"),
+        field("on", "only there: systems, services, or handlers as `Service/handler`"),
+    ],
+};
 
 /// The fields of `faults` beside the faults' own names.
 pub(crate) static FAULTS: Form = Form {
     what: "the faults",
     fields: &[
         field("crash_at", "places at which an attempt is crashed in every run"),
+        field("cancel_at", "places at which an invocation is cancelled in every run"),
+        field("kill_at", "places at which an invocation is killed in every run"),
         field("until_ms", "no fault is injected later"),
     ],
 };

@@ -17,7 +17,9 @@ const REJECTED: u16 = 422;
 pub(super) fn retry_unless_rejected(error: WorldError) -> HandlerError {
     match error {
         WorldError::Rejected(reason) => TerminalError::new_with_code(REJECTED, reason).into(),
-        WorldError::Unavailable(_) | WorldError::Timeout(_) => error.into(),
+        WorldError::Unavailable(_) | WorldError::RateLimited(_) | WorldError::Timeout(_) => {
+            error.into()
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     faults::between,
-    run::{Sim, Todo},
+    run::{Sim, Todo, Whom},
 };
 use crate::{
     base::{Name, Target, VirtualTime},
@@ -97,6 +97,13 @@ impl Clients {
     }
 }
 
+impl Clients {
+    /// Whom a request is for; none for what an operator does.
+    pub(super) fn target(&self, request: usize) -> Option<&Target> {
+        self.requests[request].call.as_ref().map(|call| &call.target)
+    }
+}
+
 impl Sim<'_> {
     /// Plans the steps that wait for nothing.
     pub(super) fn plan_first_steps(&mut self) {
@@ -150,7 +157,7 @@ impl Sim<'_> {
         };
         self.record(event);
         let place = |_: &Self| format!("{name} try {attempt}");
-        if self.decide(Fault::RequestLost, 1, place) != 0 {
+        if self.decide(Fault::RequestLost, Whom::Request(index), 1, place) != 0 {
             self.fault(Fault::RequestLost, place(self), true);
             self.record(Event::RequestLost { request: name, attempt });
             self.wait_in_vain(index, attempt);
@@ -162,7 +169,7 @@ impl Sim<'_> {
         } else {
             0
         };
-        if self.decide(Fault::RequestDelayed, 1, place) != 0 {
+        if self.decide(Fault::RequestDelayed, Whom::Request(index), 1, place) != 0 {
             let text = place(self);
             delay_ms += between(self.source, "request_delay_ms", || text.clone(), 1, DELAY_MS);
             self.fault(Fault::RequestDelayed, text, true);
@@ -170,7 +177,7 @@ impl Sim<'_> {
         let delivery =
             Delivery { request: index, attempt, answered_to: true, signing: Signing::Fresh };
         self.plan_delivery(delivery, delay_ms);
-        if self.decide(Fault::RequestDuplicated, 1, place) != 0 {
+        if self.decide(Fault::RequestDuplicated, Whom::Request(index), 1, place) != 0 {
             let text = place(self);
             let after_ms = between(self.source, "duplicate_delay_ms", || text.clone(), 0, DELAY_MS);
             self.fault(Fault::RequestDuplicated, text, true);
@@ -235,7 +242,7 @@ impl Sim<'_> {
         let name = request.name.clone();
         let is_webhook = request.is_webhook();
         let place = |_: &Self| format!("{name} try {attempt}");
-        if self.decide(Fault::AnswerLost, 1, place) != 0 {
+        if self.decide(Fault::AnswerLost, Whom::Request(index), 1, place) != 0 {
             self.fault(Fault::AnswerLost, place(self), true);
             self.record(Event::AnswerLost { request: name, attempt });
             self.wait_in_vain(index, attempt);
@@ -247,6 +254,18 @@ impl Sim<'_> {
             self.wait_in_vain(index, attempt);
         } else {
             self.done(index);
+        }
+    }
+
+    /// The connection over which a delivery was to be answered is gone.
+    pub(super) fn connection_lost(&mut self, ticket: Ticket) {
+        let Delivery { request: index, attempt, answered_to, .. } =
+            self.clients.deliveries[ticket.0 as usize];
+        let request = &self.clients.requests[index];
+        if answered_to && !request.done && request.tries == attempt {
+            let request = request.name.clone();
+            self.record(Event::AnswerLost { request, attempt });
+            self.wait_in_vain(index, attempt);
         }
     }
 

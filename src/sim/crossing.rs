@@ -1,14 +1,23 @@
 //! The crossing between a handler and Restate: each message may be lost, stored and not
 //! acknowledged, or the last one.
 
-use super::{faults::CRASH_AT, listen, outside::Decided, places::Spot, run::Sim};
+use super::{
+    faults::{CANCEL_AT, CRASH_AT, KILL_AT, between},
+    listen,
+    outside::Decided,
+    places::Spot,
+    run::{Sim, Todo, Whom},
+};
 use crate::{
     history::{Crash, Event},
     host::Step,
     protocol::{Frame, MessageType, messages},
     restate::AttemptId,
-    scenario::plan::Fault,
+    scenario::plan::{CrashPoint, Fault},
 };
+
+/// How long the code of an attempt stands still at most, in milliseconds.
+const SLOW_MS: u64 = 20_000;
 
 /// An attempt that Restate no longer hears; its code still runs.
 #[derive(Clone, Copy, Debug)]
@@ -26,12 +35,16 @@ enum Fate {
     Stored,
     Crash(Crash),
     ProcessCrash,
+    RestateRestart,
     Zombie,
 }
 
 impl Sim<'_> {
     /// Lets an attempt run until it waits, and carries its messages and calls across.
     pub(super) fn step_attempt(&mut self, attempt: AttemptId) {
+        if self.stands_still(attempt) {
+            return;
+        }
         let Some(polled) = self.host.poll(attempt, self.now) else { return };
         self.last_polled = Some(attempt);
         listen::collect(&mut self.history, Some(attempt), self.now);
@@ -104,6 +117,12 @@ impl Sim<'_> {
                     self.crash_process();
                     return false;
                 }
+                Fate::RestateRestart => {
+                    self.restart_restate(attempt);
+                    if let Some(severed) = self.severed.get_mut(&attempt) {
+                        severed.lost += 1;
+                    }
+                }
                 Fate::Zombie => {
                     self.severed.insert(attempt, Severed { kept: 0, lost: 1, zombie: true });
                     self.disconnect(attempt, Crash::Zombie, rest);
@@ -115,8 +134,10 @@ impl Sim<'_> {
 
     /// Whether anything can happen to messages at all; if not, their places are not named.
     fn messages_in_danger(&self) -> bool {
-        (!self.plan.faults.crash_at.is_empty() && self.now <= self.faults.until())
-            || [Fault::Crash, Fault::ProcessCrash, Fault::Zombie]
+        let plan = &self.plan.faults;
+        let places = [&plan.crash_at, &plan.cancel_at, &plan.kill_at];
+        (places.into_iter().any(|points| !points.is_empty()) && self.now <= self.faults.until())
+            || [Fault::Crash, Fault::ProcessCrash, Fault::Zombie, Fault::RestateRestart]
                 .into_iter()
                 .any(|fault| self.faults.possible(fault, self.now))
     }
@@ -144,11 +165,13 @@ impl Sim<'_> {
             1 => {}
             times => place.push_str(&format!(" #{times}")),
         }
+        self.struck_by_operator(attempt, &spot, &place);
         if let Some(fate) = self.struck_by_crash_point(attempt, &spot, &place) {
             return fate;
         }
         let named = |_: &Self| place.clone();
-        match self.decide(Fault::Crash, 2, named) {
+        let whom = Whom::Invocation(attempt.inv);
+        match self.decide(Fault::Crash, whom, 2, named) {
             0 => {}
             form => {
                 self.fault(Fault::Crash, place, true);
@@ -156,15 +179,93 @@ impl Sim<'_> {
                 return Fate::Crash(if form == 1 { lost } else { Crash::StoredNotAcknowledged });
             }
         }
-        if self.decide(Fault::ProcessCrash, 1, named) != 0 {
+        if self.decide(Fault::ProcessCrash, whom, 1, named) != 0 {
             self.fault(Fault::ProcessCrash, place, true);
             return Fate::ProcessCrash;
         }
-        if self.decide(Fault::Zombie, 1, named) != 0 {
+        if self.decide(Fault::RestateRestart, Whom::Machine, 1, named) != 0 {
+            self.fault(Fault::RestateRestart, place, true);
+            return Fate::RestateRestart;
+        }
+        if self.decide(Fault::Zombie, whom, 1, named) != 0 {
             self.fault(Fault::Zombie, place, true);
             return Fate::Zombie;
         }
         Fate::Stored
+    }
+
+    /// Whether this message is one of `points`, for the first time in its invocation; and if so,
+    /// whether the point asks for it to be lost.
+    fn struck_at(
+        &mut self,
+        name: &'static str,
+        points: &[CrashPoint],
+        attempt: AttemptId,
+        spot: &Spot,
+        place: &str,
+    ) -> Option<bool> {
+        if self.now > self.faults.until() {
+            return None;
+        }
+        let target = self.engine.target(attempt.inv);
+        let (index, lost) = points.iter().enumerate().find_map(|(index, point)| {
+            let here = point.service == *target.service
+                && point.handler == *target.handler
+                && (point.key == "*" || point.key == *target.key)
+                && !self.struck.contains(&(name, index, attempt.inv));
+            let lost = spot.asked_by(point).filter(|_| here)?;
+            Some((index, lost))
+        })?;
+        self.struck.push((name, index, attempt.inv));
+        let counts = self.faults.count(name);
+        counts.planned += 1;
+        counts.fired += 1;
+        counts.effective += 1;
+        self.record(Event::FaultFired { fault: name, place: place.to_owned() });
+        Some(lost)
+    }
+
+    /// An operator cancels or kills at this message: just before it is stored, or after it and those that were
+    /// sent with it.
+    fn struck_by_operator(&mut self, attempt: AttemptId, spot: &Spot, place: &str) {
+        let plan = self.plan;
+        let at =
+            [(CANCEL_AT, &plan.faults.cancel_at, false), (KILL_AT, &plan.faults.kill_at, true)];
+        for (name, points, kill) in at {
+            let Some(before) = self.struck_at(name, points, attempt, spot, place) else { continue };
+            if before && !kill {
+                self.engine.cancel(self.now, attempt.inv);
+            } else {
+                self.acts.push((attempt.inv, kill));
+            }
+        }
+    }
+
+    /// Whether the code of an attempt stands still for now.
+    fn stands_still(&mut self, attempt: AttemptId) -> bool {
+        if let Some(until) = self.slowed.get(&attempt) {
+            if self.now < *until {
+                return true;
+            }
+            self.slowed.remove(&attempt);
+            return false;
+        }
+        let possible = self.faults.possible(Fault::HandlerSlow, self.now);
+        if !possible || !self.host.has(attempt) {
+            return false;
+        }
+        let times = self.pass(attempt, "poll");
+        let place = format!("{} at poll {times}", self.attempt_text(attempt));
+        let whom = Whom::Invocation(attempt.inv);
+        if self.decide(Fault::HandlerSlow, whom, 1, |_| place.clone()) == 0 {
+            return false;
+        }
+        let ms = between(self.source, "handler_slow_ms", || place.clone(), 1, SLOW_MS);
+        self.fault(Fault::HandlerSlow, place, true);
+        let until = self.later_ms(ms);
+        self.slowed.insert(attempt, until);
+        self.agenda.plan(until, Todo::GoOn(attempt));
+        true
     }
 
     fn struck_by_crash_point(
@@ -173,26 +274,8 @@ impl Sim<'_> {
         spot: &Spot,
         place: &str,
     ) -> Option<Fate> {
-        if self.now > self.faults.until() {
-            return None;
-        }
         let plan = self.plan;
-        let target = self.engine.target(attempt.inv);
-        let (index, lost) =
-            plan.faults.crash_at.iter().enumerate().find_map(|(index, point)| {
-                let here = point.service == *target.service
-                    && point.handler == *target.handler
-                    && (point.key == "*" || point.key == *target.key)
-                    && !self.struck.contains(&(index, attempt.inv));
-                let lost = spot.asked_by(point).filter(|_| here)?;
-                Some((index, lost))
-            })?;
-        self.struck.push((index, attempt.inv));
-        let counts = self.faults.count(CRASH_AT);
-        counts.planned += 1;
-        counts.fired += 1;
-        counts.effective += 1;
-        self.record(Event::FaultFired { fault: CRASH_AT, place: place.to_owned() });
+        let lost = self.struck_at(CRASH_AT, &plan.faults.crash_at, attempt, spot, place)?;
         Some(Fate::Crash(match (lost, spot.entry) {
             (true, Some(crate::scenario::plan::EntryKind::Run)) => Crash::AfterEffect,
             (false, Some(crate::scenario::plan::EntryKind::Run)) => Crash::BeforeEffect,
@@ -237,7 +320,8 @@ impl Sim<'_> {
         }
         let times = self.pass(attempt, "await");
         let place = format!("{} at await {times}", self.attempt_text(attempt));
-        if self.decide(Fault::Suspend, 1, |_| place.clone()) != 0 {
+        let whom = Whom::Invocation(attempt.inv);
+        if self.decide(Fault::Suspend, whom, 1, |_| place.clone()) != 0 {
             // whether anything comes of it is known when the attempt suspends
             self.fault(Fault::Suspend, place, false);
             self.engine.suspend(self.now, attempt);

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    base::VirtualTime,
+    base::{Target, VirtualTime},
     choice::{Options, Rate, Site, Source},
-    scenario::plan::{Fault, FaultPlan},
+    history::System,
+    scenario::plan::{Fault, FaultPlan, Scope},
 };
 
 /// What became of one kind of fault.
@@ -31,13 +32,16 @@ impl FaultCounts {
 /// The counts of every fault that a plan asks for; `crash_at` counts its crash points together.
 pub type Tally = BTreeMap<&'static str, FaultCounts>;
 
-/// The name under which crash points are counted.
+/// The names under which places are counted that are struck in every run.
 pub(super) const CRASH_AT: &str = "crash_at";
+pub(super) const CANCEL_AT: &str = "cancel_at";
+pub(super) const KILL_AT: &str = "kill_at";
 
 /// Decides on faults, as long as there are to be any.
 #[derive(Debug)]
 pub(super) struct Faults {
     rates: [Rate; Fault::ALL.len()],
+    only: BTreeMap<Fault, Vec<Scope>>,
     until: VirtualTime,
     any: bool,
     pub(super) tally: Tally,
@@ -51,11 +55,14 @@ impl Faults {
             rates[*fault as usize] = *rate;
             tally.insert(fault.name(), FaultCounts::default());
         }
-        if !plan.crash_at.is_empty() {
-            tally.insert(CRASH_AT, FaultCounts::default());
+        let places =
+            [(CRASH_AT, &plan.crash_at), (CANCEL_AT, &plan.cancel_at), (KILL_AT, &plan.kill_at)];
+        for (name, _) in places.iter().filter(|(_, points)| !points.is_empty()) {
+            tally.insert(name, FaultCounts::default());
         }
         Self {
             rates,
+            only: plan.only.clone(),
             until: VirtualTime::from_millis(plan.until_ms),
             any: !tally.is_empty(),
             tally,
@@ -75,6 +82,23 @@ impl Faults {
     /// Whether `fault` can strike at `now`; if not, nobody needs to name the place.
     pub(super) fn possible(&self, fault: Fault, now: VirtualTime) -> bool {
         self.any && now <= self.until && !self.rates[fault as usize].is_never()
+    }
+
+    /// Whether `fault` is confined to parts of the system.
+    pub(super) fn confined(&self, fault: Fault) -> bool {
+        self.only.contains_key(&fault)
+    }
+
+    /// Whether `fault` may strike what `target` does, and asks of `system`.
+    pub(super) fn may_strike(&self, fault: Fault, target: &Target, system: Option<System>) -> bool {
+        let Some(only) = self.only.get(&fault) else { return true };
+        only.iter().any(|scope| match scope {
+            Scope::System(wanted) => system == Some(*wanted),
+            Scope::Service { service, handler } => {
+                **service == *target.service
+                    && handler.as_deref().is_none_or(|handler| *handler == *target.handler)
+            }
+        })
     }
 
     /// Decides on `fault` at `place`: 0 for none, else its form, of `forms`.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     crossing::Severed,
     faults::between,
-    run::{Sim, Todo},
+    run::{Sim, Todo, Whom},
 };
 use crate::{
     base::{Name, VirtualTime},
@@ -45,6 +45,7 @@ pub(super) enum OutsideStep {
 enum Fate {
     Answered,
     Refused,
+    RateLimited,
     AnswerLost,
     CallerDies { after_effect: bool },
 }
@@ -145,6 +146,7 @@ impl Sim<'_> {
             Fault::WorldRefused,
             Fault::WorldAnswerLost,
             Fault::WorldSlow,
+            Fault::RateLimited,
         ];
         let system = request.system();
         let down = self.outside.down_until.get(&system).is_some_and(|until| self.now < *until);
@@ -166,8 +168,9 @@ impl Sim<'_> {
             place
         };
         let named = |_: &Self| place.clone();
+        let whom = Whom::Call(attempt.inv, system);
         let severed = self.severed.contains_key(&attempt);
-        match if severed { 0 } else { self.decide(Fault::CrashInRun, 3, named) } {
+        match if severed { 0 } else { self.decide(Fault::CrashInRun, whom, 3, named) } {
             0 => {}
             form => {
                 self.fault(Fault::CrashInRun, place.clone(), true);
@@ -177,22 +180,26 @@ impl Sim<'_> {
                 return (Fate::CallerDies { after_effect: form != 1 }, 0);
             }
         }
-        if self.decide(Fault::Outage, 1, named) != 0 {
+        if self.decide(Fault::Outage, whom, 1, named) != 0 {
             let ms = between(self.source, "outage_ms", || place.clone(), 1, OUTAGE_MS);
             self.outside.down_until.insert(system, self.later_ms(ms));
             self.fault(Fault::Outage, place, true);
             return (Fate::Refused, 0);
         }
-        if self.decide(Fault::WorldRefused, 1, named) != 0 {
+        if self.decide(Fault::WorldRefused, whom, 1, named) != 0 {
             self.fault(Fault::WorldRefused, place, true);
             return (Fate::Refused, 0);
         }
-        if self.decide(Fault::WorldAnswerLost, 1, named) != 0 {
+        if self.decide(Fault::RateLimited, whom, 1, named) != 0 {
+            self.fault(Fault::RateLimited, place, true);
+            return (Fate::RateLimited, 0);
+        }
+        if self.decide(Fault::WorldAnswerLost, whom, 1, named) != 0 {
             // whether it had an effect to hide is known when that happens
             self.fault(Fault::WorldAnswerLost, place, false);
             return (Fate::AnswerLost, 0);
         }
-        if self.decide(Fault::WorldSlow, 1, named) != 0 {
+        if self.decide(Fault::WorldSlow, whom, 1, named) != 0 {
             let ms = between(self.source, "slow_ms", || place.clone(), 1, SLOW_MS);
             self.fault(Fault::WorldSlow, place, true);
             return (Fate::Answered, ms);
@@ -309,7 +316,7 @@ impl Sim<'_> {
             self.crash_in_run(attempt, Crash::BeforeEffect);
             return;
         }
-        if fate != Fate::Refused {
+        if !matches!(fate, Fate::Refused | Fate::RateLimited) {
             let (effects, answer) = match &request {
                 Request::Charge(_) | Request::Refund(_) | Request::Void(_) => {
                     self.outside.gateway.apply(&request, decline)
@@ -346,6 +353,7 @@ impl Sim<'_> {
         let system = pending.request.system().to_string();
         let (answer, fate) = match pending.fate {
             Fate::Refused => (Err(WorldError::Unavailable(system)), CallFate::Refused),
+            Fate::RateLimited => (Err(WorldError::RateLimited(system)), CallFate::Refused),
             Fate::AnswerLost => (Err(WorldError::Timeout(system)), CallFate::AnswerLost),
             Fate::Answered | Fate::CallerDies { .. } => {
                 let answer = pending.answer.expect("a call that was not refused took effect");

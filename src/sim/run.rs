@@ -18,9 +18,9 @@ use crate::{
     base::{Name, Seed, VirtualTime},
     choice::Source,
     entropy,
-    history::{Crash, End, Event, History, Inv},
+    history::{Crash, End, Event, History, Inv, System},
     host::Host,
-    restate::{AttemptId, Config, Engine, Output, Ticket},
+    restate::{AttemptId, Config, Engine, OnMaxAttempts, Output, Ticket},
     scenario::plan::{Fault, Plan},
     services,
 };
@@ -29,6 +29,8 @@ use crate::{
 const PROTOCOL_VERSION: u8 = 6;
 /// How long after an invocation is accepted an operator may cancel or kill it, in milliseconds.
 const OPERATOR_WITHIN_MS: u64 = 3_000;
+/// How wrong a process's clock is at most, in milliseconds.
+const SKEW_MS: u64 = 120_000;
 
 /// Whether handlers' `tracing` events are kept beside the history. They never change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,19 @@ pub fn run(
     })
 }
 
+/// Whom a fault would strike.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Whom {
+    /// An invocation.
+    Invocation(Inv),
+    /// What an invocation asks of a system of the outside world.
+    Call(Inv, System),
+    /// A client's request.
+    Request(usize),
+    /// A whole machine.
+    Machine,
+}
+
 /// What can be planned for a later time.
 #[derive(Debug)]
 pub(super) enum Todo {
@@ -85,6 +100,8 @@ pub(super) enum Todo {
     Outside(OutsideStep),
     /// An operator cancels or kills an invocation.
     Operator { inv: Inv, kill: bool },
+    /// An attempt that stood still goes on.
+    GoOn(AttemptId),
 }
 
 pub(super) struct Sim<'a> {
@@ -102,7 +119,12 @@ pub(super) struct Sim<'a> {
     /// Attempts that Restate no longer hears.
     pub(super) severed: BTreeMap<AttemptId, Severed>,
     /// Crash points that have struck: index and invocation.
-    pub(super) struck: Vec<(usize, Inv)>,
+    pub(super) struck: Vec<(&'static str, usize, Inv)>,
+    /// What operators do at places that the plan names, once the messages of the poll are through: an
+    /// invocation, and whether it is killed.
+    pub(super) acts: Vec<(Inv, bool)>,
+    /// Attempts that stand still, and until when.
+    pub(super) slowed: BTreeMap<AttemptId, VirtualTime>,
     /// How often each place was passed, by attempt and text.
     pub(super) passed: BTreeMap<(AttemptId, String), u32>,
     /// Names of runs by attempt and completion id, for places.
@@ -125,6 +147,10 @@ impl<'a> Sim<'a> {
             retry_initial_ms: plan.restate.retry_initial_ms,
             retry_max_ms: plan.restate.retry_max_ms,
             retry_max_attempts: plan.restate.retry_max_attempts,
+            on_max_attempts: match plan.restate.kill_on_max_attempts {
+                true => OnMaxAttempts::Kill,
+                false => OnMaxAttempts::Pause,
+            },
             idempotency_retention_ms: plan.restate.idempotency_retention_ms,
         };
         let mut sim = Self {
@@ -141,13 +167,15 @@ impl<'a> Sim<'a> {
             faults: Faults::new(&plan.faults),
             severed: BTreeMap::new(),
             struck: Vec::new(),
+            acts: Vec::new(),
+            slowed: BTreeMap::new(),
             passed: BTreeMap::new(),
             runs: BTreeMap::new(),
             last_polled: None,
             process: 1,
             faults_over: false,
         };
-        sim.record(Event::ProcessStarted { process: 1 });
+        sim.process_started();
         for (account, balance) in &plan.world.accounts {
             let (name, value) = services::opening_state(*balance);
             sim.engine.seed_state("Account", account, name, value.to_string().into());
@@ -168,6 +196,16 @@ impl<'a> Sim<'a> {
         let last = VirtualTime::from_millis(bounds.virtual_days.saturating_mul(86_400_000));
         loop {
             self.pump();
+            if !self.acts.is_empty() {
+                for (inv, kill) in std::mem::take(&mut self.acts) {
+                    if kill {
+                        self.engine.kill(self.now, inv);
+                    } else {
+                        self.engine.cancel(self.now, inv);
+                    }
+                }
+                continue;
+            }
             if self.history.len() as u64 > bounds.events {
                 return End::Bound { name: "events", limit: bounds.events };
             }
@@ -209,15 +247,27 @@ impl<'a> Sim<'a> {
         self.record(Event::FaultFired { fault: fault.name(), place });
     }
 
-    /// Decides on `fault`, at a place that is only named if it can strike.
+    /// Decides on `fault`, about `whom`, at a place that is only named if it can strike.
     pub(super) fn decide(
         &mut self,
         fault: Fault,
+        whom: Whom,
         forms: u32,
         place: impl FnOnce(&Self) -> String,
     ) -> u32 {
         if !self.faults.possible(fault, self.now) {
             return 0;
+        }
+        if self.faults.confined(fault) {
+            let (target, system) = match whom {
+                Whom::Invocation(inv) => (Some(self.engine.target(inv)), None),
+                Whom::Call(inv, system) => (Some(self.engine.target(inv)), Some(system)),
+                Whom::Request(index) => (self.clients.target(index), None),
+                Whom::Machine => (None, None),
+            };
+            if !target.is_some_and(|target| self.faults.may_strike(fault, target, system)) {
+                return 0;
+            }
         }
         let place = place(self);
         self.faults.decide(self.source, fault, self.now, forms, &place)
@@ -298,16 +348,73 @@ impl<'a> Sim<'a> {
 
     /// Decides whether an operator will cancel or kill a new invocation, and when.
     fn plan_operators(&mut self, inv: Inv) {
-        for (fault, kill) in [(Fault::Cancel, false), (Fault::Kill, true)] {
-            if self.decide(fault, 1, |sim| sim.engine.label(inv).to_string()) == 0 {
+        for (fault, kill, forms) in [(Fault::Cancel, false, 2), (Fault::Kill, true, 1)] {
+            let place = |sim: &Self| sim.engine.label(inv).to_string();
+            // the second form of a cancel is an impatient operator who cancels twice
+            let times = self.decide(fault, Whom::Invocation(inv), forms, place);
+            for time in 1..=times {
+                let label = self.engine.label(inv).clone();
+                let place = || format!("{label} #{time}");
+                let kind = if kill { "kill_delay_ms" } else { "cancel_delay_ms" };
+                let delay_ms = between(self.source, kind, place, 0, OPERATOR_WITHIN_MS);
+                self.agenda.plan(self.later_ms(delay_ms), Todo::Operator { inv, kill });
+            }
+        }
+    }
+
+    /// A process started; its clock may be wrong.
+    fn process_started(&mut self) {
+        self.record(Event::ProcessStarted { process: self.process });
+        let place = format!("process {}", self.process);
+        let mut skew_ms = 0;
+        if self.decide(Fault::ClockSkew, Whom::Machine, 1, |_| place.clone()) != 0 {
+            let ms = between(self.source, "clock_skew_ms", || place.clone(), 1, 2 * SKEW_MS);
+            // the one in the middle would be none
+            let ms = i64::try_from(ms).expect("it is small");
+            let most = i64::try_from(SKEW_MS).expect("it is small");
+            skew_ms = if ms > most { ms - most } else { -ms };
+            let side = if skew_ms > 0 { "ahead" } else { "behind" };
+            self.fault(Fault::ClockSkew, format!("{place}: {} ms {side}", skew_ms.abs()), true);
+        }
+        entropy::set_skew_ms(skew_ms);
+    }
+
+    /// Time passes at once before a client's step: whatever was due in it is late.
+    fn skip_time(&mut self, step: usize) {
+        let place = |sim: &Self| sim.plan.steps[step].request.clone();
+        let days = match self.decide(Fault::TimeSkipped, Whom::Request(step), 2, place) {
+            0 => return,
+            1 => 1,
+            _ => 365,
+        };
+        let days_text = if days == 1 { "a day" } else { "a year" };
+        let place = format!("{days_text} before {}", self.plan.steps[step].request);
+        self.fault(Fault::TimeSkipped, place, true);
+        self.now = self.now.after(std::time::Duration::from_secs(days * 24 * 3600));
+    }
+
+    /// The node of Restate restarts. The code of attempts that wait for the outside world, and of `current`,
+    /// runs on to its next context call.
+    pub(super) fn restart_restate(&mut self, current: AttemptId) {
+        let attempts: Vec<AttemptId> = self.host.attempts().collect();
+        for attempt in attempts {
+            if self.severed.contains_key(&attempt) {
                 continue;
             }
-            let label = self.engine.label(inv).clone();
-            let place = || label.to_string();
-            let kind = if kill { "kill_delay_ms" } else { "cancel_delay_ms" };
-            let delay_ms = between(self.source, kind, place, 0, OPERATOR_WITHIN_MS);
-            let at = self.now.after(std::time::Duration::from_millis(delay_ms));
-            self.agenda.plan(at, Todo::Operator { inv, kill });
+            let goes_on = attempt == current
+                || self.outside.waits_for(attempt)
+                || self.host.waits_elsewhere(attempt);
+            if goes_on {
+                self.severed.insert(attempt, Severed { kept: 0, lost: 0, zombie: true });
+            } else {
+                self.host.drop_attempt(attempt);
+            }
+            let AttemptId { inv, number } = attempt;
+            let how = Crash::Restart;
+            self.record(Event::AttemptCrashed { inv, attempt: number, how, lost: 0 });
+        }
+        for ticket in self.engine.restart(self.now) {
+            self.connection_lost(ticket);
         }
     }
 
@@ -333,13 +440,20 @@ impl<'a> Sim<'a> {
         self.process += 1;
         self.runnable.clear();
         self.host.replace_process(self.process, self.now);
-        self.record(Event::ProcessStarted { process: self.process });
+        self.process_started();
+    }
+
+    /// The attempts that want to go on, and do not stand still.
+    fn woken(&self) -> Vec<AttemptId> {
+        let mut woken = self.host.woken();
+        woken.retain(|attempt| self.slowed.get(attempt).is_none_or(|until| *until <= self.now));
+        woken
     }
 
     /// Moves time to what happens next, and lets it happen.
     fn advance(&mut self, last: VirtualTime) -> Advance {
         // one handler can wake another: a lock or a semaphore in the memory that they share
-        let woken = self.host.woken();
+        let woken = self.woken();
         if !woken.is_empty() {
             woken.into_iter().for_each(|attempt| self.make_runnable(attempt));
             return Advance::Happened;
@@ -348,7 +462,7 @@ impl<'a> Sim<'a> {
         if self.host.anything_elsewhere() {
             let until = next.unwrap_or(last);
             self.now = self.host.run_tokio(self.now, until).max(self.now);
-            let woken = self.host.woken();
+            let woken = self.woken();
             let calls = self.host.take_outgoing();
             let happened = !woken.is_empty() || !calls.is_empty();
             woken.into_iter().for_each(|attempt| self.make_runnable(attempt));
@@ -379,7 +493,11 @@ impl<'a> Sim<'a> {
 
     fn carry_out(&mut self, todo: Todo) {
         match todo {
-            Todo::Step(step) => self.take_step(step),
+            Todo::Step(step) => {
+                self.skip_time(step);
+                self.take_step(step);
+            }
+            Todo::GoOn(attempt) => self.make_runnable(attempt),
             Todo::Send(request) => self.send(request),
             Todo::Deliver(ticket) => self.deliver(ticket),
             Todo::ClientTimeout { request, attempt } => self.client_timeout(request, attempt),

@@ -4,7 +4,7 @@
 use super::{
     client::Signing,
     faults::between,
-    run::{Sim, Todo},
+    run::{Sim, Todo, Whom},
 };
 use crate::{
     history::Event,
@@ -42,7 +42,7 @@ const FORGED_WITHIN_MS: u64 = 2_000;
 impl Sim<'_> {
     /// True if the webhook is late: it will be sent at another time.
     pub(super) fn webhook_is_late(&mut self, index: usize, name: &str) -> bool {
-        if self.decide(Fault::WebhookDelayed, 1, |_| name.to_owned()) == 0 {
+        if self.decide(Fault::WebhookDelayed, Whom::Request(index), 1, |_| name.to_owned()) == 0 {
             return false;
         }
         let late_ms = between(self.source, "webhook_late_ms", || name.to_owned(), 1, LATE_MS);
@@ -55,7 +55,7 @@ impl Sim<'_> {
     /// later itself.
     pub(super) fn webhook_copies(&mut self, index: usize, attempt: u32, place: &str) -> u64 {
         let mut delay_ms = 0;
-        match self.decide(Fault::WebhookForged, 2, |_| place.to_owned()) {
+        match self.decide(Fault::WebhookForged, Whom::Request(index), 2, |_| place.to_owned()) {
             0 => {}
             form => {
                 self.fault(Fault::WebhookForged, place.to_owned(), true);
@@ -71,7 +71,7 @@ impl Sim<'_> {
                 self.plan_copy(index, attempt, copy_ms, Signing::Forged);
             }
         }
-        if self.decide(Fault::WebhookStale, 1, |_| place.to_owned()) != 0 {
+        if self.decide(Fault::WebhookStale, Whom::Request(index), 1, |_| place.to_owned()) != 0 {
             self.fault(Fault::WebhookStale, place.to_owned(), true);
             let (from, to) = STALE_MINUTES;
             let minutes =
@@ -79,7 +79,8 @@ impl Sim<'_> {
             let signed_at = self.unix_seconds();
             self.plan_copy(index, attempt, minutes * 60_000, Signing::Old(signed_at));
         }
-        if self.decide(Fault::WebhookDuplicated, 1, |_| place.to_owned()) != 0 {
+        if self.decide(Fault::WebhookDuplicated, Whom::Request(index), 1, |_| place.to_owned()) != 0
+        {
             self.fault(Fault::WebhookDuplicated, place.to_owned(), true);
             let ms = between(self.source, "webhook_repeat_ms", || place.to_owned(), 1, REPEAT_MS);
             self.plan_copy(index, attempt, ms, Signing::Fresh);

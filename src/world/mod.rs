@@ -51,6 +51,9 @@ pub enum WorldError {
     /// Nothing happened: connection refused, service down. Worth another try.
     #[error("{0} is unavailable")]
     Unavailable(String),
+    /// Nothing happened: there were too many requests. Worth another try, later.
+    #[error("{0} takes no more requests for now")]
+    RateLimited(String),
     /// No answer came; whether it happened is unknown. Worth another try with the same idempotency key.
     #[error("{0} did not answer in time")]
     Timeout(String),

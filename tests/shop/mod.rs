@@ -121,6 +121,7 @@ impl Shop {
 
     /// Takes a webhook once its signature is right, and from its third delivery on.
     #[handler]
+    #[allow(clippy::disallowed_methods, reason = "journaled, as a handler reads a clock")]
     async fn hook(&self, ctx: ObjectContext<'_>, body: Vec<u8>) -> HandlerResult<()> {
         let header = ctx.headers().get(signature::HEADER).map(ToString::to_string);
         let secret = self.world.webhook_secret.clone();

@@ -8,6 +8,7 @@ mod ingress;
 mod journal;
 mod model;
 mod object;
+mod restart;
 mod retry;
 mod sleep;
 mod state;
