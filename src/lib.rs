@@ -20,6 +20,7 @@ pub mod explore;
 pub mod history;
 pub mod host;
 pub mod invariants;
+pub mod planted;
 pub mod protocol;
 pub mod report;
 pub mod restate;

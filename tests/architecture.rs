@@ -24,6 +24,7 @@ const ORDER: &[&str] = &[
     "invariants",
     "subject",
     "explore",
+    "planted",
     "report",
     "simulation",
     "cli",
@@ -37,7 +38,7 @@ const NARROWER: &[(&str, &[&str])] = &[
     ("world", &["base", "history"]),
     ("services", &["base", "world"]),
     ("invariants", &["base", "history"]),
-    ("report", &["base", "history", "invariants", "explore"]),
+    ("report", &["base", "history", "invariants", "explore", "planted"]),
 ];
 
 /// Other crates, where only these may be known.

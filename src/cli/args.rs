@@ -35,6 +35,27 @@ pub(super) enum Command {
     Check(Check),
     /// List services and handlers, faults, invariants and planted bugs.
     List,
+    /// Hunt every planted bug of the shipped services, and say how soon each was found.
+    Bugs(Bugs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Bugs {
+    /// Only these classes, by number.
+    #[arg(value_name = "CLASS", value_parser = clap::value_parser!(u8).range(1..=36))]
+    pub(super) classes: Vec<u8>,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t = BugFormat::Text)]
+    pub(super) format: BugFormat,
+    /// Also put the table into this file, between its marks.
+    #[arg(long, value_name = "FILE", conflicts_with = "classes")]
+    pub(super) write: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum BugFormat {
+    Text,
+    Markdown,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -4,6 +4,7 @@
 //! Results go to stdout; progress and diagnostics to stderr.
 
 mod args;
+mod bugs;
 mod check;
 mod list;
 mod replay;
@@ -61,6 +62,7 @@ pub fn run(
         Command::Replay(args) => replay::replay(subject, &args),
         Command::Check(args) => check::check(subject, &args),
         Command::List => list::list(subject),
+        Command::Bugs(args) => bugs::bugs(&args),
     };
     done.unwrap_or_else(|failure| {
         terminal::complain(&failure.0);

@@ -168,7 +168,7 @@ fn load_all(
     if errors.is_empty() { Ok(scenarios) } else { Err(super::Failure(errors.join("\n"))) }
 }
 
-fn stop_on_interrupt() -> Arc<AtomicBool> {
+pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = stop.clone();
     // without a handler Ctrl-C ends the process at once, which is no worse than before
@@ -184,7 +184,7 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
     clippy::disallowed_methods,
     reason = "how long the command took, for a person; no run sees it"
 )]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 
@@ -192,7 +192,7 @@ fn now() -> Instant {
     clippy::disallowed_methods,
     reason = "how long the command took, for a person; no run sees it"
 )]
-fn since(started: Instant) -> Duration {
+pub(super) fn since(started: Instant) -> Duration {
     started.elapsed()
 }
 

@@ -193,6 +193,36 @@ pub fn explore(campaign: &Campaign<'_>) -> Swept {
     Swept { report, found }
 }
 
+/// Runs one seed after the other until one violates the invariant `wanted`; how many were run, and what
+/// did not hold in the last one, in the order of the invariants, if that is it.
+///
+/// # Panics
+/// If a run panics: a bug of this crate.
+#[must_use]
+pub fn first(campaign: &Campaign<'_>, wanted: &str) -> (u64, Option<(Seed, Vec<Violation>)>) {
+    let found = std::sync::Mutex::new(None);
+    let is_found = || found.lock().is_ok_and(|found| found.is_some());
+    let runs = pool::sweep(
+        campaign.seeds.clone(),
+        1,
+        || is_found() || (campaign.stop)(),
+        || 0,
+        |runs: &mut u64, seed| {
+            *runs += 1;
+            let (plan, mut source) = (&campaign.scenario.plan, Seeded::new(Seed(seed)));
+            let run = sim::run(campaign.deployment, plan, Seed(seed), &mut source, Listen::No);
+            if let Verdict::Violated(violations) = judge(&run.history, campaign.invariants)
+                && violations.iter().any(|v| v.invariant == wanted)
+                && let Ok(mut found) = found.lock()
+            {
+                *found = Some((Seed(seed), violations));
+            }
+            (campaign.progress)();
+        },
+    );
+    (runs.into_iter().sum(), found.into_inner().unwrap_or_default())
+}
+
 fn summarize(
     campaign: &Campaign<'_>,
     sum: Sum,

@@ -5,6 +5,7 @@
 mod focus;
 pub mod json;
 pub mod paint;
+pub mod planted;
 pub mod text;
 pub mod timeline;
 mod wording;
