@@ -14,6 +14,7 @@ mod payment_processor;
 mod payment_service;
 mod rfc3339;
 mod shipped;
+mod shipping_service;
 
 pub use self::{
     account::opening_state,
