@@ -9,7 +9,10 @@
 mod account;
 mod bugs;
 mod durable;
+mod email_service;
+mod email_templates;
 mod inventory_service;
+mod notification_service;
 mod payment_processor;
 mod payment_service;
 mod rfc3339;

@@ -97,6 +97,8 @@ static SHIPPED: &[&Shipped] = &[
     &super::account::SHIPPED,
     &super::inventory_service::SHIPPED,
     &super::shipping_service::SHIPPED,
+    &super::email_service::SHIPPED,
+    &super::notification_service::SHIPPED,
 ];
 
 /// Every service.
