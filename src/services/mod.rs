@@ -13,6 +13,7 @@ mod email_service;
 mod email_templates;
 mod inventory_service;
 mod notification_service;
+mod order_service;
 mod payment_processor;
 mod payment_service;
 mod rfc3339;

@@ -99,6 +99,7 @@ static SHIPPED: &[&Shipped] = &[
     &super::shipping_service::SHIPPED,
     &super::email_service::SHIPPED,
     &super::notification_service::SHIPPED,
+    &super::order_service::SHIPPED,
 ];
 
 /// Every service.
