@@ -151,11 +151,18 @@ pub struct MailerPlan {
     pub latency_ms: Millis,
     /// False for a mail server that ignores idempotency keys.
     pub idempotency_keys: bool,
+    /// Recipients without a mailbox.
+    #[serde(default)]
+    pub undeliverable: BTreeSet<String>,
 }
 
 impl Default for MailerPlan {
     fn default() -> Self {
-        Self { latency_ms: Millis::default(), idempotency_keys: true }
+        Self {
+            latency_ms: Millis::default(),
+            idempotency_keys: true,
+            undeliverable: BTreeSet::new(),
+        }
     }
 }
 

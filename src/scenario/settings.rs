@@ -2,6 +2,8 @@
 //!
 //! Must not know: services, steps.
 
+use std::collections::BTreeSet;
+
 use super::{
     diagnostic::Diagnostic,
     plan::{Bounds, CarrierPlan, CataloguePlan, GatewayPlan, MailerPlan, RestatePlan, WorldPlan},
@@ -63,11 +65,7 @@ fn carrier(reader: &mut Reader, node: &Node) -> CarrierPlan {
     if let Some(latency) = fields.get("latency_ms").and_then(|n| reader.millis(n)) {
         plan.latency_ms = latency;
     }
-    let recipients =
-        fields.get("undeliverable").and_then(|n| reader.list(n, "a list of recipients"));
-    for node in recipients.unwrap_or(&[]) {
-        plan.undeliverable.extend(reader.string(node, "a recipient").map(|text| text.value));
-    }
+    plan.undeliverable = recipients(reader, fields.get("undeliverable"));
     plan
 }
 
@@ -135,7 +133,13 @@ fn mailer(reader: &mut Reader, node: &Node) -> MailerPlan {
     if let Some(keys) = fields.get("idempotency_keys").and_then(|n| reader.boolean(n)) {
         plan.idempotency_keys = keys;
     }
+    plan.undeliverable = recipients(reader, fields.get("undeliverable"));
     plan
+}
+
+fn recipients(reader: &mut Reader, node: Option<&Node>) -> BTreeSet<String> {
+    let nodes = node.and_then(|n| reader.list(n, "a list of recipients")).unwrap_or(&[]);
+    nodes.iter().filter_map(|node| Some(reader.string(node, "a recipient")?.value)).collect()
 }
 
 /// `restate`.

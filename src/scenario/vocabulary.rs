@@ -88,6 +88,7 @@ pub(crate) static MAILER: Form = Form {
     fields: &[
         field("latency_ms", "from a request to its answer"),
         field("idempotency_keys", "false for a mail server that ignores them"),
+        field("undeliverable", "recipients without a mailbox"),
     ],
 };
 

@@ -93,7 +93,10 @@ impl Outside {
     pub(super) fn new(plan: &WorldPlan) -> Self {
         Self {
             gateway: Gateway::new(plan.gateway.idempotency_keys),
-            mailer: MailServer::new(plan.mailer.idempotency_keys),
+            mailer: MailServer::new(
+                plan.mailer.idempotency_keys,
+                plan.mailer.undeliverable.clone(),
+            ),
             carrier: CarrierDesk::new(plan.carrier.undeliverable.clone()),
             catalogue: Plans::new(plan.catalogue.plans.values().cloned()),
             pending: BTreeMap::new(),

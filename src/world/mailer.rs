@@ -1,6 +1,6 @@
 //! The simulated mail server: idempotency keys, and its ledger of accepted messages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Email, WorldError,
@@ -15,14 +15,16 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct MailServer {
     honours_keys: bool,
+    undeliverable: BTreeSet<String>,
     accepted: Vec<Name>,
     keys: BTreeMap<String, (Email, Name)>,
 }
 
 impl MailServer {
-    /// A mail server that has accepted nothing; one that does not honour idempotency keys ignores them.
-    pub(crate) fn new(honours_keys: bool) -> Self {
-        Self { honours_keys, accepted: Vec::new(), keys: BTreeMap::new() }
+    /// A mail server that has accepted nothing, and nothing for these recipients; one that does not honour
+    /// idempotency keys ignores them.
+    pub(crate) fn new(honours_keys: bool, undeliverable: BTreeSet<String>) -> Self {
+        Self { honours_keys, undeliverable, accepted: Vec::new(), keys: BTreeMap::new() }
     }
 
     /// Accepts `email`. Returns what really happened, and the answer to give.
@@ -40,6 +42,13 @@ impl MailServer {
             let key = key.expect("a stored email was found by its key");
             let effect = Effect::MailRepeated { message: message.clone(), key };
             return (vec![effect], Ok(Reply::Send(message.to_string())));
+        }
+        if self.undeliverable.contains(&email.recipient) {
+            let (reason, key) = ("no such mailbox", email.idempotency_key.as_deref());
+            return (
+                vec![Effect::Rejected { reason: reason.into(), key: key.map(Into::into) }],
+                Err(WorldError::Rejected(reason.into())),
+            );
         }
         let id = format!("msg_{}_{}", email.recipient, self.accepted.len() + 1);
         let message: Name = id.as_str().into();
@@ -84,7 +93,7 @@ mod tests {
 
     /// Sends each email in turn; `sent` is how many left the mail server.
     fn check(honours_keys: bool, emails: &[Email], sent: usize, last: &str) {
-        let mut server = MailServer::new(honours_keys);
+        let mut server = MailServer::new(honours_keys, ["nobody".to_owned()].into());
         let mut answer = String::new();
         for email in emails {
             answer = match server.apply(email).1 {
@@ -94,6 +103,12 @@ mod tests {
             };
         }
         assert_eq!((server.accepted.len(), answer.as_str()), (sent, last));
+    }
+
+    #[test]
+    fn a_recipient_without_a_mailbox_is_refused() {
+        let to_nobody = Email { recipient: "nobody".into(), ..email("a", Some("k")) };
+        check(true, &[email("b", None), to_nobody], 1, "no such mailbox");
     }
 
     #[test]
