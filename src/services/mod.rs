@@ -8,6 +8,7 @@
 
 mod account;
 mod bugs;
+mod calendar;
 mod durable;
 mod email_service;
 mod email_templates;
@@ -19,6 +20,9 @@ mod payment_service;
 mod rfc3339;
 mod shipped;
 mod shipping_service;
+mod subscription_record;
+mod subscription_service;
+mod subscription_terms;
 
 pub use self::{
     account::opening_state,

@@ -8,14 +8,19 @@ const MS_PER_DAY: u64 = 86_400_000;
 
 /// The time on this machine's clock. A handler may ask only inside `ctx.run`: read anywhere else, it differs
 /// from one attempt to the next, and the replay no longer fits the journal.
-#[allow(clippy::disallowed_methods, reason = "handlers read the clock as they would in production")]
 pub(super) fn now() -> String {
+    rfc3339(now_ms())
+}
+
+/// The same in milliseconds since the Unix epoch.
+#[allow(clippy::disallowed_methods, reason = "handlers read the clock as they would in production")]
+pub(super) fn now_ms() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    rfc3339(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Milliseconds since the Unix epoch as an RFC 3339 time in UTC.
-fn rfc3339(unix_ms: u64) -> String {
+pub(super) fn rfc3339(unix_ms: u64) -> String {
     let (year, month, day) = civil(unix_ms / MS_PER_DAY);
     let ms = unix_ms % MS_PER_DAY;
     let (s, ms) = (ms / 1000, ms % 1000);
@@ -24,7 +29,7 @@ fn rfc3339(unix_ms: u64) -> String {
 }
 
 /// The Gregorian date `days` after 1970-01-01.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(super) fn civil(days: u64) -> (u64, u64, u64) {
     // Years that begin on 1 March end with the leap day, so that only the last month's length varies.
     let days = days + 719_468; // since 0000-03-01
     let (era, day) = (days / 146_097, days % 146_097); // 400 years have 146 097 days

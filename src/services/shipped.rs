@@ -100,6 +100,7 @@ static SHIPPED: &[&Shipped] = &[
     &super::email_service::SHIPPED,
     &super::notification_service::SHIPPED,
     &super::order_service::SHIPPED,
+    &super::subscription_service::SHIPPED,
 ];
 
 /// Every service.
