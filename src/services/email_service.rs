@@ -14,6 +14,7 @@ use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bugs::email as bugs,
     durable::{despite_cancels, invalid, retry_unless_rejected},
     email_templates::{fill_in, template},
     rfc3339,
@@ -89,9 +90,12 @@ pub(super) static SHIPPED: Shipped = Shipped {
         takes_nothing("GetEmailStatus").beside_others(),
         takes_nothing("ResendEmail"),
     ],
-    variants: &[reference("one email per id, sent once", |endpoint, systems| {
-        endpoint.bind(EmailService::of(systems))
-    })],
+    variants: &[
+        reference("one email per id, sent once", |endpoint, systems| {
+            endpoint.bind(EmailService::of(systems))
+        }),
+        bugs::EMAIL_WITHOUT_KEY,
+    ],
 };
 
 /// One email per object key.

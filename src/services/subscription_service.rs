@@ -17,6 +17,7 @@ use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bugs::subscription as bugs,
     calendar::Date,
     durable::{despite_cancels, invalid, retry_unless_rejected},
     email_service::{EmailRequest, EmailServiceClient},
@@ -29,7 +30,7 @@ use crate::world::{
 };
 
 /// The state that holds the [`Record`].
-const SUBSCRIPTION: &str = "subscription";
+pub(super) const SUBSCRIPTION: &str = "subscription";
 /// When a declined renewal is tried again.
 const RETRY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The last date that a subscription may begin or end on, so that its periods have dates too.
@@ -73,10 +74,12 @@ pub(super) static SHIPPED: Shipped = Shipped {
         takes_nothing("Renew"),
         takes_nothing("GetSubscription").beside_others(),
     ],
-    variants: &[reference(
-        "each period paid once, in proportion to its days",
-        |endpoint, systems| endpoint.bind(SubscriptionService::of(systems)),
-    )],
+    variants: &[
+        reference("each period paid once, in proportion to its days", |endpoint, systems| {
+            endpoint.bind(SubscriptionService::of(systems))
+        }),
+        bugs::RENEWAL_KEY_WITH_TIME,
+    ],
 };
 
 /// One subscription per object key.
