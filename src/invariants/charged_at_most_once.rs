@@ -1,10 +1,13 @@
 //! A business key is charged once: at the gateway, or by taking money from an account.
 //!
 //! A charge that was voided, or money that was put back, before the next one does not count: that is
-//! how a cancelled payment may be tried again. A refund is no such undoing.
+//! how a cancelled payment may be tried again. A refund is no such undoing. A subscription is charged
+//! once per period: `period_charged_once` says of what.
 
 use super::{
-    Charge, Facts, Invariant, Violation, times,
+    Charge, Facts, Invariant, Violation,
+    subscription::SUBSCRIPTION,
+    times,
     views::{TOKEN, Transfer},
 };
 
@@ -23,7 +26,7 @@ impl Invariant for ChargedAtMostOnce {
 
     fn check(&self, facts: &Facts<'_>, violations: &mut Vec<Violation>) {
         for charges in facts.charges().chunk_by(|a, b| a.by == b.by) {
-            if charges.len() > 1 {
+            if charges.len() > 1 && charges[0].by.service != SUBSCRIPTION {
                 violations.extend(check_charges(facts, charges));
             }
         }
