@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf};
 use common::{known, steps};
 use onceproof::scenario::{
     LoadError, Style, find, load, parse,
-    plan::{Action, EntryKind, Fault, Millis, Side},
+    plan::{Action, EntryKind, Fault, GatewayPlan, Millis, Side},
 };
 use proptest::prelude::*;
 
@@ -19,7 +19,8 @@ const FULL: &str = r#"// A comment.
   "services": { "PaymentService": "charge-without-key", "PaymentProcessor": "reference" },
   "world": {
     "accounts": { "abc": 1000 },
-    "gateway": { "latency_ms": [20, 200], "declined": 0.1, "idempotency_keys": false },
+    "gateway": { "latency_ms": [20, 200], "declined": 0.1, "idempotency_keys": false,
+                 "compares_requests": false, "checks_refunds": false },
     "mailer": { "latency_ms": 7 },
   },
   "restate": { "retry_initial_ms": 50, "retry_max_attempts": 5 },
@@ -57,6 +58,9 @@ fn the_whole_vocabulary_is_understood() {
     assert_eq!(plan.world.gateway.declined.ppm(), 100_000);
     assert_eq!(plan.world.gateway.latency_ms, Millis { from: 20, to: 200 });
     assert!(!plan.world.gateway.idempotency_keys && plan.world.mailer.idempotency_keys);
+    assert!(!plan.world.gateway.compares_requests && !plan.world.gateway.checks_refunds);
+    let usual = GatewayPlan::default();
+    assert!(usual.compares_requests && usual.checks_refunds);
     assert_eq!((plan.restate.retry_initial_ms, plan.restate.retry_max_ms), (50, 60_000));
     assert_eq!((plan.bounds.virtual_days, plan.bounds.events), (3, 200_000));
 

@@ -134,11 +134,28 @@ pub struct GatewayPlan {
     pub declined: Rate,
     /// False for a gateway that ignores idempotency keys.
     pub idempotency_keys: bool,
+    /// False for one that answers a known idempotency key without a look at what is asked for.
+    #[serde(default = "yes")]
+    pub compares_requests: bool,
+    /// False for one that gives back any amount that it is told.
+    #[serde(default = "yes")]
+    pub checks_refunds: bool,
+}
+
+/// Reproducers from before a gateway could leave something out do not say that it does not.
+const fn yes() -> bool {
+    true
 }
 
 impl Default for GatewayPlan {
     fn default() -> Self {
-        Self { latency_ms: Millis::default(), declined: Rate::NEVER, idempotency_keys: true }
+        Self {
+            latency_ms: Millis::default(),
+            declined: Rate::NEVER,
+            idempotency_keys: true,
+            compares_requests: true,
+            checks_refunds: true,
+        }
     }
 }
 

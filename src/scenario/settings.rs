@@ -121,6 +121,12 @@ fn gateway(reader: &mut Reader, node: &Node) -> GatewayPlan {
     if let Some(keys) = fields.get("idempotency_keys").and_then(|n| reader.boolean(n)) {
         plan.idempotency_keys = keys;
     }
+    if let Some(compares) = fields.get("compares_requests").and_then(|n| reader.boolean(n)) {
+        plan.compares_requests = compares;
+    }
+    if let Some(checks) = fields.get("checks_refunds").and_then(|n| reader.boolean(n)) {
+        plan.checks_refunds = checks;
+    }
     plan
 }
 

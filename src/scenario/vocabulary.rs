@@ -80,6 +80,8 @@ pub(crate) static GATEWAY: Form = Form {
         field("latency_ms", "from a request to its answer"),
         field("declined", "how likely a charge is declined, 0 to 1"),
         field("idempotency_keys", "false for a gateway that ignores them"),
+        field("compares_requests", "false for one that repeats a key's answer for any request"),
+        field("checks_refunds", "false for one that gives back any amount"),
     ],
 };
 

@@ -18,7 +18,7 @@ use crate::{
         WorldError,
         carrier::CarrierDesk,
         catalogue::Plans,
-        gateway::Gateway,
+        gateway::{Gateway, Rules},
         line::{Answer, Request},
         mailer::MailServer,
     },
@@ -92,7 +92,11 @@ pub(super) struct Outside {
 impl Outside {
     pub(super) fn new(plan: &WorldPlan) -> Self {
         Self {
-            gateway: Gateway::new(plan.gateway.idempotency_keys),
+            gateway: Gateway::new(Rules {
+                honours_keys: plan.gateway.idempotency_keys,
+                compares_requests: plan.gateway.compares_requests,
+                checks_refunds: plan.gateway.checks_refunds,
+            }),
             mailer: MailServer::new(
                 plan.mailer.idempotency_keys,
                 plan.mailer.undeliverable.clone(),

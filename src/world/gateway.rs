@@ -26,19 +26,30 @@ enum Keyed {
     Voided(Option<String>),
 }
 
+/// What the gateway looks at before it does what it is asked. Real ones differ in this.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// It does for one idempotency key what is asked once; else it ignores keys.
+    pub(crate) honours_keys: bool,
+    /// It refuses a key that comes again with another request; else it gives the stored answer.
+    pub(crate) compares_requests: bool,
+    /// It refuses refunds of nothing, of less, and of more than is left of the charge.
+    pub(crate) checks_refunds: bool,
+}
+
 /// The gateway: a pure state machine over [`Request`]s.
 #[derive(Clone, Debug)]
 pub(crate) struct Gateway {
-    honours_keys: bool,
+    rules: Rules,
     charges: BTreeMap<Name, Charge>,
     keys: BTreeMap<String, Keyed>,
     issued: u32,
 }
 
 impl Gateway {
-    /// A gateway with an empty ledger; one that does not honour idempotency keys ignores them.
-    pub(crate) fn new(honours_keys: bool) -> Self {
-        Self { honours_keys, charges: BTreeMap::new(), keys: BTreeMap::new(), issued: 0 }
+    /// A gateway with an empty ledger.
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self { rules, charges: BTreeMap::new(), keys: BTreeMap::new(), issued: 0 }
     }
 
     /// Does what `request` asks; `decline` is the customer's bank's word on a new charge.
@@ -54,13 +65,18 @@ impl Gateway {
     }
 
     fn stored(&self, key: Option<&String>) -> Option<(&String, &Keyed)> {
-        key.filter(|_| self.honours_keys).and_then(|k| self.keys.get_key_value(k))
+        key.filter(|_| self.rules.honours_keys).and_then(|k| self.keys.get_key_value(k))
+    }
+
+    /// True if it takes both requests, which came under one key, for one.
+    fn same<T: PartialEq>(&self, first: &T, request: &T) -> bool {
+        !self.rules.compares_requests || first == request
     }
 
     fn charge(&mut self, request: &ChargeRequest, decline: bool) -> (Vec<Effect>, Answer) {
         if let Some((key, stored)) = self.stored(request.idempotency_key.as_ref()) {
             return match stored {
-                Keyed::Charge(first, answer) if first == request => {
+                Keyed::Charge(first, answer) if self.same(first, request) => {
                     let charge = match answer {
                         ChargeAnswer::Captured { charge_id } => Some(charge_id.as_str().into()),
                         ChargeAnswer::Declined { .. } => None,
@@ -96,7 +112,7 @@ impl Gateway {
             )
         };
         if let Some(key) = &request.idempotency_key
-            && self.honours_keys
+            && self.rules.honours_keys
         {
             self.keys.insert(key.clone(), Keyed::Charge(request.clone(), answer.clone()));
         }
@@ -106,7 +122,7 @@ impl Gateway {
     fn refund(&mut self, request: &RefundRequest) -> (Vec<Effect>, Answer) {
         if let Some((key, stored)) = self.stored(request.idempotency_key.as_ref()) {
             return match stored {
-                Keyed::Refund(first, id) if first == request => {
+                Keyed::Refund(first, id) if self.same(first, request) => {
                     let refund = Some(id.as_str().into());
                     let effect = Effect::RefundRepeated { refund, key: key.as_str().into() };
                     (vec![effect], Ok(Reply::Refund(id.clone())))
@@ -117,6 +133,7 @@ impl Gateway {
         let key = request.idempotency_key.as_ref();
         match self.charges.get(request.charge_id.as_str()) {
             None => return rejected("no such charge", key),
+            Some(_) if !self.rules.checks_refunds => {}
             Some(_) if request.amount <= Cents(0) => {
                 return rejected("amount must be positive", key);
             }
@@ -127,7 +144,7 @@ impl Gateway {
         }
         let (id, effect) = self.give_back(&request.charge_id, request.amount, key);
         if let Some(key) = key
-            && self.honours_keys
+            && self.rules.honours_keys
         {
             self.keys.insert(key.clone(), Keyed::Refund(request.clone(), id.clone()));
         }
@@ -212,6 +229,9 @@ fn rejected(reason: &str, key: Option<impl AsRef<str>>) -> (Vec<Effect>, Answer)
 mod tests {
     use super::*;
 
+    const STRICT: Rules =
+        Rules { honours_keys: true, compares_requests: true, checks_refunds: true };
+
     fn charge(amount: i64, key: Option<&str>) -> Request {
         Request::Charge(ChargeRequest {
             amount: Cents(amount),
@@ -232,7 +252,11 @@ mod tests {
     /// Applies each request in turn; `expect` is what the ledger shows after, as
     /// `charge amount-refunded` joined by commas, and the last answer.
     fn check(honours_keys: bool, requests: &[(Request, bool)], ledger: &str, last: &str) {
-        let mut gateway = Gateway::new(honours_keys);
+        check_by(Rules { honours_keys, ..STRICT }, requests, ledger, last);
+    }
+
+    fn check_by(rules: Rules, requests: &[(Request, bool)], ledger: &str, last: &str) {
+        let mut gateway = Gateway::new(rules);
         let mut answer = String::new();
         for (request, decline) in requests {
             answer = match gateway.apply(request, *decline).1 {
@@ -309,6 +333,33 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_that_does_not_compare_gives_a_key_its_first_answer() {
+        let k = Some("k");
+        let lax = Rules { compares_requests: false, ..STRICT };
+        let paid = (charge(100, k), false);
+        check_by(lax, &[paid.clone(), (charge(99, k), false)], "ch_alice_1 100-0", "ch_alice_1");
+        let back = |n| (refund("ch_alice_1", n, Some("r")), false);
+        check_by(lax, &[paid.clone(), back(30), back(40)], "ch_alice_1 100-30", "re_ch_alice_1_2");
+        // A key still belongs to one kind of request.
+        check_by(
+            lax,
+            &[paid, (refund("ch_alice_1", 1, k), false)],
+            "ch_alice_1 100-0",
+            "error: idempotency key was used with other parameters",
+        );
+    }
+
+    #[test]
+    fn a_gateway_that_does_not_check_refunds_gives_back_what_it_is_told() {
+        let lax = Rules { checks_refunds: false, ..STRICT };
+        let paid = (charge(100, Some("k")), false);
+        let back = |n| (refund("ch_alice_1", n, None), false);
+        check_by(lax, &[paid.clone(), back(60), back(60)], "ch_alice_1 100-120", "re_ch_alice_1_3");
+        check_by(lax, &[paid, back(-5)], "ch_alice_1 100--5", "re_ch_alice_1_2");
+        check_by(lax, &[(refund("ch_x", 1, None), false)], "", "error: no such charge");
+    }
+
+    #[test]
     fn a_void_undoes_once_and_blocks_the_key() {
         let void = (Request::Void("k".into()), false);
         let paid = (charge(100, Some("k")), false);
@@ -321,7 +372,7 @@ mod tests {
     #[test]
     fn the_books_balance_only_with_their_own_history() {
         use crate::{base::VirtualTime, history::CallId};
-        let mut gateway = Gateway::new(true);
+        let mut gateway = Gateway::new(STRICT);
         let mut history = History::new();
         for request in [charge(100, Some("k")), refund("ch_alice_1", 40, None)] {
             for effect in gateway.apply(&request, false).0 {
