@@ -34,7 +34,9 @@ mod no_journal_mismatch;
 mod nothing_stuck;
 mod objects_linearizable;
 mod order;
+mod passing_failure_not_final;
 mod refunded_at_most_once;
+mod refunds_within_capture;
 mod saga;
 mod status_matches_charge;
 mod subscription;
@@ -108,14 +110,16 @@ pub enum Verdict {
 /// Every built-in invariant; the specific ones come before the general ones that overlap with them.
 #[must_use]
 pub fn all() -> Vec<&'static dyn Invariant> {
-    let payments: [&'static dyn Invariant; 8] = [
+    let payments: [&'static dyn Invariant; 10] = [
         &expired_never_charges::ExpiredNeverCharges,
         &charged_at_most_once::ChargedAtMostOnce,
+        &refunds_within_capture::RefundsWithinCapture,
         &refunded_at_most_once::RefundedAtMostOnce,
         &cancelled_never_succeeds::CancelledNeverSucceeds,
         &cancelled_holds_no_money::CancelledHoldsNoMoney,
-        &status_matches_charge::StatusMatchesCharge,
         &charge_id_in_ledger::ChargeIdInLedger,
+        &status_matches_charge::StatusMatchesCharge,
+        &passing_failure_not_final::PassingFailureNotFinal,
         &money_conserved::MoneyConserved,
     ];
     let families =
