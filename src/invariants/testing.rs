@@ -119,6 +119,17 @@ impl Story {
 
     /// A handler calls a system, in a `ctx.run` of the operation's name.
     pub(super) fn world(&mut self, inv: Inv, operation: &'static str, effects: &[Effect]) {
+        self.world_in(inv, operation, operation, effects);
+    }
+
+    /// A handler calls a system, in a `ctx.run` of this name.
+    pub(super) fn world_in(
+        &mut self,
+        inv: Inv,
+        operation: &'static str,
+        run: &str,
+        effects: &[Effect],
+    ) {
         let call = CallId(self.calls);
         self.calls += 1;
         self.push(Event::WorldCalled {
@@ -134,7 +145,7 @@ impl Story {
                 inv,
                 target: self.targets[inv.0 as usize].clone(),
                 attempt: 1,
-                run: Some(operation.into()),
+                run: Some(run.into()),
             },
         });
         for effect in effects {
