@@ -185,7 +185,9 @@ impl Subject {
     /// The invariants that a scenario asks for; unknown names were refused with the file.
     #[must_use]
     pub fn invariants_of(&self, scenario: &Scenario) -> Vec<&dyn Invariant> {
-        let all = self.invariants();
-        scenario.invariants.iter().filter_map(|name| all.get(name.as_str()).copied()).collect()
+        let own = self.invariants.iter().map(|i| &**i);
+        let is_wanted =
+            |i: &&dyn Invariant| scenario.invariants.iter().any(|name| name == i.name());
+        invariants::all().into_iter().chain(own).filter(is_wanted).collect()
     }
 }
