@@ -424,3 +424,110 @@ fn not_found() -> TerminalError {
 fn refused(reason: &str) -> TerminalError {
     TerminalError::new_with_code(422, reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{base::Cents, world::BillingCycle};
+
+    const DAY: u64 = 86_400_000;
+
+    fn plan(plan_id: &str, price: i64, billing_cycle: BillingCycle) -> Plan {
+        Plan { plan_id: plan_id.into(), name: plan_id.into(), price: Cents(price), billing_cycle }
+    }
+
+    /// On 2026-01-10.
+    fn begin(body: Value, plan: Option<Plan>) -> Result<Record, TerminalError> {
+        let request: SubscriptionRequest = serde_json::from_value(body).expect("the body fits");
+        let today: Date = "2026-01-10".parse().expect("it exists");
+        Record::begin("sub", request.checked()?, plan, today, "now".into())
+    }
+
+    #[test]
+    fn a_bad_subscription_is_refused_with_400_and_the_name_of_the_field() {
+        let check = |body: Value, expected: Option<&str>| {
+            let basic =
+                (body["planId"] == "basic").then(|| plan("basic", 100, BillingCycle::Monthly));
+            let refused = begin(body.clone(), basic).err();
+            let refused = refused.map(|error| (error.code(), error.message().to_owned()));
+            assert_eq!(refused, expected.map(|message| (400, message.into())), "{body}");
+        };
+        let from = |start: &str, end: Option<&str>| json!({ "customerId": "c", "planId": "basic", "startDate": start, "endDate": end });
+        check(from("2026-01-10", None), None);
+        check(from("2025-12-11", None), None);
+        check(from("2026-01-01", Some("2026-01-11")), None);
+        let customer = Some("invalid customerId: must not be empty");
+        check(json!({ "planId": "basic", "startDate": "2026-01-10" }), customer);
+        check(json!({ "customerId": " ", "planId": "basic", "startDate": "2026-01-10" }), customer);
+        let no_plan = Some("invalid planId: must not be empty");
+        check(json!({ "customerId": "c", "startDate": "2026-01-10" }), no_plan);
+        let unknown = Some("invalid planId: unknown plan");
+        check(json!({ "customerId": "c", "planId": "gold", "startDate": "2026-01-10" }), unknown);
+        let no_date = "invalid startDate: no such date, expected one like 2026-01-31";
+        check(json!({ "customerId": "c", "planId": "basic" }), Some(no_date));
+        check(from("2026-02-29", None), Some(no_date));
+        check(from("10/01/2026", None), Some(no_date));
+        let back = Some("invalid startDate: lies more than a period back");
+        check(from("2025-12-10", None), back);
+        check(from("2025-12-20", Some("2026-01-10")), back);
+        check(from("9001-01-01", None), Some("invalid startDate: lies too far ahead"));
+        let no_end = Some("invalid endDate: no such date, expected one like 2026-01-31");
+        check(from("2026-01-10", Some("2026-02-30")), no_end);
+        check(from("2026-01-10", Some("")), no_end);
+        let order = Some("invalid endDate: must be after startDate");
+        check(from("2026-01-10", Some("2026-01-10")), order);
+        check(from("2026-01-10", Some("2026-01-09")), order);
+    }
+
+    #[test]
+    fn an_answer_looks_as_in_the_exercise() {
+        let body = json!({ "customerId": "c", "planId": "basic", "startDate": "2026-01-31" });
+        let record = begin(body, Some(plan("basic", 100, BillingCycle::Monthly)));
+        assert_eq!(
+            serde_json::to_value(record.expect("it keeps the rules").answer()).expect("it is JSON"),
+            json!({
+                "subscriptionId": "sub", "customerId": "c", "planId": "basic", "status": "pending",
+                "startDate": "2026-01-31", "createdAt": "now", "price": 100, "billingCycle": "monthly",
+                "periodStart": "2026-01-31", "periodEnd": "2026-02-28"
+            })
+        );
+    }
+
+    /// Pays whatever bill is under way.
+    fn pay(record: &mut Record, charges: &mut i64) {
+        let bill = record.bill.take().expect("a bill is under way");
+        *charges += 1;
+        let charge_id = (bill.charge > Cents(0)).then(|| format!("ch_{charges}"));
+        record.paid(bill, charge_id);
+    }
+
+    #[test]
+    fn what_is_held_is_what_the_days_cost_however_the_plan_changes() {
+        let basic = plan("basic", 999, BillingCycle::Monthly);
+        let plans = [
+            plan("pro", 2_501, BillingCycle::Monthly),
+            plan("patron", 19_907, BillingCycle::Yearly),
+            basic.clone(),
+        ];
+        let body = json!({ "customerId": "c", "planId": "basic", "startDate": "2026-01-01" });
+        let mut record = begin(body, Some(basic)).expect("it keeps the rules");
+        let held = |record: &Record| record.paid.iter().map(|paid| paid.amount.0).sum::<i64>();
+        let (mut charges, mut used) = (0, 0);
+        pay(&mut record, &mut charges);
+        let first = record.terms.period_start.unix_ms();
+        let mut from = record.terms.period_start;
+        for (plan, at) in plans.iter().chain(&plans).zip(1..) {
+            let day = Date::at(first + at * 3 * DAY);
+            used += record.terms.rest(from).0 - record.terms.rest(day).0;
+            record.bill = Some(record.change(plan.clone(), day));
+            pay(&mut record, &mut charges);
+            assert_eq!(held(&record), used + record.terms.rest(day).0, "after {at} changes");
+            from = day;
+        }
+        record.bill = Some(record.cancellation(from));
+        pay(&mut record, &mut charges);
+        assert_eq!(held(&record), used);
+    }
+}
