@@ -63,6 +63,7 @@ pub(super) static SHIPPED: Shipped = Shipped {
         bugs::EXPIRY_FORGETS_TOKEN,
         bugs::CANCEL_RACES_CHARGE,
         bugs::CANCEL_KEEPS_WITHDRAWAL,
+        bugs::CANCEL_FORGETS_NEW,
     ],
 };
 

@@ -35,8 +35,8 @@ const CURRENCIES: &[&str] = &["AUD", "CAD", "CHF", "EUR", "GBP", "JPY", "NOK", "
 pub(super) struct PaymentRequest {
     amount: Cents,
     currency: String,
-    description: String,
-    customer_id: String,
+    pub(super) description: String,
+    pub(super) customer_id: String,
 }
 
 /// How far a payment has come.
@@ -119,9 +119,9 @@ pub(super) struct NoInput {}
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Charge {
-    asked_at: String,
-    answered_at: String,
-    charge_id: Result<String, String>,
+    pub(super) asked_at: String,
+    pub(super) answered_at: String,
+    pub(super) charge_id: Result<String, String>,
 }
 
 /// The service, in all its variants.
@@ -141,13 +141,18 @@ pub(super) static SHIPPED: Shipped = Shipped {
         bugs::KEY_PER_ATTEMPT,
         bugs::REFUND_WITHOUT_KEY,
         bugs::WALL_CLOCK_IN_STATE,
+        bugs::KEY_OF_THE_PURCHASE,
+        bugs::OUTAGE_IS_FINAL,
+        bugs::REFUNDS_BESIDE_EACH_OTHER,
+        bugs::NEGATIVE_REFUND,
+        bugs::CANCEL_UNDOES_COMPLETED,
     ],
 };
 
 /// One payment per object key.
 pub struct PaymentService {
     pub(super) gateway: Arc<dyn PaymentGateway>,
-    mailer: Arc<dyn Mailer>,
+    pub(super) mailer: Arc<dyn Mailer>,
 }
 
 #[object(name = "PaymentService", client_visibility = "pub(self)")]
@@ -260,20 +265,14 @@ impl PaymentService {
     pub(super) fn conclude_refund(
         &self,
         ctx: &ObjectContext<'_>,
-        mut payment: Payment,
+        payment: Payment,
         amount: Cents,
         refund: Result<String, TerminalError>,
     ) -> HandlerResult<Json<RefundResult>> {
         let refund_id = refund.inspect_err(|_| ctx.clear(REFUND))?;
-        let refund = RefundResult {
-            refund_id,
-            status: Status::Completed,
-            amount,
-            message: "Refund processed successfully".into(),
-        };
+        let refund = RefundResult::completed(refund_id, amount);
         // The refund last: as long as it is pending, a call that finds it does all of this again.
-        payment.status = Status::Refunded;
-        ctx.set(PAYMENT, Json(payment));
+        ctx.set(PAYMENT, Json(payment.refunded()));
         ctx.set(REFUND, Json(refund.clone()));
         Ok(Json(refund))
     }
@@ -354,7 +353,7 @@ impl Payment {
         }
     }
 
-    fn receipt(&self) -> Email {
+    pub(super) fn receipt(&self) -> Email {
         Email {
             recipient: self.customer_id.clone(),
             subject: format!("Receipt for {}", self.payment_id),
@@ -379,6 +378,21 @@ impl Payment {
             Cents(0) => Ok(self.amount),
             part => Ok(part.min(self.amount)),
         }
+    }
+
+    /// This payment, its money given back.
+    pub(super) fn refunded(self) -> Self {
+        Self { status: Status::Refunded, ..self }
+    }
+
+    /// This payment, after the gateway's answer.
+    pub(super) fn settled(mut self, charge: Charge) -> Self {
+        self.settle(charge);
+        self
+    }
+
+    pub(super) fn is_failed(&self) -> bool {
+        self.status == Status::Failed
     }
 
     fn settle(&mut self, charge: Charge) {
@@ -412,6 +426,12 @@ impl Payment {
 impl RefundResult {
     fn begin(amount: Cents) -> Self {
         Self { refund_id: String::new(), status: Status::Pending, amount, message: String::new() }
+    }
+
+    /// A refund that the gateway made.
+    pub(super) fn completed(refund_id: String, amount: Cents) -> Self {
+        let message = "Refund processed successfully".into();
+        Self { refund_id, status: Status::Completed, amount, message }
     }
 }
 
