@@ -12,6 +12,7 @@ use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bugs::inventory as bugs,
     durable::{despite_cancels, invalid},
     rfc3339,
     shipped::{Shipped, needed, reference, takes, takes_nothing},
@@ -111,9 +112,17 @@ pub(super) static SHIPPED: Shipped = Shipped {
         takes("Restock", needed::<RestockRequest>),
         takes_nothing("GetStockLevel").beside_others(),
     ],
-    variants: &[reference("each reservation counted once, and given back once", |endpoint, _| {
-        endpoint.bind(InventoryService)
-    })],
+    variants: &[
+        reference("each reservation counted once, and given back once", |endpoint, _| {
+            endpoint.bind(InventoryService)
+        }),
+        bugs::CHECK_THEN_RESERVE,
+        bugs::EXPIRY_RESTORES_AGAIN,
+        bugs::REFUSED_LEAVES_RECORD,
+        bugs::CANCEL_LOSES_STOCK,
+        bugs::RELEASE_LEAVES_NO_TRACE,
+        bugs::EXPIRY_FORGETS_RESERVATION,
+    ],
 };
 
 /// One product per object key.
@@ -396,7 +405,7 @@ impl Stock {
 
 impl Reservation {
     /// A reservation that was released before it was made.
-    fn released(reservation_id: &str, product_id: &str) -> Self {
+    pub(super) fn released(reservation_id: &str, product_id: &str) -> Self {
         Self {
             reservation_id: reservation_id.into(),
             product_id: product_id.into(),
@@ -468,4 +477,212 @@ fn check_id(field: &str, id: &str) -> Result<(), TerminalError> {
 
 fn not_found() -> TerminalError {
     TerminalError::new_with_code(404, "reservation not found")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use serde_json::json;
+
+    use super::*;
+
+    const WEEK_S: i64 = 7 * 24 * 60 * 60;
+
+    fn opened(quantity: u32) -> Stock {
+        let (_, state) = opening_stock("widget", quantity);
+        serde_json::from_value(state).expect("an opening state is a stock")
+    }
+
+    fn request(id: &str, quantity: i64) -> ReservationRequest {
+        ReservationRequest {
+            product_id: "widget".into(),
+            quantity,
+            reservation_id: id.into(),
+            expires_in_seconds: None,
+        }
+    }
+
+    fn named(id: &str) -> ReservationRef {
+        ReservationRef { reservation_id: id.into() }
+    }
+
+    fn restock(id: &str, quantity: i64) -> RestockRequest {
+        RestockRequest { quantity, restock_id: id.into() }
+    }
+
+    /// Five widgets, two of them set aside for `r`.
+    fn reserved() -> Stock {
+        let mut stock = opened(5);
+        stock.reserve(request("r", 2), "then".into());
+        stock
+    }
+
+    /// Total, available, reserved, sold.
+    fn counts(stock: &Stock) -> [i64; 4] {
+        let level = &stock.level;
+        [level.total_stock, level.available_stock, level.reserved_stock, level.sold_stock]
+    }
+
+    /// What is refused, with the code and the message; nothing may change.
+    #[track_caller]
+    fn refuses<T: fmt::Debug>(
+        mut stock: Stock,
+        entry: impl FnOnce(&mut Stock) -> Result<T, TerminalError>,
+        code: u16,
+        message: &str,
+    ) {
+        let before = (counts(&stock), stock.reservations.clone());
+        let error = entry(&mut stock).expect_err(message);
+        assert_eq!((error.code(), error.message()), (code, message));
+        assert_eq!((counts(&stock), stock.reservations), before, "{message}");
+    }
+
+    #[test]
+    fn a_reservation_and_the_stock_look_as_in_the_exercise() {
+        let mut stock = opened(5);
+        let reservation = stock.reserve(request("r", 2), "2024-11-22T00:45:00.000Z".into());
+        let expected = r#"{"reservationId":"r","productId":"widget","quantity":2,"#.to_owned()
+            + r#""status":"active","createdAt":"2024-11-22T00:45:00.000Z"}"#;
+        assert_eq!(serde_json::to_string(&reservation).expect("it is JSON"), expected);
+        let expected = r#"{"productId":"widget","totalStock":5,"availableStock":3,"#.to_owned()
+            + r#""reservedStock":2,"soldStock":0}"#;
+        assert_eq!(serde_json::to_string(&stock.level).expect("it is JSON"), expected);
+        let stored = serde_json::to_value(&stock).expect("it is JSON");
+        assert_eq!(stored["availableStock"], json!(3));
+        assert_eq!(stored["reservations"]["r"]["status"], json!("active"));
+    }
+
+    #[test]
+    fn a_reservation_ends_once_and_however_often_that_is_asked() {
+        let mut stock = reserved();
+        assert_eq!(counts(&stock), [5, 3, 2, 0]);
+        for _ in 0..2 {
+            stock.confirm(named("r")).expect("allowed");
+            assert_eq!(counts(&stock), [5, 3, 0, 2]);
+        }
+        assert!(!stock.expire(&named("r")));
+        for _ in 0..2 {
+            stock.return_sold(named("r")).expect("allowed");
+            assert_eq!(counts(&stock), [5, 5, 0, 0]);
+        }
+
+        let mut stock = reserved();
+        for _ in 0..2 {
+            let released = stock.release(named("r")).expect("allowed");
+            assert_eq!(released.status, ReservationStatus::Released);
+            assert_eq!(counts(&stock), [5, 5, 0, 0]);
+        }
+        assert!(!stock.expire(&named("r")));
+
+        let mut stock = reserved();
+        assert!(stock.expire(&named("r")) && !stock.expire(&named("r")));
+        let expired = stock.release(named("r")).expect("allowed");
+        assert_eq!(expired.status, ReservationStatus::Expired);
+        assert_eq!(counts(&stock), [5, 5, 0, 0]);
+    }
+
+    #[test]
+    fn a_released_reservation_is_never_made_whichever_comes_first() {
+        let mut stock = opened(5);
+        stock.release(named("r")).expect("allowed");
+        refuses(stock, |s| s.known(&request("r", 2)), 410, "reservation was released");
+        let mut stock = reserved();
+        stock.expire(&named("r"));
+        refuses(stock, |s| s.known(&request("r", 2)), 410, "reservation expired");
+    }
+
+    #[test]
+    fn a_known_reservation_is_answered_again() {
+        let mut stock = reserved();
+        assert_eq!(stock.known(&request("q", 2)).expect("allowed"), None);
+        let known = stock.known(&request("r", 2)).expect("allowed").expect("known");
+        assert_eq!((known.status, known.quantity), (ReservationStatus::Active, 2));
+        stock.confirm(named("r")).expect("allowed");
+        let known = stock.known(&request("r", 2)).expect("allowed").expect("known");
+        assert_eq!(known.status, ReservationStatus::Sold);
+    }
+
+    #[test]
+    fn a_restock_is_counted_once() {
+        let mut stock = reserved();
+        for _ in 0..2 {
+            let level = stock.restock(restock("a", 3)).expect("allowed");
+            assert_eq!((level.total_stock, level.available_stock), (8, 6));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_and_changes_nothing() {
+        refuses(reserved(), |s| s.check_available(4), 422, "insufficient stock");
+        refuses(reserved(), |s| s.check_available(i64::MAX), 422, "insufficient stock");
+        refuses(reserved(), |s| s.return_sold(named("r")), 422, "reservation is not sold");
+        refuses(reserved(), |s| s.confirm(named("q")), 404, "reservation not found");
+        refuses(reserved(), |s| s.return_sold(named("q")), 404, "reservation not found");
+        let mut sold = reserved();
+        sold.confirm(named("r")).expect("allowed");
+        refuses(sold, |s| s.release(named("r")), 422, "reservation is sold");
+        let mut released = reserved();
+        released.release(named("r")).expect("allowed");
+        refuses(released, |s| s.confirm(named("r")), 410, "reservation was released");
+        let mut expired = reserved();
+        expired.expire(&named("r"));
+        refuses(expired, |s| s.return_sold(named("r")), 422, "reservation is not sold");
+    }
+
+    #[test]
+    fn bad_input_is_refused_with_400_and_the_name_of_the_field() {
+        let empty = "invalid reservationId: must not be empty";
+        refuses(reserved(), |s| s.release(named(" ")), 400, empty);
+        refuses(reserved(), |s| s.confirm(named("")), 400, empty);
+        refuses(reserved(), |s| s.return_sold(named("")), 400, empty);
+        let other = "invalid reservationId: belongs to another reservation";
+        refuses(reserved(), |s| s.known(&request("r", 3)), 400, other);
+        let empty = "invalid restockId: must not be empty";
+        refuses(reserved(), |s| s.restock(restock("", 1)), 400, empty);
+        let quantity = "invalid quantity: must be positive";
+        refuses(reserved(), |s| s.restock(restock("a", 0)), 400, quantity);
+        refuses(reserved(), |s| s.restock(restock("a", -1)), 400, quantity);
+        let large = "invalid quantity: is too large";
+        refuses(reserved(), |s| s.restock(restock("a", i64::MAX)), 400, large);
+        let mut restocked = reserved();
+        restocked.restock(restock("a", 1)).expect("allowed");
+        let other = "invalid restockId: belongs to another restock";
+        refuses(restocked, |s| s.restock(restock("a", 2)), 400, other);
+    }
+
+    #[test]
+    fn a_bad_reservation_is_refused_with_400_and_the_name_of_the_field() {
+        let check = |product: &str, id: &str, quantity, expires, expected: Option<&str>| {
+            let request = ReservationRequest {
+                product_id: product.into(),
+                expires_in_seconds: expires,
+                ..request(id, quantity)
+            };
+            let refused = request.checked("widget").err();
+            let refused = refused.map(|error| (error.code(), error.message().to_owned()));
+            assert_eq!(refused, expected.map(|message| (400, message.into())));
+        };
+        check("widget", "r", 1, None, None);
+        check("widget", "r", i64::MAX, Some(WEEK_S), None);
+        check("", "r", 1, None, Some("invalid productId: must not be empty"));
+        let other = Some("invalid productId: is not the product that was asked");
+        check("gadget", "r", 1, None, other);
+        check("widget", "", 1, None, Some("invalid reservationId: must not be empty"));
+        check("widget", " ", 1, None, Some("invalid reservationId: must not be empty"));
+        check("widget", "r", 0, None, Some("invalid quantity: must be positive"));
+        check("widget", "r", i64::MIN, None, Some("invalid quantity: must be positive"));
+        check("widget", "r", 1, Some(0), Some("invalid expiresInSeconds: must be positive"));
+        check("widget", "r", 1, Some(-1), Some("invalid expiresInSeconds: must be positive"));
+        let long = Some("invalid expiresInSeconds: is more than a week");
+        check("widget", "r", 1, Some(WEEK_S + 1), long);
+        check("widget", "r", 1, Some(i64::MAX), long);
+    }
+
+    #[test]
+    fn stock_is_held_for_a_quarter_of_an_hour_or_as_long_as_asked() {
+        assert_eq!(request("r", 1).expiry(), Duration::from_secs(900));
+        let minute = ReservationRequest { expires_in_seconds: Some(60), ..request("r", 1) };
+        assert_eq!(minute.expiry(), Duration::from_secs(60));
+    }
 }

@@ -105,6 +105,7 @@ impl ShippingService {
             Err(error) if is_cancel(&error) => {
                 // There may be a label, or may yet be: undo it, and make sure that there never is one.
                 self.void(&ctx, &mut shipment).await?;
+                shipment.status = ShipmentStatus::Cancelled;
                 ctx.set(SHIPMENT, Json(shipment));
                 return Err(error.into());
             }
@@ -123,19 +124,16 @@ impl ShippingService {
         &self,
         ctx: ObjectContext<'_>,
     ) -> HandlerResult<Json<Shipment>> {
-        let mut shipment = match ctx.get::<Json<Shipment>>(SHIPMENT).await?.map(Json::into_inner) {
-            Some(known) if known.status == ShipmentStatus::Cancelled => return Ok(Json(known)),
-            Some(known) => known,
-            // The cancel came first: remember it.
-            None => Shipment::new(ctx.key()),
-        };
-        match shipment.status {
-            ShipmentStatus::Pending if shipment.recipient.is_empty() => shipment.cancel(),
-            ShipmentStatus::Refused | ShipmentStatus::Cancelled => shipment.cancel(),
-            ShipmentStatus::Pending | ShipmentStatus::Labelled => {
-                self.void(&ctx, &mut shipment).await?;
-            }
+        let known = ctx.get::<Json<Shipment>>(SHIPMENT).await?.map(Json::into_inner);
+        // The cancel may come first: then it is what is remembered.
+        let mut shipment = known.unwrap_or_else(|| Shipment::new(ctx.key()));
+        if shipment.status == ShipmentStatus::Cancelled {
+            return Ok(Json(shipment));
         }
+        if shipment.may_have_label() {
+            self.void(&ctx, &mut shipment).await?;
+        }
+        shipment.status = ShipmentStatus::Cancelled;
         ctx.set(SHIPMENT, Json(shipment.clone()));
         Ok(Json(shipment))
     }
@@ -147,7 +145,7 @@ impl ShippingService {
         Self { carrier: Arc::clone(&systems.carrier) }
     }
 
-    /// Undoes the label, and cancels the shipment.
+    /// Undoes the label if there is one, and keeps it from ever being made if not.
     async fn void(
         &self,
         ctx: &ObjectContext<'_>,
@@ -162,7 +160,6 @@ impl ShippingService {
         })
         .await?;
         shipment.label_id = label.unwrap_or_default();
-        shipment.cancel();
         Ok(())
     }
 }
@@ -203,8 +200,14 @@ impl Shipment {
         }
     }
 
-    fn cancel(&mut self) {
-        self.status = ShipmentStatus::Cancelled;
+    /// True if the carrier was, or may have been, asked for a label that it did not refuse.
+    fn may_have_label(&self) -> bool {
+        match self.status {
+            ShipmentStatus::Labelled => true,
+            // Begun by an invocation that was killed; without a recipient nobody has begun.
+            ShipmentStatus::Pending => !self.recipient.is_empty(),
+            ShipmentStatus::Refused | ShipmentStatus::Cancelled => false,
+        }
     }
 
     /// The answer of `CreateLabel`.
@@ -221,5 +224,88 @@ impl Shipment {
             }
             ShipmentStatus::Pending | ShipmentStatus::Labelled => Ok(Json(self)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn begin(body: serde_json::Value) -> Result<Shipment, TerminalError> {
+        Shipment::begin("o-1", serde_json::from_value(body).expect("the body fits"))
+    }
+
+    #[test]
+    fn a_shipment_looks_as_its_clients_know_it() {
+        let mut shipment = begin(json!({ "recipient": "alice" })).expect("it keeps the rules");
+        shipment.status = ShipmentStatus::Labelled;
+        shipment.label_id = "lbl_1".into();
+        assert_eq!(
+            serde_json::to_value(&shipment).expect("it is JSON"),
+            json!({
+                "shipmentId": "o-1",
+                "labelId": "lbl_1",
+                "status": "labelled",
+                "recipient": "alice",
+                "parcel": "o-1"
+            })
+        );
+        assert_eq!(
+            serde_json::to_value(Shipment::new("o-1")).expect("it is JSON"),
+            json!({ "shipmentId": "o-1", "labelId": "", "status": "pending" })
+        );
+    }
+
+    #[test]
+    fn the_shipments_id_is_the_key_whatever_the_parcel_is_called() {
+        let shipment = begin(json!({ "recipient": "alice", "parcel": "books" }));
+        let request = shipment.expect("it keeps the rules").label_request();
+        assert_eq!(request.idempotency_key.as_deref(), Some("o-1"));
+        assert_eq!((request.parcel.as_str(), request.recipient.as_str()), ("books", "alice"));
+    }
+
+    #[test]
+    fn a_bad_shipment_is_refused_with_400_and_the_name_of_the_field() {
+        let check = |body: serde_json::Value, expected: Option<&str>| {
+            let refused = begin(body.clone()).err();
+            let refused = refused.map(|error| (error.code(), error.message().to_owned()));
+            assert_eq!(refused, expected.map(|message| (400, message.into())), "{body}");
+        };
+        check(json!({ "recipient": "alice" }), None);
+        check(json!({ "recipient": "alice", "parcel": "books" }), None);
+        let recipient = Some("invalid recipient: must not be empty");
+        check(json!({}), recipient);
+        check(json!({ "recipient": "" }), recipient);
+        check(json!({ "recipient": " " }), recipient);
+        let parcel = Some("invalid parcel: must not be empty");
+        check(json!({ "recipient": "alice", "parcel": "" }), parcel);
+    }
+
+    #[test]
+    fn only_what_may_have_a_label_is_voided() {
+        let begun = begin(json!({ "recipient": "alice" })).expect("it keeps the rules");
+        assert!(begun.may_have_label());
+        assert!(!Shipment::new("o-1").may_have_label());
+        for (status, may) in [
+            (ShipmentStatus::Labelled, true),
+            (ShipmentStatus::Refused, false),
+            (ShipmentStatus::Cancelled, false),
+        ] {
+            assert_eq!(Shipment { status, ..begun.clone() }.may_have_label(), may);
+        }
+    }
+
+    #[test]
+    fn a_refused_or_cancelled_shipment_is_answered_as_such() {
+        let begun = begin(json!({ "recipient": "alice" })).expect("it keeps the rules");
+        for (status, code) in [(ShipmentStatus::Refused, "422"), (ShipmentStatus::Cancelled, "410")]
+        {
+            let answer = Shipment { status, ..begun.clone() }.answer();
+            let error = format!("{:?}", answer.err().expect("it is no answer"));
+            assert!(error.contains("Terminal") && error.contains(code), "{error}");
+        }
+        assert!(Shipment { status: ShipmentStatus::Labelled, ..begun }.answer().is_ok());
     }
 }
