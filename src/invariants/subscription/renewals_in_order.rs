@@ -137,8 +137,8 @@ mod tests {
     #[test]
     fn a_renewal_that_never_came_is_told_unless_it_was_killed() {
         for killed in [false, true] {
-            let message = "sub was not renewed on 2026-02-28";
-            check(&It, if killed { &[] } else { &[message] }, |s| {
+            let told: &[_] = &["sub was not renewed on 2026-02-28"];
+            check(&It, if killed { &[] } else { told }, |s| {
                 let renewal = begins(s);
                 if killed {
                     s.kill(renewal)
