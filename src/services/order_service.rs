@@ -11,9 +11,12 @@ use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    durable::invalid,
+    bugs::order as bugs,
+    durable::{despite_cancels, invalid},
+    email_service::{EmailRequest, EmailServiceClient},
     rfc3339,
     shipped::{Shipped, needed, reference, takes, takes_nothing},
+    shipping_service::{LabelRequest, ShippingServiceClient},
 };
 use crate::base::Cents;
 
@@ -76,6 +79,17 @@ pub(super) enum OrderStatus {
     Cancelled,
 }
 
+/// What becomes of the parcel and the email of an order that was paid at the checkout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Fulfilment {
+    /// The carrier and the customer may have heard of it, or may not.
+    Begun,
+    Done,
+    /// The order was cancelled, and no parcel leaves.
+    Undone,
+}
+
 /// The order, as it is stored and answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,6 +109,14 @@ pub(super) struct Order {
     /// Why the last try to pay for it failed; only while it is pending.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) last_payment_error: String,
+    /// None unless `CompleteCheckout` confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fulfilment: Option<Fulfilment>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) label_id: String,
+    /// Why there is no label: a person has to see to it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) shipping_error: String,
 }
 
 /// The service, in all its variants.
@@ -110,10 +132,13 @@ pub(super) static SHIPPED: Shipped = Shipped {
         takes("CompleteCheckout", needed::<Checkout>),
         takes("RecordPaymentFailure", needed::<PaymentFailure>),
     ],
-    variants: &[reference(
-        "one order per id, paid, confirmed and fulfilled once",
-        |endpoint, _| endpoint.bind(OrderService),
-    )],
+    variants: &[
+        reference("one order per id, paid, confirmed and fulfilled once", |endpoint, _| {
+            endpoint.bind(OrderService)
+        }),
+        bugs::CHECKOUT_TWICE,
+        bugs::LATE_FAILURE_DOWNGRADES,
+    ],
 };
 
 /// One order per object key.
@@ -162,12 +187,21 @@ impl OrderService {
         Ok(store(&ctx, &before, order))
     }
 
-    /// Cancels the order for good.
+    /// Cancels the order for good, and stops the parcel that the checkout sent on its way.
     #[handler(name = "CancelOrder")]
     pub(super) async fn cancel_order(&self, ctx: ObjectContext<'_>) -> HandlerResult<Json<Order>> {
         let before = known(&ctx).await?;
-        let order = Order { status: OrderStatus::Cancelled, ..before.clone() };
-        Ok(store(&ctx, &before, order))
+        let Json(cancelled) = store(&ctx, &before, before.cancelled());
+        match cancelled.fulfilment {
+            None | Some(Fulfilment::Undone) => Ok(Json(cancelled)),
+            // Done, or begun by an invocation that was killed, or left like this by a cancel that was killed.
+            Some(Fulfilment::Begun | Fulfilment::Done) => {
+                let shipment = || ctx.object_client::<ShippingServiceClient<'_>>(ctx.key());
+                despite_cancels(|| shipment().cancel_label().call()).await?;
+                let undone = Order { fulfilment: Some(Fulfilment::Undone), ..cancelled.clone() };
+                Ok(store(&ctx, &cancelled, undone))
+            }
+        }
     }
 
     /// Confirms the order, and nothing else: whoever calls this sees to what follows.
@@ -192,7 +226,12 @@ impl OrderService {
         let before = known(&ctx).await?;
         let mut order = before.clone();
         order.pay(checkout)?;
-        Ok(store(&ctx, &before, order))
+        let Json(paid) = store(&ctx, &before, order);
+        if paid.fulfilment != Some(Fulfilment::Begun) {
+            return Ok(Json(paid));
+        }
+        let fulfilled = fulfil(&ctx, paid.clone()).await;
+        Ok(store(&ctx, &paid, fulfilled))
     }
 
     /// Notes that the customer tried to pay and could not. What is paid stays paid: such news may be late.
@@ -207,6 +246,32 @@ impl OrderService {
         order.note(failure)?;
         Ok(store(&ctx, &before, order))
     }
+}
+
+/// Has the parcel labelled and the customer told. An order that is paid stands whether these are refused or
+/// not, so a refusal is noted and is no error.
+///
+/// No idempotency keys: a call that is cancelled would be answered as cancelled for as long as its key is
+/// kept. The ids of the shipment and of the email make each happen once.
+async fn fulfil(ctx: &ObjectContext<'_>, mut order: Order) -> Order {
+    let label = order.label_request();
+    let labelled = despite_cancels(|| {
+        let shipment = ctx.object_client::<ShippingServiceClient<'_>>(ctx.key());
+        shipment.create_label(Json(label.clone())).call()
+    });
+    match labelled.await {
+        Ok(Json(shipment)) => order.label_id = shipment.label_id,
+        Err(refused) => order.shipping_error = refused.message().into(),
+    }
+    let email = order.confirmation();
+    let told = despite_cancels(|| {
+        let id = format!("{}-confirmation", ctx.key());
+        let confirmation = ctx.object_client::<EmailServiceClient<'_>>(id);
+        confirmation.send_email(Json(email.clone())).call()
+    });
+    drop(told.await);
+    order.fulfilment = Some(Fulfilment::Done);
+    order
 }
 
 /// The order; 404 if there is none.
@@ -288,6 +353,29 @@ impl Order {
             charge_id: String::new(),
             paid_at: String::new(),
             last_payment_error: String::new(),
+            fulfilment: None,
+            label_id: String::new(),
+            shipping_error: String::new(),
+        }
+    }
+
+    fn cancelled(&self) -> Self {
+        let last_payment_error = String::new();
+        Self { status: OrderStatus::Cancelled, last_payment_error, ..self.clone() }
+    }
+
+    /// The parcel is called by the order's id, whatever its shipment is called.
+    pub(super) fn label_request(&self) -> LabelRequest {
+        LabelRequest { recipient: self.customer_id.clone(), parcel: Some(self.order_id.clone()) }
+    }
+
+    /// The email that tells the customer.
+    pub(super) fn confirmation(&self) -> EmailRequest {
+        EmailRequest {
+            recipient: self.customer_id.clone(),
+            subject: format!("Order {} is confirmed", self.order_number),
+            body: format!("We have received {} (in cents) for {}.", self.total, self.order_id),
+            ..EmailRequest::default()
         }
     }
 
@@ -327,6 +415,7 @@ impl Order {
         if is_new {
             self.charge_id = checkout.charge_id;
             self.paid_at = checkout.paid_at;
+            self.fulfilment = Some(Fulfilment::Begun);
         } else if !self.charge_id.is_empty() && self.charge_id != checkout.charge_id {
             // Somebody has to give that money back; it does not pay for this order again.
             return Err(refused(format!("order was paid with {}", self.charge_id)));
@@ -336,7 +425,7 @@ impl Order {
 
     /// # Errors
     /// 400 if no reason is given.
-    fn note(&mut self, failure: PaymentFailure) -> Result<(), TerminalError> {
+    pub(super) fn note(&mut self, failure: PaymentFailure) -> Result<(), TerminalError> {
         if failure.reason.trim().is_empty() {
             return Err(invalid("reason", "must not be empty"));
         }
@@ -344,5 +433,145 @@ impl Order {
             self.last_payment_error = failure.reason;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn request(body: Value) -> OrderRequest {
+        serde_json::from_value(body).expect("the body fits")
+    }
+
+    fn order(status: OrderStatus) -> Order {
+        let body = json!({
+            "items": [{ "productId": "widget", "quantity": 2, "price": 1500 }],
+            "customerId": "cust-alice",
+            "total": 3000
+        });
+        let number = order_number("0123456789abcdef");
+        let order = Order::new("order-1", number, request(body), "then".into());
+        Order { status, ..order }
+    }
+
+    fn checkout(charge: &str) -> Checkout {
+        Checkout { charge_id: charge.into(), paid_at: String::new() }
+    }
+
+    fn failure(reason: &str) -> PaymentFailure {
+        PaymentFailure { reason: reason.into(), failed_at: String::new() }
+    }
+
+    fn refusal(outcome: Result<(), TerminalError>) -> Option<(u16, String)> {
+        outcome.err().map(|error| (error.code(), error.message().to_owned()))
+    }
+
+    #[test]
+    fn an_order_looks_as_in_the_exercise() {
+        let expected = r#"{"orderId":"order-1","orderNumber":"ORD-0123456789","#.to_owned()
+            + r#""items":[{"productId":"widget","quantity":2,"price":1500}],"#
+            + r#""customerId":"cust-alice","total":3000,"status":"pending","createdAt":"then"}"#;
+        let order = order(OrderStatus::Pending);
+        assert_eq!(serde_json::to_string(&order).expect("it is JSON"), expected);
+    }
+
+    #[test]
+    fn a_bad_order_is_refused_with_400_and_the_name_of_the_field() {
+        let check = |items: Value, total: i64, expected: Option<&str>| {
+            let body = json!({ "items": items.clone(), "customerId": "c", "total": total });
+            let refused = refusal(request(body).check());
+            assert_eq!(refused, expected.map(|message| (400, message.into())), "{items} {total}");
+        };
+        let item = |product: &str, quantity: i64, price: i64| json!({ "productId": product, "quantity": quantity, "price": price });
+        check(json!([item("a", 2, 5)]), 10, None);
+        check(json!([item("a", 2, 5), item("b", 1, 1)]), 11, None);
+        check(json!([]), 0, Some("invalid items: must not be empty"));
+        check(json!([item("", 1, 1)]), 1, Some("invalid items[0].productId: must not be empty"));
+        let quantity = Some("invalid items[1].quantity: must be positive");
+        check(json!([item("a", 1, 1), item("b", 0, 1)]), 1, quantity);
+        check(json!([item("a", 1, 1), item("b", -1, 1)]), 0, quantity);
+        let price = Some("invalid items[0].price: must be positive");
+        check(json!([item("a", 1, 0)]), 0, price);
+        check(json!([item("a", 1, -1)]), -1, price);
+        check(json!([item("a", 2, 5)]), 11, Some("invalid total: is 11, but the items cost 10"));
+        check(json!([item("a", 2, 5)]), -10, Some("invalid total: is -10, but the items cost 10"));
+        let overflow = Some("invalid items: cost more than can be counted");
+        check(json!([item("a", i64::MAX, 2)]), 0, overflow);
+        check(json!([item("a", i64::MAX, 1), item("b", 1, 1)]), i64::MIN, overflow);
+
+        let nobody = request(json!({ "items": [item("a", 1, 1)], "customerId": " ", "total": 1 }));
+        let message = "invalid customerId: must not be empty";
+        assert_eq!(refusal(nobody.check()), Some((400, message.into())));
+    }
+
+    #[test]
+    fn only_a_pending_order_is_updated_and_only_to_a_good_one() {
+        let update = |quantity: i64| OrderUpdate {
+            items: vec![OrderItem { product_id: "a".into(), quantity, price: Cents(7) }],
+            total: Cents(14),
+        };
+        let mut pending = order(OrderStatus::Pending);
+        assert_eq!(refusal(pending.update(update(2))), None);
+        assert_eq!((pending.total, pending.items.len()), (Cents(14), 1));
+        let message = "invalid total: is 14, but the items cost 21";
+        assert_eq!(refusal(pending.update(update(3))), Some((400, message.into())));
+        assert_eq!(pending.items[0].quantity, 2);
+        for (status, message) in [
+            (OrderStatus::Confirmed, "order is confirmed already"),
+            (OrderStatus::Cancelled, "order is cancelled"),
+        ] {
+            let mut order = order(status);
+            assert_eq!(refusal(order.update(update(2))), Some((422, message.into())));
+            assert_eq!(order.total, Cents(3_000));
+        }
+    }
+
+    #[test]
+    fn an_order_is_paid_with_one_charge() {
+        let mut paid = order(OrderStatus::Pending);
+        let blank = Some((400, "invalid chargeId: must not be empty".to_owned()));
+        assert_eq!(refusal(paid.pay(checkout(" "))), blank);
+        assert_eq!(paid, order(OrderStatus::Pending));
+
+        assert_eq!(refusal(paid.pay(checkout("ch_1"))), None);
+        assert_eq!(paid.status, OrderStatus::Confirmed);
+        assert_eq!(paid.fulfilment, Some(Fulfilment::Begun));
+        let once = paid.clone();
+        assert_eq!(refusal(paid.pay(checkout("ch_1"))), None);
+        let other = Some((422, "order was paid with ch_1".to_owned()));
+        assert_eq!(refusal(paid.pay(checkout("ch_2"))), other);
+        assert_eq!(paid, once);
+
+        // Whoever confirmed it otherwise sees to its parcel.
+        let mut confirmed = order(OrderStatus::Confirmed);
+        assert_eq!(refusal(confirmed.pay(checkout("ch_1"))), None);
+        assert_eq!(confirmed, order(OrderStatus::Confirmed));
+    }
+
+    #[test]
+    fn nothing_follows_on_cancelled() {
+        let mut cancelled = order(OrderStatus::Pending).cancelled();
+        let refused = Some((422, "order is cancelled".to_owned()));
+        assert_eq!(refusal(cancelled.confirm()), refused);
+        assert_eq!(refusal(cancelled.pay(checkout("ch_1"))), refused);
+        assert_eq!(refusal(cancelled.note(failure("card expired"))), None);
+        assert_eq!(cancelled, order(OrderStatus::Cancelled));
+    }
+
+    #[test]
+    fn a_failure_to_pay_is_noted_while_there_is_something_to_pay() {
+        let mut pending = order(OrderStatus::Pending);
+        let blank = Some((400, "invalid reason: must not be empty".to_owned()));
+        assert_eq!(refusal(pending.note(failure(""))), blank);
+        assert_eq!(refusal(pending.note(failure("card expired"))), None);
+        assert_eq!(pending.last_payment_error, "card expired");
+        assert_eq!(refusal(pending.pay(checkout("ch_1"))), None);
+        let paid = pending.clone();
+        assert_eq!(paid.last_payment_error, "");
+        assert_eq!(refusal(pending.note(failure("card expired"))), None);
+        assert_eq!(pending, paid);
     }
 }
