@@ -23,6 +23,7 @@ mod shipping_service;
 mod subscription_record;
 mod subscription_service;
 mod subscription_terms;
+mod webhook_service;
 
 pub use self::{
     account::opening_state,

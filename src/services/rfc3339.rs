@@ -19,6 +19,18 @@ pub(super) fn now_ms() -> u64 {
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The time on this machine's clock, in seconds since the Unix epoch. As [`now`], only inside `ctx.run`.
+#[allow(clippy::disallowed_methods, reason = "handlers read the clock as they would in production")]
+pub(super) fn unix_seconds() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Seconds since the Unix epoch as an RFC 3339 time in UTC; before the epoch: the epoch.
+pub(super) fn of_unix_seconds(seconds: i64) -> String {
+    rfc3339(u64::try_from(seconds).unwrap_or_default().saturating_mul(1000))
+}
+
 /// Milliseconds since the Unix epoch as an RFC 3339 time in UTC.
 pub(super) fn rfc3339(unix_ms: u64) -> String {
     let (year, month, day) = civil(unix_ms / MS_PER_DAY);
@@ -60,6 +72,13 @@ mod tests {
         ] {
             assert_eq!(rfc3339(unix_ms), expected, "{unix_ms}");
         }
+    }
+
+    #[test]
+    fn any_number_of_seconds_is_written_as_some_time() {
+        assert_eq!(of_unix_seconds(951_782_400), "2000-02-29T00:00:00.000Z");
+        assert_eq!(of_unix_seconds(-1), "1970-01-01T00:00:00.000Z");
+        assert!(of_unix_seconds(i64::MAX).ends_with('Z'));
     }
 
     #[test]

@@ -101,6 +101,7 @@ static SHIPPED: &[&Shipped] = &[
     &super::notification_service::SHIPPED,
     &super::order_service::SHIPPED,
     &super::subscription_service::SHIPPED,
+    &super::webhook_service::SHIPPED,
 ];
 
 /// Every service.
