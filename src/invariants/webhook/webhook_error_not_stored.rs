@@ -29,6 +29,10 @@ impl Invariant for WebhookErrorNotStored {
             else {
                 continue;
             };
+            // It may have been done and stored, and killed before it could answer.
+            if delivery.invocation.killed.is_some() {
+                continue;
+            }
             let inv = Some(delivery.invocation.inv);
             let own = facts.states_of(WEBHOOK, "webhook").filter(|s| s.inv == inv);
             let Some(last) = own.last() else { continue };
@@ -99,6 +103,10 @@ mod tests {
             let inv = arrives(s, "paid", true);
             s.set(inv, "webhook", &record("processed"));
             s.done(inv, "{}");
+            let inv = arrives(s, "paid", true);
+            s.set(inv, "webhook", &record("processed"));
+            s.kill(inv);
+            s.fails(inv, 409, "killed");
         });
     }
 }
