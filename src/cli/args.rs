@@ -4,6 +4,8 @@ use std::{num::NonZeroU64, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::planted::CLASSES;
+
 /// Deterministic simulation testing for durable services on Restate.
 #[derive(Debug, Parser)]
 #[command(name = "onceproof", version, max_term_width = 100)]
@@ -42,7 +44,7 @@ pub(super) enum Command {
 #[derive(Debug, ClapArgs)]
 pub(super) struct Bugs {
     /// Only these classes, by number.
-    #[arg(value_name = "CLASS", value_parser = clap::value_parser!(u8).range(1..=36))]
+    #[arg(value_name = "CLASS", value_parser = clap::value_parser!(u8).range(1..=classes()))]
     pub(super) classes: Vec<u8>,
     /// How to print the table.
     #[arg(long, value_enum, default_value_t = BugFormat::Text)]
@@ -50,6 +52,11 @@ pub(super) struct Bugs {
     /// Also put the table into this file, between its marks.
     #[arg(long, value_name = "FILE", conflicts_with = "classes")]
     pub(super) write: Option<PathBuf>,
+}
+
+/// The number of the last class.
+fn classes() -> i64 {
+    i64::try_from(CLASSES.len()).expect("few")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
