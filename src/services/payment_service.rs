@@ -27,7 +27,9 @@ pub(super) const PAYMENT: &str = "payment";
 /// The state that holds the [`RefundResult`].
 pub(super) const REFUND: &str = "refund";
 
-const CURRENCIES: &[&str] = &["AUD", "CAD", "CHF", "EUR", "GBP", "JPY", "NOK", "NZD", "SEK", "USD"];
+/// The currencies that the gateway takes.
+pub(super) const CURRENCIES: &[&str] =
+    &["AUD", "CAD", "CHF", "EUR", "GBP", "JPY", "NOK", "NZD", "SEK", "USD"];
 
 /// The body of `CreatePayment`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -102,6 +102,7 @@ static SHIPPED: &[&Shipped] = &[
     &super::order_service::SHIPPED,
     &super::subscription_service::SHIPPED,
     &super::webhook_service::SHIPPED,
+    &super::order_orchestrator::SHIPPED,
 ];
 
 /// Every service.
