@@ -45,6 +45,8 @@ mod testing;
 mod views;
 mod webhook;
 
+pub use saga::left_behind;
+
 pub use facts::{
     Business, Charge, Facts, Invocation, Label, Mail, Refund, Request, StateChange, WorldCall,
 };
