@@ -16,6 +16,7 @@ use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bugs::saga as bugs,
     durable::{invalid, is_cancel},
     order_steps::{self, Step},
     payment_service::{CURRENCIES, NoInput},
@@ -135,9 +136,21 @@ pub(super) static SHIPPED: Shipped = Shipped {
         takes("GetResult", optional::<NoInput>).beside_others(),
         takes_nothing("CancelOrder"),
     ],
-    variants: &[reference("an order as a whole, or undone as a whole", |endpoint, _| {
-        endpoint.bind(OrderOrchestrator)
-    })],
+    variants: &[
+        reference("an order as a whole, or undone as a whole", |endpoint, _| {
+            endpoint.bind(OrderOrchestrator)
+        }),
+        bugs::SALE_REFUSAL_SWALLOWED,
+        bugs::REGISTERED_AFTER_STEP,
+        bugs::UNDO_FAILURE_SWALLOWED,
+        bugs::UNDONE_FORWARDS,
+        bugs::SALE_AS_UNDO,
+        bugs::APPROVE_OVERWRITES_CANCEL,
+        bugs::COMPLETED_TOO_EARLY,
+        bugs::ERROR_LEAVES_STEPS,
+        bugs::CALLS_ITSELF,
+        bugs::GIVES_UP_LABEL,
+    ],
 };
 
 /// One order per object key.
