@@ -4,14 +4,16 @@ use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     expect,
-    outcome::{FaultCounts, FoundViolation, ScenarioReport, ScenarioVerdict, Sometimes},
+    outcome::{
+        FaultCounts, FoundViolation, LeftBehind, ScenarioReport, ScenarioVerdict, Sometimes,
+    },
     pool,
 };
 use crate::{
     base::{Digest, Seed},
     choice::{Recorder, Seeded, Tape},
-    history::History,
-    invariants::{Invariant, Verdict, Violation, judge},
+    history::{Event, History, Record},
+    invariants::{Facts, Invariant, Verdict, Violation, judge, left_behind},
     scenario::plan::Scenario,
     sim::{self, Deployment, Listen, Tally},
 };
@@ -71,6 +73,7 @@ struct Sum {
     violated: BTreeMap<&'static str, (u64, Digest, u64)>,
     /// By bound: its value, and the number of runs.
     inconclusive: BTreeMap<&'static str, (u64, u64)>,
+    left_behind: Option<LeftBehind>,
 }
 
 impl Sum {
@@ -87,6 +90,15 @@ impl Sum {
         self.digest = self.digest.wrapping_add(mixed.0);
         for (fault, counts) in result.tally {
             self.tally.entry(fault).or_default().add(counts);
+        }
+        let killed = |record: &Record| matches!(record.event, Event::Killed { .. });
+        if result.history.records().iter().any(killed) {
+            let what = left_behind(&Facts::of(&result.history));
+            if !what.is_empty() {
+                let seed = Seed(seed);
+                self.left_behind =
+                    earlier(self.left_behind.take(), Some(LeftBehind { runs: 1, seed, what }));
+            }
         }
         match verdict(scenario, campaign.invariants, &result.history, &mut self.reached) {
             Verdict::Held => {}
@@ -116,6 +128,7 @@ impl Sum {
         for (fault, counts) in other.tally {
             self.tally.entry(fault).or_default().add(counts);
         }
+        self.left_behind = earlier(self.left_behind, other.left_behind);
         for (number, times) in other.reached {
             *self.reached.entry(number).or_default() += times;
         }
@@ -131,6 +144,14 @@ impl Sum {
         }
         self
     }
+}
+
+/// Both together: the sentences of the smaller seed.
+fn earlier(one: Option<LeftBehind>, other: Option<LeftBehind>) -> Option<LeftBehind> {
+    let (Some(one), Some(other)) = (&one, &other) else { return one.or(other) };
+    let runs = one.runs + other.runs;
+    let first = if one.seed <= other.seed { one } else { other };
+    Some(LeftBehind { runs, ..first.clone() })
 }
 
 fn verdict(
@@ -306,6 +327,7 @@ fn summarize(
             })
             .collect(),
         expected: scenario.must_violate.clone(),
+        left_behind: sum.left_behind,
         notes,
     }
 }
@@ -381,4 +403,21 @@ fn seen(
             Verdict::Inconclusive { bound, limit } => (Vec::new(), Some((bound, limit))),
         };
     Replayed { history, digest, tape, violations, inconclusive, misfits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kills_left_is_added_up_and_told_of_the_first_seed() {
+        let left = |runs, seed, what: &str| {
+            Some(LeftBehind { runs, seed: Seed(seed), what: vec![what.to_owned()] })
+        };
+        assert_eq!(earlier(None, None), None);
+        assert_eq!(earlier(left(1, 7, "a"), None), left(1, 7, "a"));
+        assert_eq!(earlier(None, left(1, 7, "a")), left(1, 7, "a"));
+        assert_eq!(earlier(left(2, 7, "a"), left(3, 5, "b")), left(5, 5, "b"));
+        assert_eq!(earlier(left(2, 5, "a"), left(3, 7, "b")), left(5, 5, "a"));
+    }
 }

@@ -55,6 +55,10 @@ pub struct ScenarioReport {
     pub violations: Vec<FoundViolation>,
     /// The invariant that a planted bug must violate; none for a scenario without a planted bug.
     pub expected: Option<String>,
+    /// What operators' kills left half done; no invariant can blame a service for it, and somebody has to
+    /// look after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<LeftBehind>,
     /// What a person should know: the fault that had no effect, the bound that was reached.
     pub notes: Vec<String>,
 }
@@ -94,6 +98,17 @@ pub struct FaultCounts {
     pub fired: u64,
     /// Times that made a difference to what happened.
     pub effective: u64,
+}
+
+/// What kills left half done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftBehind {
+    /// In how many runs something was left.
+    pub runs: u64,
+    /// The first of them.
+    pub seed: Seed,
+    /// What was left in that one, a sentence for each.
+    pub what: Vec<String>,
 }
 
 /// Something that is expected in some run.

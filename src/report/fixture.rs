@@ -202,6 +202,7 @@ pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
         sometimes: vec![Sometimes { what: "reply pay fails with 409".into(), reached: runs / 5 }],
         violations: Vec::new(),
         expected: None,
+        left_behind: None,
         notes: Vec::new(),
     }
 }

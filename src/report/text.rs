@@ -65,6 +65,7 @@ pub fn summary(summary: &Summary, verbosity: Verbosity, paint: Paint, again: Aga
         } else {
             caught(scenario, again, &mut text);
         }
+        left_behind(scenario, &mut text);
     }
     if !summary.scenarios.is_empty() {
         text.push('\n');
@@ -198,6 +199,20 @@ fn mark(verdict: ScenarioVerdict) -> (char, &'static str, Tone) {
         ScenarioVerdict::Ineffective => ('✗', "ineffective", Tone::Bad),
         ScenarioVerdict::NotFound => ('✗', "not found", Tone::Bad),
         ScenarioVerdict::Nondeterministic => ('✗', "nondeterministic", Tone::Bad),
+    }
+}
+
+/// What kills left half done: never hidden, also if everything held.
+fn left_behind(scenario: &ScenarioReport, out: &mut String) {
+    let Some(left) = &scenario.left_behind else { return };
+    out.push_str(&format!(
+        "    left half done by kills in {} of {}, first with seed {}:\n",
+        grouped(left.runs),
+        count(scenario.runs, "run"),
+        left.seed
+    ));
+    for sentence in &left.what {
+        out.push_str(&format!("      {}\n", shortened(sentence, 140)));
     }
 }
 

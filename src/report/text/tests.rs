@@ -1,7 +1,11 @@
 //! What a person sees of a run.
 
 use super::*;
-use crate::report::fixture::{double_charge, every_verdict, found, held};
+use crate::{
+    base::Seed,
+    explore::outcome::LeftBehind,
+    report::fixture::{double_charge, every_verdict, found, held},
+};
 
 const AGAIN: Again<'static> = Again::Command("onceproof");
 
@@ -123,4 +127,22 @@ fn numbers_are_grouped_by_thousands() {
     {
         assert_eq!(grouped(n), expected);
     }
+}
+
+#[test]
+fn what_kills_left_is_told_also_if_everything_held() {
+    let mut all = every_verdict();
+    all.scenarios.truncate(1);
+    all.scenarios[0].left_behind = Some(LeftBehind {
+        runs: 31,
+        seed: Seed(4),
+        what: vec!["order-1 was cut off as pending: 2 of tea reserved, ch_1 holds 2600".into()],
+    });
+    insta::assert_snapshot!(summary(&all, Verbosity::Short, Paint::Plain, AGAIN), @r"
+    ✓ held              scenarios/payment-happy.json  a payment is charged once  500 runs  20,500 events
+        left half done by kills in 31 of 500 runs, first with seed 4:
+          order-1 was cut off as pending: 2 of tea reserved, ch_1 holds 2600
+
+    1 scenario: 1 passed; 1,123 runs, 46,043 events in 12.3 s
+    ");
 }
