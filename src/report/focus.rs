@@ -23,6 +23,12 @@ const TOLD_ELSEWHERE: &[&str] = &[
     "ClearState",
     "ClearAllState",
     "Output",
+    // The callee's own lines, and the cancels of those called, tell these.
+    "Call",
+    "OneWayCall",
+    "CallInvocationId",
+    "SendSignal",
+    "Signal",
 ];
 
 /// Faults that show as an event of their own.
@@ -37,6 +43,9 @@ const SHOWN_AS_EVENTS: &[&str] = &[
     "kill",
     "world_refused",
     "world_answer_lost",
+    "restate_restart",
+    "cancel_at",
+    "kill_at",
 ];
 
 /// What is concerned by some records of a history.
