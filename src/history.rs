@@ -624,6 +624,47 @@ pub enum Event {
         /// Why.
         end: End,
     },
+
+    // ---- added later: the encoding of what is above must not change ------------------------------
+    /// A client asked for the outcome of what another request started.
+    OutcomeAsked {
+        /// The request's name.
+        request: Name,
+        /// Which try, from 1.
+        attempt: u32,
+        /// The request that started it.
+        of: Name,
+        /// True if the client waits until there is one.
+        waits: bool,
+    },
+    /// A client was told that its one-way request is accepted.
+    RequestAccepted {
+        /// The request's name.
+        request: Name,
+        /// Which try.
+        attempt: u32,
+        /// The invocation that it created or joined.
+        inv: Inv,
+    },
+    /// A signal was sent to an invocation, or its awakeable was completed; without effect if it is over.
+    SignalSent {
+        /// The invocation.
+        inv: Inv,
+        /// The signal's name: `awakeable 1` for its first awakeable.
+        name: Name,
+        /// Where the invocation was.
+        phase: Phase,
+    },
+    /// An operator paused an invocation.
+    PausedByOperator {
+        /// The invocation.
+        inv: Inv,
+    },
+    /// A completed invocation was forgotten: its idempotency key, and a workflow's state and promises.
+    Purged {
+        /// The invocation.
+        inv: Inv,
+    },
 }
 
 /// One event and when it happened.

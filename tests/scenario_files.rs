@@ -95,7 +95,7 @@ fn the_whole_vocabulary_is_understood() {
             "get[2]",
         ]
     );
-    let Action::Call { target, body, idempotency_key, webhook: false } = &plan.steps[2].action
+    let Action::Call { target, body, idempotency_key, webhook: false, .. } = &plan.steps[2].action
     else {
         panic!("a call is read as {:?}", plan.steps[2].action)
     };

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::Origin;
+use crate::history::{Event, Origin};
 
 use super::{Facts, Invariant, Invocation, Violation, already_shown};
 
@@ -37,8 +37,13 @@ impl Invariant for NothingStuck {
             if let Some(cycle) = waits.cycle(at) {
                 found.push(waits_for_itself(&open, &waits, &cycle));
             } else if let Some(paused) = open[at].paused {
+                let by_operator = matches!(
+                    facts.history().records()[paused].event,
+                    Event::PausedByOperator { .. }
+                );
+                let why = if by_operator { "by an operator" } else { "its retries used up" };
                 let message = format!(
-                    "{} is paused since {}, its retries used up{}",
+                    "{} is paused since {}, {why}{}",
                     open[at].target,
                     facts.at(paused),
                     waits.behind_text(at)

@@ -258,6 +258,10 @@ fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::Resumed { inv }
         | Event::CancelRequested { inv, .. }
         | Event::Killed { inv, .. }
+        | Event::RequestAccepted { inv, .. }
+        | Event::SignalSent { inv, .. }
+        | Event::PausedByOperator { inv }
+        | Event::Purged { inv }
         | Event::Completed { inv, .. }
         | Event::AttemptCrashed { inv, .. }
         | Event::HandlerPanicked { inv, .. } => Some(*inv),
@@ -270,6 +274,7 @@ fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::AnswerLost { .. }
         | Event::ReplyReceived { .. }
         | Event::WebhookSent { .. }
+        | Event::OutcomeAsked { .. }
         | Event::GaveUp { .. }
         | Event::StateSeeded { .. }
         | Event::ProcessStarted { .. }
@@ -289,6 +294,8 @@ fn request(event: &Event) -> Option<&str> {
         | Event::AnswerLost { request, .. }
         | Event::ReplyReceived { request, .. }
         | Event::WebhookSent { request, .. }
+        | Event::OutcomeAsked { request, .. }
+        | Event::RequestAccepted { request, .. }
         | Event::GaveUp { request } => Some(request),
         _ => None,
     }

@@ -98,7 +98,12 @@ pub(crate) fn wording(event: &Event, names: &Names<'_>) -> Wording {
         | Event::AnswerLost { .. }
         | Event::ReplyReceived { .. }
         | Event::WebhookSent { .. }
+        | Event::OutcomeAsked { .. }
         | Event::GaveUp { .. } => client(event),
+        Event::RequestAccepted { request, attempt, inv } => (
+            "client",
+            format!("{} ← accepted: {}", tried(request, *attempt), names.invocation(*inv)),
+        ),
         Event::ProcessStarted { .. }
         | Event::ProcessCrashed { .. }
         | Event::AttemptCrashed { .. }
@@ -133,6 +138,9 @@ pub(crate) fn wording(event: &Event, names: &Names<'_>) -> Wording {
         | Event::CancelRequested { .. }
         | Event::Killed { .. }
         | Event::Restarted
+        | Event::SignalSent { .. }
+        | Event::PausedByOperator { .. }
+        | Event::Purged { .. }
         | Event::Completed { .. } => ("restate", restate(event, names)),
     };
     Wording { who, text }
@@ -162,6 +170,10 @@ fn client(event: &Event) -> (&'static str, String) {
             format!("⚡ {request} arrives: not sent by the sender, signed at {signed_at}"),
         ),
         Event::GaveUp { request } => ("client", format!("{request}: gave up")),
+        Event::OutcomeAsked { request, attempt, of, waits } => {
+            let what = if *waits { "waits for" } else { "asks for" };
+            ("client", format!("{} → {what} the outcome of {of}", tried(request, *attempt)))
+        }
         _ => unreachable!("only client events come here"),
     }
 }
@@ -245,6 +257,13 @@ fn restate(event: &Event, names: &Names<'_>) -> String {
         Event::Paused { inv } => {
             format!("{} is paused: its retries are used up", names.invocation(*inv))
         }
+        Event::PausedByOperator { inv } => {
+            format!("⏸ {} is paused by an operator", names.invocation(*inv))
+        }
+        Event::SignalSent { inv, name, phase } => {
+            format!("signal {name} for {} ({phase})", names.invocation(*inv))
+        }
+        Event::Purged { inv } => format!("✂ {} is purged", names.invocation(*inv)),
         Event::Resumed { inv } => format!("{} is resumed", names.invocation(*inv)),
         Event::CancelRequested { inv, phase } => {
             format!("✂ cancel of {} ({phase})", names.invocation(*inv))

@@ -1,4 +1,4 @@
-//! Ending, or waking up, an invocation from outside: cancel, kill, resume.
+//! Ending an invocation from outside: cancel, kill.
 //!
 //! Must not know: what handlers do about it.
 
@@ -45,23 +45,6 @@ impl Engine {
             }
             self.record(Event::Killed { inv: child, phase: self.phase(child) });
             doomed.extend(self.kill_one(now, child));
-        }
-    }
-
-    /// Lets a paused invocation go on, with all its retries before it again. One that backs off is
-    /// retried at once. Nothing happens to the others.
-    pub fn resume(&mut self, now: VirtualTime, inv: Inv) {
-        match self.get(inv).status {
-            Status::Paused => {
-                self.get_mut(inv).failures = 0;
-                self.record(Event::Resumed { inv });
-                self.begin_attempt(now, inv);
-            }
-            Status::BackingOff(timer) => {
-                self.timers.clear(timer);
-                self.begin_attempt(now, inv);
-            }
-            _ => {}
         }
     }
 

@@ -66,6 +66,14 @@ pub struct HandlerOptions {
     pub on_max_attempts: Option<OnMaxAttempts>,
     /// How long after completion an idempotency key gives the stored answer, in milliseconds.
     pub idempotency_retention_ms: Option<u64>,
+    /// How long after completion of its run a workflow is kept, in milliseconds.
+    pub workflow_retention_ms: Option<u64>,
+    /// How long after completion an invocation is known by its id, in milliseconds.
+    pub journal_retention_ms: Option<u64>,
+    /// After how long without a message an attempt is asked to suspend, in milliseconds.
+    pub inactivity_timeout_ms: Option<u64>,
+    /// How long after that it is cut off, in milliseconds.
+    pub abort_timeout_ms: Option<u64>,
     /// True if an attempt gets no snapshot of its object's state.
     pub lazy_state: Option<bool>,
 }
@@ -82,6 +90,10 @@ impl HandlerOptions {
             idempotency_retention_ms: self
                 .idempotency_retention_ms
                 .or(service.idempotency_retention_ms),
+            workflow_retention_ms: self.workflow_retention_ms.or(service.workflow_retention_ms),
+            journal_retention_ms: self.journal_retention_ms.or(service.journal_retention_ms),
+            inactivity_timeout_ms: self.inactivity_timeout_ms.or(service.inactivity_timeout_ms),
+            abort_timeout_ms: self.abort_timeout_ms.or(service.abort_timeout_ms),
             lazy_state: self.lazy_state.or(service.lazy_state),
         }
     }
@@ -257,6 +269,10 @@ struct RawOptions {
     retry_policy_exponentiation_factor: Option<serde_json::Number>,
     retry_policy_on_max_attempts: Option<OnMaxAttempts>,
     idempotency_retention: Option<u64>,
+    workflow_completion_retention: Option<u64>,
+    journal_retention: Option<u64>,
+    inactivity_timeout: Option<u64>,
+    abort_timeout: Option<u64>,
     enable_lazy_state: Option<bool>,
 }
 
@@ -271,6 +287,10 @@ impl From<RawOptions> for HandlerOptions {
                 .and_then(|n| permille(&n)),
             on_max_attempts: raw.retry_policy_on_max_attempts,
             idempotency_retention_ms: raw.idempotency_retention,
+            workflow_retention_ms: raw.workflow_completion_retention,
+            journal_retention_ms: raw.journal_retention,
+            inactivity_timeout_ms: raw.inactivity_timeout,
+            abort_timeout_ms: raw.abort_timeout,
             lazy_state: raw.enable_lazy_state,
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     AttemptId, Engine, Output,
-    ingress::CannotResolve,
+    ingress::{CannotResolve, already_invoked},
     invocation::{Status, Waiter},
     journal::{Awaited, Pending},
     lifecycle::Request,
@@ -23,8 +23,7 @@ use crate::{
             GetLazyStateCommand, GetLazyStateKeysCommand, Header, Notification, NotificationId,
             NotificationResult, OneWayCallCommand, OutputCommand, OutputResult,
             ProposeRunCompletion, ProposeRunCompletionAck, ProposedResult, RunCommand,
-            SIGNAL_CANCEL, SendSignalCommand, SetStateCommand, SignalId, SleepCommand, StateKeys,
-            Suspension, Value, Void,
+            SetStateCommand, SleepCommand, StateKeys, Suspension, Value, Void,
         },
     },
 };
@@ -36,13 +35,11 @@ const PROTOCOL_VIOLATION: u32 = 571;
 const INTERNAL: u32 = 500;
 
 /// Why a message is not obeyed. It is not stored; the attempt is cut off.
-enum Refusal {
+pub(super) enum Refusal {
     /// The attempt broke the protocol.
     Violation(String),
     /// It called what does not exist.
     CannotCall(String),
-    /// It needs something of Restate that the engine does not have.
-    NotSimulated(&'static str),
 }
 
 impl From<ProtocolError> for Refusal {
@@ -59,6 +56,7 @@ impl Engine {
             return;
         }
         let inv = attempt.inv;
+        self.get_mut(inv).heard = now;
         let known = self.get(inv).journal.entries().len();
         let refusal = match self.obey(now, inv, frame) {
             Ok(()) => {
@@ -73,10 +71,6 @@ impl Engine {
         };
         self.output(Output::Abort { attempt });
         let (code, message) = match refusal {
-            Refusal::NotSimulated(what) => {
-                let message = format!("{what} are not simulated yet");
-                return self.complete(now, inv, Outcome::Failure { code: 501, message });
-            }
             Refusal::Violation(reason) => (PROTOCOL_VIOLATION, reason),
             Refusal::CannotCall(reason) => (INTERNAL, reason),
         };
@@ -120,19 +114,23 @@ impl Engine {
                 Ok(())
             }
             T::AwaitingOn => Ok(frame.decode::<AwaitingOn>().map(|_| ())?),
-            T::GetPromiseCommand | T::PeekPromiseCommand | T::CompletePromiseCommand => {
-                Err(Refusal::NotSimulated("promises"))
-            }
-            T::CompleteAwakeableCommand => Err(Refusal::NotSimulated("awakeables")),
-            T::AttachInvocationCommand | T::GetInvocationOutputCommand => {
-                Err(Refusal::NotSimulated("attach and get-output"))
-            }
+            T::GetPromiseCommand => self.get_promise(now, inv, frame),
+            T::PeekPromiseCommand => self.peek_promise(now, inv, frame),
+            T::CompletePromiseCommand => self.complete_promise(now, inv, frame),
+            T::CompleteAwakeableCommand => self.complete_awakeable(now, inv, frame),
+            T::AttachInvocationCommand => self.attach_handler(now, inv, frame),
+            T::GetInvocationOutputCommand => self.tell_output(now, inv, frame),
             ty => Err(Refusal::Violation(format!("unexpected {ty} message from a handler"))),
         }
     }
 
     /// A command that is stored, and no more.
-    fn plain(&mut self, now: VirtualTime, inv: Inv, frame: Frame) -> Result<(), Refusal> {
+    pub(super) fn plain(
+        &mut self,
+        now: VirtualTime,
+        inv: Inv,
+        frame: Frame,
+    ) -> Result<(), Refusal> {
         self.append(now, inv, frame, self.no_name.clone());
         Ok(())
     }
@@ -239,7 +237,7 @@ impl Engine {
         Ok(())
     }
 
-    fn readable(&self, inv: Inv) -> Result<ObjectId, Refusal> {
+    pub(super) fn readable(&self, inv: Inv) -> Result<ObjectId, Refusal> {
         let object = self.get(inv).object;
         object.ok_or_else(|| Refusal::Violation("a service without keys has no state".to_owned()))
     }
@@ -315,10 +313,7 @@ impl Engine {
             .map_err(|reason| self.cannot_call(inv, &frame, &target, &reason))?;
         let name: Name = format!("{}/{}", target.service, target.handler).into();
         self.append(now, inv, frame, name.clone());
-        let known = match &idempotency_key {
-            Some(key) => self.find_idempotent(now, &(target.clone(), key.clone())),
-            None => None,
-        };
+        let known = self.known(now, &target, rules, idempotency_key.as_ref());
         let scheduled = due.is_some();
         let callee = known.unwrap_or_else(|| {
             let request = Request { target, origin, idempotency_key, headers, body, due };
@@ -336,6 +331,9 @@ impl Engine {
         if let Some(waiter @ Waiter::Call(_, completion)) = waiter {
             self.expect(inv, completion, name, Awaited::Invocation(callee));
             match &self.get(callee).status {
+                _ if known.is_some() && rules.workflow_run => {
+                    self.tell(now, waiter, already_invoked());
+                }
                 Status::Completed { outcome, .. } => {
                     let outcome = outcome.clone();
                     self.tell(now, waiter, outcome);
@@ -363,25 +361,12 @@ impl Engine {
             CannotResolve::NoService { .. } | CannotResolve::NoHandler { .. } => {
                 format!("the service handler {}/{} was not found", target.service, target.handler)
             }
-            CannotResolve::BadPath | CannotResolve::Workflow => reason.to_string(),
+            CannotResolve::BadPath | CannotResolve::KeyOfWorkflow => reason.to_string(),
         };
         Refusal::CannotCall(format!(
             "cannot process command {command} (command index {index}) because of a failed \
              precondition: {why}"
         ))
-    }
-
-    fn send_signal(&mut self, now: VirtualTime, inv: Inv, frame: Frame) -> Result<(), Refusal> {
-        let signal: SendSignalCommand = frame.decode()?;
-        if signal.signal_id != Some(SignalId::Index(SIGNAL_CANCEL)) {
-            return Err(Refusal::NotSimulated("signals other than cancel"));
-        }
-        self.plain(now, inv, frame)?;
-        // A signal to an invocation that does not exist is lost.
-        if let Some(&target) = self.by_id.get(signal.target_invocation_id.as_str()) {
-            self.cancel(now, target);
-        }
-        Ok(())
     }
 
     // ---- end ------------------------------------------------------------------------------------
@@ -401,7 +386,7 @@ impl Engine {
         Ok(())
     }
 
-    fn expect(&mut self, inv: Inv, id: u32, name: Name, on: Awaited) {
+    pub(super) fn expect(&mut self, inv: Inv, id: u32, name: Name, on: Awaited) {
         self.get_mut(inv).journal.expect(id, Pending { name, on });
     }
 }

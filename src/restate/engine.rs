@@ -198,7 +198,10 @@ impl Engine {
         self.append(now, inv, frame.clone(), name);
         let attempt = self.get(inv).attempt(inv);
         match &self.get(inv).status {
-            Status::Running { closed: false, .. } => self.output(Output::Send { attempt, frame }),
+            Status::Running { closed: false, .. } => {
+                self.get_mut(inv).heard = now;
+                self.output(Output::Send { attempt, frame });
+            }
             Status::Suspended(awaiting)
                 if notification.id.is_some_and(|id| awaiting.includes(&id)) =>
             {

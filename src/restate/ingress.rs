@@ -3,7 +3,7 @@
 //! Must not know: what handlers do.
 
 use super::{
-    Engine, Handler, IngressRequest, Output, ServiceKind, Ticket,
+    Engine, IngressRequest, Mode, Output, Ticket,
     engine::IdempotencyId,
     invocation::{Rules, Status, Waiter},
     lifecycle::Request,
@@ -18,32 +18,93 @@ impl Engine {
     /// A client's request arrives. Its reply comes when the invocation ends; at once if there is no
     /// such handler, or if the idempotency key has a stored answer.
     pub fn ingress(&mut self, now: VirtualTime, request: IngressRequest) {
-        let IngressRequest { ticket, request, target, idempotency_key, headers, body } = request;
+        let IngressRequest { ticket, request, target, idempotency_key, headers, body, mode } =
+            request;
         let rules = match self.resolve(&target) {
             Ok(rules) if rules.has_state == target.key.is_empty() => {
-                let outcome = CannotResolve::BadPath.into();
-                return self.output(Output::Reply { ticket, outcome });
+                return self.refuse(ticket, CannotResolve::BadPath.into());
+            }
+            Ok(rules) if rules.workflow_run && idempotency_key.is_some() => {
+                return self.refuse(ticket, CannotResolve::KeyOfWorkflow.into());
             }
             Ok(rules) => rules,
-            Err(failure) => return self.output(Output::Reply { ticket, outcome: failure.into() }),
+            Err(failure) => return self.refuse(ticket, failure.into()),
         };
-        if let Some(key) = &idempotency_key
-            && let Some(inv) = self.find_idempotent(now, &(target.clone(), key.clone()))
-        {
+        let known = self.known(now, &target, rules, idempotency_key.as_ref());
+        if known.is_some() && rules.workflow_run && mode == Mode::Call {
+            return self.refuse(ticket, already_invoked());
+        }
+        if let Some(inv) = known {
             self.by_request.insert(request.clone(), inv);
             self.record(Event::RequestAttached { request, inv });
-            return self.attach_client(inv, ticket);
+            return match mode {
+                Mode::Call => self.attach_client(inv, ticket),
+                Mode::Send { .. } => self.output(Output::Accepted { ticket, inv }),
+            };
         }
         let headers = headers.into_iter().map(|(key, value)| Header { key, value }).collect();
         let origin = Origin::Client(request.clone());
-        let inv = self.create(
-            now,
-            rules,
-            Request { target, origin, idempotency_key, headers, body, due: None },
-        );
+        let due = match mode {
+            Mode::Send { due } => due.filter(|due| *due > now),
+            Mode::Call => None,
+        };
+        let asked = Request { target, origin, idempotency_key, headers, body, due };
+        let inv = self.create(now, rules, asked);
         self.by_request.insert(request, inv);
-        self.get_mut(inv).waiters.push(Waiter::Client(ticket));
-        self.admit(now, inv);
+        match mode {
+            Mode::Call => self.get_mut(inv).waiters.push(Waiter::Client(ticket)),
+            Mode::Send { .. } => self.output(Output::Accepted { ticket, inv }),
+        }
+        if due.is_none() {
+            self.admit(now, inv);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, ticket: Ticket, outcome: Outcome) {
+        self.output(Output::Reply { ticket, outcome });
+    }
+
+    /// The invocation that a request joins: the run of the workflow, or the one that has the same
+    /// idempotency key.
+    pub(super) fn known(
+        &mut self,
+        now: VirtualTime,
+        target: &Target,
+        rules: Rules,
+        key: Option<&Name>,
+    ) -> Option<Inv> {
+        if rules.has_promises {
+            let run = self.run_of_workflow(now, &target.service, &target.key);
+            if rules.workflow_run {
+                return run;
+            }
+        }
+        self.find_idempotent(now, &(target.clone(), key?.clone()))
+    }
+
+    /// The run of a workflow, if there was one. Once it is over for long enough, the workflow is as if it had
+    /// never been.
+    pub(super) fn run_of_workflow(
+        &mut self,
+        now: VirtualTime,
+        service: &str,
+        key: &str,
+    ) -> Option<Inv> {
+        let object = self.objects.find(service, key)?;
+        let run = self.objects.get(object).run?;
+        if self.is_over_for(now, run, self.get(run).rules.retention_ms) {
+            self.forget(run);
+            return None;
+        }
+        Some(run)
+    }
+
+    /// True if an invocation ended this long ago, or earlier.
+    pub(super) fn is_over_for(&self, now: VirtualTime, inv: Inv, ms: u64) -> bool {
+        match self.get(inv).status {
+            Status::Completed { at, .. } => now >= at.after(std::time::Duration::from_millis(ms)),
+            _ => false,
+        }
     }
 
     /// The rules of the handler that a target names. An object's key may be empty, if a handler calls it;
@@ -56,29 +117,22 @@ impl Engine {
                 Some(_) => CannotResolve::NoHandler { service, handler },
             });
         };
-        match handler {
-            Handler { service_kind: ServiceKind::Workflow, .. } => Err(CannotResolve::Workflow),
-            handler => Ok(Rules::new(&self.config, handler)),
-        }
+        Ok(Rules::new(&self.config, handler))
     }
 
     /// The invocation that has this idempotency id now. Retention starts when it completes; after
     /// that the id is free.
     pub(super) fn find_idempotent(&mut self, now: VirtualTime, id: &IdempotencyId) -> Option<Inv> {
         let inv = *self.by_idempotency.get(id)?;
-        let invocation = self.get(inv);
-        if let Status::Completed { at, .. } = invocation.status {
-            let retention = invocation.rules.idempotency_retention_ms;
-            if now >= at.after(std::time::Duration::from_millis(retention)) {
-                self.by_idempotency.remove(id);
-                return None;
-            }
+        if self.is_over_for(now, inv, self.get(inv).rules.retention_ms) {
+            self.by_idempotency.remove(id);
+            return None;
         }
         Some(inv)
     }
 
     /// Answers `ticket` with the outcome of `inv`, now or when there is one.
-    fn attach_client(&mut self, inv: Inv, ticket: Ticket) {
+    pub(super) fn attach_client(&mut self, inv: Inv, ticket: Ticket) {
         let invocation = self.get_mut(inv);
         match &invocation.status {
             Status::Completed { outcome, .. } => {
@@ -104,8 +158,11 @@ pub(super) enum CannotResolve {
         "bad path, expected either /:service-name/:handler or /:object-name/:object-key/:handler"
     )]
     BadPath,
-    #[error("workflows are not simulated yet")]
-    Workflow,
+    #[error(
+        "cannot use the idempotency key with workflow handlers. The handler invocation will already be \
+         idempotent by the workflow key itself."
+    )]
+    KeyOfWorkflow,
 }
 
 impl CannotResolve {
@@ -113,8 +170,7 @@ impl CannotResolve {
     pub(super) const fn code(&self) -> u32 {
         match self {
             Self::NoService { .. } | Self::NoHandler { .. } => 404,
-            Self::BadPath => 400,
-            Self::Workflow => 501,
+            Self::BadPath | Self::KeyOfWorkflow => 400,
         }
     }
 }
@@ -123,4 +179,9 @@ impl From<CannotResolve> for Outcome {
     fn from(error: CannotResolve) -> Self {
         Self::Failure { code: error.code(), message: error.to_string() }
     }
+}
+
+/// What a second run of a workflow gets.
+pub(super) fn already_invoked() -> Outcome {
+    Outcome::Failure { code: 409, message: "the workflow method was already invoked".to_owned() }
 }

@@ -37,6 +37,11 @@ pub(super) struct Invocation {
     pub(super) failures: u32,
     /// Who wants to know how it ends.
     pub(super) waiters: Vec<Waiter>,
+    /// True if it is to pause when its attempt ends.
+    pub(super) pausing: bool,
+    /// When its attempt was last heard of, or told something, and the timer that looks at that.
+    pub(super) heard: VirtualTime,
+    pub(super) watch: Option<TimerId>,
 }
 
 impl Invocation {
@@ -57,22 +62,42 @@ pub(super) struct Rules {
     /// It holds its object's lock while it is in progress, and may write its state.
     pub(super) exclusive: bool,
     pub(super) has_state: bool,
+    /// It is the run of a workflow: there is one for each key.
+    pub(super) workflow_run: bool,
+    /// It belongs to a workflow: it has promises.
+    pub(super) has_promises: bool,
     pub(super) lazy_state: bool,
     pub(super) retry: RetryPolicy,
-    pub(super) idempotency_retention_ms: u64,
+    /// How long its outcome is kept for its idempotency key, or its workflow.
+    pub(super) retention_ms: u64,
+    /// How long its outcome is kept for its id, at least.
+    pub(super) journal_retention_ms: u64,
+    pub(super) inactivity_timeout_ms: Option<u64>,
+    pub(super) abort_timeout_ms: u64,
 }
 
 impl Rules {
     pub(super) fn new(config: &Config, handler: &Handler) -> Self {
         let options = &handler.options;
+        let exclusive = handler.kind == HandlerKind::Exclusive;
+        let has_promises = handler.service_kind == ServiceKind::Workflow;
+        let retention_ms = match exclusive && has_promises {
+            true => options.workflow_retention_ms.unwrap_or(config.workflow_retention_ms),
+            false => options.idempotency_retention_ms.unwrap_or(config.idempotency_retention_ms),
+        };
         Self {
-            exclusive: handler.kind == HandlerKind::Exclusive,
+            exclusive,
             has_state: handler.service_kind != ServiceKind::Service,
-            lazy_state: options.lazy_state.unwrap_or(false),
+            workflow_run: exclusive && has_promises,
+            has_promises,
+            lazy_state: options.lazy_state.unwrap_or(config.lazy_state),
             retry: RetryPolicy::new(config, options),
-            idempotency_retention_ms: options
-                .idempotency_retention_ms
-                .unwrap_or(config.idempotency_retention_ms),
+            retention_ms,
+            journal_retention_ms: options
+                .journal_retention_ms
+                .unwrap_or(config.journal_retention_ms),
+            inactivity_timeout_ms: options.inactivity_timeout_ms.or(config.inactivity_timeout_ms),
+            abort_timeout_ms: options.abort_timeout_ms.unwrap_or(config.abort_timeout_ms),
         }
     }
 }
@@ -84,6 +109,8 @@ pub(super) enum Waiter {
     Client(Ticket),
     /// A handler's call: the completion with this id.
     Call(Inv, u32),
+    /// A handler that attached: the completion with this id.
+    Attached(Inv, u32),
 }
 
 /// Where an invocation is, with what is known only there.

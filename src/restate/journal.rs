@@ -40,6 +40,8 @@ pub(super) enum Awaited {
     Timer(TimerId),
     /// The end of another invocation.
     Invocation(Inv),
+    /// A promise of the workflow.
+    Promise,
 }
 
 impl Journal {

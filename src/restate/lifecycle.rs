@@ -61,6 +61,8 @@ impl Engine {
             match timer {
                 Timer::Retry(inv) => self.begin_attempt(now, inv),
                 Timer::Due(inv) => self.admit(now, inv),
+                Timer::Silent(inv) => self.look_after(now, inv),
+                Timer::Abort(inv) => self.abort_silent(now, inv),
                 Timer::Sleep(inv, id) => self.complete_command(
                     now,
                     inv,
@@ -98,6 +100,9 @@ impl Engine {
             due,
         });
         let object = rules.has_state.then(|| self.objects.intern(&target.service, &target.key));
+        if let Some(object) = object.filter(|_| rules.workflow_run) {
+            self.objects.get_mut(object).run = Some(inv);
+        }
         let status = match due {
             Some(at) => Status::Scheduled(self.timers.set(at, random_seed, Timer::Due(inv))),
             None => Status::Inboxed,
@@ -115,6 +120,9 @@ impl Engine {
             attempts: 0,
             failures: 0,
             waiters: Vec::new(),
+            pausing: false,
+            heard: now,
+            watch: None,
         });
         let input =
             InputCommand { headers, value: Some(Value { content: body }), name: String::new() };
@@ -139,8 +147,10 @@ impl Engine {
     /// Starts the next attempt: it replays the journal as it is now.
     pub(super) fn begin_attempt(&mut self, now: VirtualTime, inv: Inv) {
         let start = Frame::new(MessageType::Start, &self.start_message(now, inv));
+        self.stop_watching(inv);
         let invocation = self.get_mut(inv);
         invocation.attempts += 1;
+        invocation.pausing = false;
         let entries = invocation.journal.entries();
         let mut frames = Vec::with_capacity(1 + entries.len());
         frames.push(start);
@@ -153,6 +163,7 @@ impl Engine {
             replayed: u32::try_from(frames.len() - 1).expect("a journal's indexes are u32"),
         });
         self.output(Output::Start { attempt, frames });
+        self.watch(now, inv);
     }
 
     fn start_message(&self, now: VirtualTime, inv: Inv) -> Start {
@@ -193,20 +204,25 @@ impl Engine {
     /// The attempt ended and waits. If what it waits for is there already, it goes on at once.
     pub(super) fn suspended(&mut self, now: VirtualTime, inv: Inv, awaiting: Awaiting) {
         self.close_input(inv);
+        self.stop_watching(inv);
         let invocation = self.get_mut(inv);
         let Status::Running { seen, .. } = invocation.status else { return };
         let attempt = invocation.attempts;
         let is_there = invocation.journal.has_any(seen, &awaiting);
+        let pausing = invocation.pausing;
         invocation.failures = 0;
         invocation.status = Status::Suspended(awaiting);
         self.record(Event::Suspended { inv, attempt });
-        if is_there {
+        if pausing {
+            self.pause_at_once(inv);
+        } else if is_there {
             self.begin_attempt(now, inv);
         }
     }
 
     /// The running attempt failed: schedules a retry, unless there are to be no more.
     pub(super) fn fail_attempt(&mut self, now: VirtualTime, inv: Inv, error: Error) {
+        self.stop_watching(inv);
         let behavior = error.behavior();
         let Error { code, message, next_retry_delay, .. } = error;
         let random = || {
@@ -218,7 +234,9 @@ impl Engine {
         };
         let invocation = self.get(inv);
         let (attempt, failures) = (invocation.attempts, invocation.failures + 1);
-        let retry = invocation.rules.retry;
+        let (retry, pausing) = (invocation.rules.retry, invocation.pausing);
+        // A run's own policy counts its own tries: the handler's are not used up by them.
+        let used_up = next_retry_delay.is_none() && retry.is_used_up(failures);
         let delay = match next_retry_delay {
             Some(ms) => Duration::from_millis(ms),
             None => retry.delay(failures, random()),
@@ -227,8 +245,9 @@ impl Engine {
         self.record(Event::AttemptFailed { inv, attempt, code, message: message.clone() });
         match behavior {
             ErrorBehavior::Fail => self.complete(now, inv, Outcome::Failure { code, message }),
-            ErrorBehavior::Pause => self.pause(inv),
-            ErrorBehavior::Retry if !retry.is_used_up(failures) => {
+            ErrorBehavior::Pause => self.give_up(inv),
+            ErrorBehavior::Retry if pausing => self.pause_at_once(inv),
+            ErrorBehavior::Retry if !used_up => {
                 let at = now.after(delay);
                 let timer = self.timers.set(at, 0, Timer::Retry(inv));
                 self.get_mut(inv).status = Status::BackingOff(timer);
@@ -238,11 +257,12 @@ impl Engine {
                 self.get_mut(inv).status = Status::Paused;
                 self.kill(now, inv);
             }
-            ErrorBehavior::Retry => self.pause(inv),
+            ErrorBehavior::Retry => self.give_up(inv),
         }
     }
 
-    fn pause(&mut self, inv: Inv) {
+    /// Pauses what cannot be retried.
+    fn give_up(&mut self, inv: Inv) {
         self.get_mut(inv).status = Status::Paused;
         self.record(Event::Paused { inv });
     }
@@ -250,18 +270,14 @@ impl Engine {
     /// Ends an invocation, tells those who wait for it, and passes its lock on. One that never ran
     /// leaves no record: its idempotency key is free again.
     pub(super) fn complete(&mut self, now: VirtualTime, inv: Inv, outcome: Outcome) {
+        self.stop_watching(inv);
         let invocation = self.get_mut(inv);
         let status = Status::Completed { at: now, outcome: outcome.clone() };
         let before = mem::replace(&mut invocation.status, status);
         let waiters = mem::take(&mut invocation.waiters);
         let object = invocation.object.filter(|_| invocation.rules.exclusive);
-        let unused_key = invocation
-            .idempotency_key
-            .clone()
-            .filter(|_| matches!(before, Status::Scheduled(_) | Status::Inboxed));
-        if let Some(key) = unused_key {
-            let id = (invocation.target.clone(), key);
-            self.by_idempotency.remove(&id);
+        if matches!(before, Status::Scheduled(_) | Status::Inboxed) {
+            self.free_names(inv);
         }
         if let Status::Scheduled(timer) | Status::BackingOff(timer) = before {
             self.timers.clear(timer);
@@ -285,7 +301,7 @@ impl Engine {
     pub(super) fn tell(&mut self, now: VirtualTime, waiter: Waiter, outcome: Outcome) {
         match waiter {
             Waiter::Client(ticket) => self.output(Output::Reply { ticket, outcome }),
-            Waiter::Call(caller, id) => {
+            Waiter::Call(caller, id) | Waiter::Attached(caller, id) => {
                 let result = match outcome {
                     Outcome::Success(Payload(content)) => {
                         NotificationResult::Value(Value { content })
@@ -295,7 +311,10 @@ impl Engine {
                     }
                 };
                 if !matches!(self.get(caller).status, Status::Completed { .. }) {
-                    let ty = MessageType::CallCompletionNotification;
+                    let ty = match waiter {
+                        Waiter::Attached(..) => MessageType::AttachInvocationCompletionNotification,
+                        _ => MessageType::CallCompletionNotification,
+                    };
                     self.complete_command(now, caller, ty, id, result);
                 }
             }

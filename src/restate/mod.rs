@@ -5,12 +5,12 @@
 //! the caller delivers each [`Output`] when and if it likes, and a crash is a call to
 //! [`Engine::disconnected`].
 //!
-//! What it does is what a Restate server 1.7.12 does, where a handler or a client can tell. Not
-//! simulated yet: workflows, promises, awakeables, signals other than cancel, attach, get-output. A
-//! handler that uses one of them ends with a terminal error 501 that says so.
+//! What it does is what a Restate server 1.7.12 does, where a handler or a client can tell.
 //!
 //! Must not know: faults, tokio, the SDK.
 
+mod admin;
+mod attach;
 mod cancel;
 mod catalog;
 mod commands;
@@ -20,18 +20,23 @@ mod invocation;
 mod journal;
 mod lifecycle;
 mod object;
+mod promise;
 mod restart;
 mod retry;
+mod signal;
 mod timers;
+mod watch;
 
 use bytes::Bytes;
 
 use crate::{
-    base::{Name, Seed, Target},
+    base::{Name, Seed, Target, VirtualTime},
     history::{Event, Inv, Outcome},
     protocol::Frame,
 };
 
+pub use admin::AdminError;
+pub use attach::Attachable;
 pub use catalog::{
     Catalog, CatalogError, Handler, HandlerInput, HandlerKind, HandlerOptions, OnMaxAttempts,
     Service, ServiceKind,
@@ -55,10 +60,24 @@ pub struct Config {
     pub on_max_attempts: OnMaxAttempts,
     /// How long after completion an idempotency key still gives the stored answer.
     pub idempotency_retention_ms: u64,
+    /// How long after completion of its run a workflow keeps its state and promises, and cannot run again.
+    pub workflow_retention_ms: u64,
+    /// How long after completion an invocation is known by its id.
+    pub journal_retention_ms: u64,
+    /// True if attempts get no snapshot of their object's state.
+    pub lazy_state: bool,
+    /// After how long without a message an attempt is asked to suspend; never, if there is none.
+    pub inactivity_timeout_ms: Option<u64>,
+    /// How long after that it is cut off.
+    pub abort_timeout_ms: u64,
 }
 
+/// A day.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
 impl Default for Config {
-    /// The defaults of server 1.7.12.
+    /// The defaults of server 1.7.12, but that silent attempts are left alone: a server asks them to suspend
+    /// after a minute.
     fn default() -> Self {
         Self {
             seed: Seed(0),
@@ -67,7 +86,12 @@ impl Default for Config {
             retry_max_ms: 60_000,
             retry_max_attempts: 70,
             on_max_attempts: OnMaxAttempts::Pause,
-            idempotency_retention_ms: 24 * 60 * 60 * 1000,
+            idempotency_retention_ms: DAY_MS,
+            workflow_retention_ms: DAY_MS,
+            journal_retention_ms: DAY_MS,
+            lazy_state: false,
+            inactivity_timeout_ms: None,
+            abort_timeout_ms: 600_000,
         }
     }
 }
@@ -100,6 +124,20 @@ pub struct IngressRequest {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
+    /// What the client waits for.
+    pub mode: Mode,
+}
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The handler's answer.
+    Call,
+    /// That the request is accepted.
+    Send {
+        /// When it is to start, if that is later.
+        due: Option<VirtualTime>,
+    },
 }
 
 /// What the engine wants done, or known.
@@ -131,6 +169,13 @@ pub enum Output {
     Abort {
         /// The attempt.
         attempt: AttemptId,
+    },
+    /// Tell a client that its one-way request is accepted.
+    Accepted {
+        /// Which request.
+        ticket: Ticket,
+        /// The invocation that it created or joined.
+        inv: Inv,
     },
     /// Answer a client.
     Reply {

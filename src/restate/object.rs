@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use super::promise::Promise;
 use crate::{base::Name, history::Inv};
 
 /// An object's place in [`Objects`].
@@ -17,6 +18,10 @@ pub(super) struct ObjectId(usize);
 pub(super) struct Object {
     /// Its state.
     pub(super) state: BTreeMap<Name, Bytes>,
+    /// The promises of a workflow.
+    pub(super) promises: BTreeMap<Name, Promise>,
+    /// The run of a workflow.
+    pub(super) run: Option<Inv>,
     /// Who holds the lock. Kept through backoff, suspension and pause.
     holder: Option<Inv>,
     /// Who waits for it, in order of arrival.

@@ -27,7 +27,7 @@ impl Engine {
             for waiter in waiters {
                 match waiter {
                     Waiter::Client(ticket) => lost.push(ticket),
-                    Waiter::Call(..) => invocation.waiters.push(waiter),
+                    Waiter::Call(..) | Waiter::Attached(..) => invocation.waiters.push(waiter),
                 }
             }
             match invocation.status {

@@ -15,6 +15,10 @@ pub(super) enum Timer {
     Sleep(Inv, u32),
     /// The start of a delayed send.
     Due(Inv),
+    /// An attempt may have been silent for too long.
+    Silent(Inv),
+    /// An attempt that was asked to suspend did not.
+    Abort(Inv),
 }
 
 /// A timer that is set: its time, its place among those of one time, and a number that makes it unique.

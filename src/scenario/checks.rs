@@ -9,7 +9,7 @@ use super::{
     known::{Known, REFERENCE},
     plan::{Expectation, SameAs},
     reader::{Reader, Whole, unknown_name},
-    steps::{Does, StepDoc},
+    steps::{Does, How, StepDoc},
     suggest,
     syntax::{Kind, Node, Text},
     vocabulary,
@@ -187,7 +187,11 @@ fn replying(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<S
         reader.report(problem);
         return None;
     };
-    if matches!(step.does, Some(Does::Cancel(_) | Does::Kill(_))) {
+    let replies = |does: &Does<'_>| match does {
+        Does::Call { how, .. } => matches!(how, How::Call { .. }),
+        other => other.is_answered(),
+    };
+    if step.does.as_ref().is_some_and(|does| !replies(does)) {
         reader.report(Diagnostic::new(
             id.span,
             format!("`{}` is not a call: it has no reply", id.value),

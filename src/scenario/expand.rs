@@ -8,7 +8,7 @@ use super::{
     diagnostic::Diagnostic,
     plan::{Action, Step},
     reader::{Reader, unknown_name},
-    steps::{Does, Repeat, StepDoc},
+    steps::{Completion, Does, How, Repeat, StepDoc, Verb},
     syntax::{Node, Text},
     template::{self, Values},
 };
@@ -47,20 +47,25 @@ fn references(
     by_id: &BTreeMap<&str, &StepDoc<'_>>,
 ) -> bool {
     let acted_on = match &doc.does {
-        Some(Does::Cancel(text)) => Some((text, "cancel")),
-        Some(Does::Kill(text)) => Some((text, "kill")),
+        Some(Does::To(verb, text)) => Some((text, verb.name())),
+        Some(Does::Complete { of, with: Completion::Value(_), .. }) => Some((of, "resolve")),
+        Some(Does::Complete { of, with: Completion::Failure(_), .. }) => Some((of, "reject")),
         Some(Does::Call { .. }) | None => None,
     };
     let mut all = true;
     for (text, verb) in doc.after.iter().map(|text| (text, "wait for")).chain(acted_on) {
         let (id, _) = split(&text.value);
+        let fits = |does: &Does<'_>| match verb {
+            "wait for" => does.is_answered(),
+            _ => matches!(does, Does::Call { .. }),
+        };
         match by_id.get(id) {
             None => {
                 let known = by_id.keys().copied();
                 reader.report(unknown_name(text.part(0..id.len()), "step", "steps", id, known));
                 all = false;
             }
-            Some(other) if matches!(other.does, Some(Does::Cancel(_) | Does::Kill(_))) => {
+            Some(other) if other.does.as_ref().is_some_and(|does| !fits(does)) => {
                 reader.report(
                     Diagnostic::new(
                         text.span.clone(),
@@ -173,13 +178,33 @@ fn action(
     by_id: &BTreeMap<&str, &StepDoc<'_>>,
 ) -> Option<Action> {
     Some(match doc.does.as_ref()? {
-        Does::Cancel(text) => {
-            Action::Cancel { request: request(reader, text, doc, values, by_id).ok()? }
+        Does::To(verb, text) => {
+            let request = request(reader, text, doc, values, by_id).ok()?;
+            match verb {
+                Verb::Attach => Action::Attach { request },
+                Verb::Output => Action::Output { request },
+                Verb::Cancel => Action::Cancel { request },
+                Verb::Kill => Action::Kill { request },
+                Verb::Pause => Action::Pause { request },
+                Verb::Resume => Action::Resume { request },
+                Verb::Purge => Action::Purge { request },
+            }
         }
-        Does::Kill(text) => {
-            Action::Kill { request: request(reader, text, doc, values, by_id).ok()? }
+        Does::Complete { of, awakeable, with } => {
+            let (request, awakeable) = (request(reader, of, doc, values, by_id).ok()?, *awakeable);
+            match with {
+                Completion::Value(body) => {
+                    let json = |body: &Node| body.to_json(&mut |s| template::fill(s, values));
+                    let body = body.map_or_else(|| "null".to_owned(), json);
+                    Action::Resolve { request, awakeable, body }
+                }
+                Completion::Failure(reason) => {
+                    let reason = template::fill(reason, values);
+                    Action::Reject { request, awakeable, reason }
+                }
+            }
         }
-        Does::Call { service, key, handler, body, check_input, idempotency_key, webhook } => {
+        Does::Call { service, key, handler, body, check_input, idempotency_key, headers, how } => {
             let text = body
                 .map_or_else(String::new, |body| body.to_json(&mut |s| template::fill(s, values)));
             if let (Some(node), Some(check)) = (*body, check_input) {
@@ -190,11 +215,18 @@ fn action(
                     return None;
                 }
             }
-            Action::Call {
-                target: Target::new(service, &template::fill(key, values), handler),
-                body: text,
-                idempotency_key: idempotency_key.as_ref().map(|key| template::fill(key, values)),
-                webhook: *webhook,
+            let target = Target::new(service, &template::fill(key, values), handler);
+            let idempotency_key = idempotency_key.as_ref().map(|key| template::fill(key, values));
+            let header =
+                |(name, value): &(String, String)| (name.clone(), template::fill(value, values));
+            let headers = headers.iter().map(header).collect();
+            match *how {
+                How::Call { webhook } => {
+                    Action::Call { target, body: text, idempotency_key, webhook, headers }
+                }
+                How::Send { delay_ms } => {
+                    Action::Send { target, body: text, idempotency_key, headers, delay_ms }
+                }
             }
         }
     })

@@ -2,6 +2,8 @@
 //!
 //! A scenario file is parsed into a [`Scenario`]; a reproducer holds its [`Plan`] whole.
 
+mod steps;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -11,12 +13,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    base::{Cents, Target},
-    choice::Rate,
-    history::System,
-    world,
-};
+use crate::{base::Cents, choice::Rate, history::System, world};
+
+pub use steps::{Action, RestatePlan, Step};
 
 /// A scenario file, resolved: what runs, and what must hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -181,83 +180,6 @@ impl Default for MailerPlan {
             undeliverable: BTreeSet::new(),
         }
     }
-}
-
-/// How Restate is configured; the defaults are those of server 1.7.12.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RestatePlan {
-    /// Delay before the first retry of a failed attempt; doubles with each.
-    pub retry_initial_ms: u64,
-    /// The longest delay before a retry.
-    pub retry_max_ms: u64,
-    /// Attempts after which an invocation is not tried again.
-    pub retry_max_attempts: u32,
-    /// What happens then: false if it waits for a person, true if it is killed.
-    #[serde(default)]
-    pub kill_on_max_attempts: bool,
-    /// How long a completed request's answer is kept for its idempotency key.
-    pub idempotency_retention_ms: u64,
-}
-
-impl Default for RestatePlan {
-    fn default() -> Self {
-        Self {
-            retry_initial_ms: 500,
-            retry_max_ms: 60_000,
-            retry_max_attempts: 70,
-            kill_on_max_attempts: false,
-            idempotency_retention_ms: 24 * 3_600_000,
-        }
-    }
-}
-
-/// One thing that a client or an operator does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// The request's name: the step's id, with `[i]` for a repetition and `.2` for a second copy.
-    pub request: String,
-    /// The step of the file it comes from.
-    pub step: String,
-    /// What is done.
-    pub action: Action,
-    /// When, in milliseconds after the start, or after `after` was answered.
-    #[serde(default)]
-    pub at_ms: Millis,
-    /// The request whose answer is awaited first.
-    #[serde(default)]
-    pub after: Option<String>,
-}
-
-/// What a step does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub enum Action {
-    /// Calls a handler through the ingress and waits for the answer.
-    Call {
-        /// Whom.
-        target: Target,
-        /// The body: JSON text, or empty for a handler without input.
-        body: String,
-        /// The idempotency key.
-        #[serde(default)]
-        idempotency_key: Option<String>,
-        /// True if it comes from a sender of webhooks: signed, and sent again for three days until it is
-        /// answered with success.
-        #[serde(default)]
-        webhook: bool,
-    },
-    /// Cancels the invocation of another request through the admin API.
-    Cancel {
-        /// That request's name.
-        request: String,
-    },
-    /// Kills the invocation of another request through the admin API.
-    Kill {
-        /// That request's name.
-        request: String,
-    },
 }
 
 /// A kind of fault; its text is its name in scenario files, choices and reports.

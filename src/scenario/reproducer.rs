@@ -305,6 +305,7 @@ mod tests {
                 body: r#"{"amountCents":100}"#.to_owned(),
                 idempotency_key: None,
                 webhook: false,
+                headers: BTreeMap::new(),
             },
             at_ms: Millis { from: 0, to: 5 },
             after: None,
@@ -390,9 +391,21 @@ mod tests {
             (any::<[String; 4]>(), any::<Option<String>>(), any::<bool>()).prop_map(
                 |([s, k, h, body], idempotency_key, webhook)| {
                     let target = Target::new(&s, &k, &h);
-                    Action::Call { target, body, idempotency_key, webhook }
+                    let headers = BTreeMap::from([(s, k)]);
+                    Action::Call { target, body, idempotency_key, webhook, headers }
                 }
             ),
+            (any::<[String; 4]>(), any::<Option<String>>(), any::<u64>()).prop_map(
+                |([s, k, h, body], idempotency_key, delay_ms)| {
+                    let target = Target::new(&s, &k, &h);
+                    let headers = BTreeMap::new();
+                    Action::Send { target, body, idempotency_key, headers, delay_ms }
+                }
+            ),
+            (any::<[String; 2]>(), any::<u32>()).prop_map(|([request, body], awakeable)| {
+                Action::Resolve { request, awakeable, body }
+            }),
+            any::<String>().prop_map(|request| Action::Attach { request }),
             any::<String>().prop_map(|request| Action::Cancel { request }),
             any::<String>().prop_map(|request| Action::Kill { request }),
         ];

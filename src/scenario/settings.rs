@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::{
     diagnostic::Diagnostic,
     plan::{Bounds, CarrierPlan, CataloguePlan, GatewayPlan, MailerPlan, RestatePlan, WorldPlan},
-    reader::{MILLIS, Reader, Whole},
+    reader::{Fields, MILLIS, Reader, Whole},
     syntax::Node,
     vocabulary,
 };
@@ -152,6 +152,7 @@ fn recipients(reader: &mut Reader, node: Option<&Node>) -> BTreeSet<String> {
 pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
     const DELAY: Whole = Whole { min: 1, ..MILLIS };
     const ATTEMPTS: Whole = Whole { what: "a number of attempts", min: 1, max: 1_000_000 };
+    const VERSION: Whole = Whole { what: "a version of the service protocol", min: 5, max: 7 };
     let mut plan = RestatePlan::default();
     let Some(fields) = reader.object(node, &vocabulary::RESTATE) else { return plan };
     let initial = fields.get("retry_initial_ms").and_then(|n| reader.whole(n, DELAY));
@@ -187,9 +188,33 @@ pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
             }
         }
     }
-    let retention = fields.get("idempotency_retention_ms").and_then(|n| reader.whole(n, MILLIS));
-    plan.idempotency_retention_ms = retention.unwrap_or(plan.idempotency_retention_ms);
+    timeouts(reader, &fields, &mut plan);
+    plan.lazy_state = fields.get("lazy_state").and_then(|n| reader.boolean(n)).unwrap_or(false);
+    if let Some(version) = fields.get("protocol_version").and_then(|n| reader.whole(n, VERSION)) {
+        plan.protocol_version = u8::try_from(version).expect("the maximum fits");
+    }
     plan
+}
+
+/// What is kept how long, and how long attempts may be silent.
+fn timeouts(reader: &mut Reader, fields: &Fields<'_>, plan: &mut RestatePlan) {
+    let mut millis = |name: &str| fields.get(name).and_then(|n| reader.whole(n, MILLIS));
+    let retention = millis("idempotency_retention_ms");
+    plan.idempotency_retention_ms = retention.unwrap_or(plan.idempotency_retention_ms);
+    plan.workflow_retention_ms =
+        millis("workflow_retention_ms").unwrap_or(plan.workflow_retention_ms);
+    plan.journal_retention_ms = millis("journal_retention_ms").unwrap_or(plan.journal_retention_ms);
+    plan.inactivity_timeout_ms = millis("inactivity_timeout_ms");
+    plan.abort_timeout_ms = millis("abort_timeout_ms").unwrap_or(plan.abort_timeout_ms);
+    if let Some(member) = fields.member("abort_timeout_ms")
+        && plan.inactivity_timeout_ms.is_none()
+    {
+        let problem = "`abort_timeout_ms` counts from `inactivity_timeout_ms`, which is not there";
+        reader.report(
+            Diagnostic::new(member.name.span.clone(), problem)
+                .help("add `inactivity_timeout_ms`; a server has 60000"),
+        );
+    }
 }
 
 /// `bounds`.

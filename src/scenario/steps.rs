@@ -8,7 +8,7 @@ use super::{
     diagnostic::Diagnostic,
     known::{CheckInput, Input, Known},
     plan::Millis,
-    reader::{Fields, Reader, Whole},
+    reader::{Fields, MILLIS, Reader, Whole},
     suggest,
     syntax::{Kind, Node, Text},
     target, template, vocabulary,
@@ -38,11 +38,80 @@ pub(crate) enum Does<'n> {
         body: Option<&'n Node>,
         check_input: Option<CheckInput>,
         idempotency_key: Option<String>,
-        webhook: bool,
+        headers: Vec<(String, String)>,
+        how: How,
     },
-    Cancel(Text),
-    Kill(Text),
+    /// Something to what another step started.
+    To(Verb, Text),
+    Complete {
+        of: Text,
+        awakeable: u32,
+        with: Completion<'n>,
+    },
 }
+
+/// How a handler is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum How {
+    Call { webhook: bool },
+    Send { delay_ms: u64 },
+}
+
+/// What can be done to what another step started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Attach,
+    Output,
+    Cancel,
+    Kill,
+    Pause,
+    Resume,
+    Purge,
+}
+
+/// What an awakeable is completed with.
+#[derive(Debug)]
+pub(crate) enum Completion<'n> {
+    Value(Option<&'n Node>),
+    Failure(String),
+}
+
+impl Verb {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("attach", Self::Attach),
+        ("output", Self::Output),
+        ("cancel", Self::Cancel),
+        ("kill", Self::Kill),
+        ("pause", Self::Pause),
+        ("resume", Self::Resume),
+        ("purge", Self::Purge),
+    ];
+
+    /// As written in the file.
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, verb)| *verb == self).map_or("", |(name, _)| name)
+    }
+
+    /// True if a client asks, and is answered.
+    pub(crate) const fn is_answered(self) -> bool {
+        matches!(self, Self::Attach | Self::Output)
+    }
+}
+
+/// What a step can do, and the fields that only go with it.
+const DEEDS: &[(&str, &[&str])] = &[
+    ("call", &["body", "idempotency_key", "headers", "webhook"]),
+    ("send", &["body", "idempotency_key", "headers", "delay_ms"]),
+    ("attach", &[]),
+    ("output", &[]),
+    ("resolve", &["body", "awakeable"]),
+    ("reject", &["awakeable", "reason"]),
+    ("cancel", &[]),
+    ("kill", &[]),
+    ("pause", &[]),
+    ("resume", &[]),
+    ("purge", &[]),
+];
 
 /// A variable of `for`, both ends included.
 #[derive(Debug)]
@@ -50,6 +119,17 @@ pub(crate) struct Repeat {
     pub(crate) name: String,
     pub(crate) from: u64,
     pub(crate) to: u64,
+}
+
+impl Does<'_> {
+    /// True if there is an answer to wait for.
+    pub(crate) const fn is_answered(&self) -> bool {
+        match self {
+            Self::Call { .. } => true,
+            Self::To(verb, _) => verb.is_answered(),
+            Self::Complete { .. } => false,
+        }
+    }
 }
 
 impl StepDoc<'_> {
@@ -100,7 +180,8 @@ fn step<'n>(reader: &mut Reader, node: &'n Node, known: &Known) -> Option<StepDo
     let at_ms = fields.get("at_ms").and_then(|n| reader.millis(n)).unwrap_or_default();
     let copies = fields.get("copies").and_then(|n| reader.whole(n, COPIES)).unwrap_or(1);
     let after = fields.get("after").and_then(|n| reader.string(n, "the id of a step"));
-    for name in ["call", "cancel", "kill", "idempotency_key", "after", "body"] {
+    let others = ["idempotency_key", "after", "body", "headers", "reason"];
+    for name in DEEDS.iter().map(|(name, _)| *name).chain(others) {
         if let Some(node) = fields.get(name) {
             placeholders(reader, node, &repeats);
         }
@@ -145,7 +226,7 @@ fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
     repeats
 }
 
-/// The one of `call`, `cancel` and `kill` that is there.
+/// The one of [`DEEDS`] that is there.
 fn does<'n>(
     reader: &mut Reader,
     node: &Node,
@@ -153,32 +234,26 @@ fn does<'n>(
     known: &Known,
 ) -> Option<Does<'n>> {
     let place = fields.get("id").map_or(node.head(), Node::head);
-    let given: Vec<_> =
-        ["call", "cancel", "kill"].iter().filter_map(|name| fields.member(name)).collect();
+    let given: Vec<_> = DEEDS.iter().filter_map(|(name, _)| fields.member(name)).collect();
     match given.as_slice() {
         [] => {
-            if !fields.misspells(&["call", "cancel", "kill"]) {
+            let names: Vec<&str> = DEEDS.iter().map(|(name, _)| *name).collect();
+            if !fields.misspells(&names) {
+                let names = suggest::list(names.into_iter());
                 reader.report(
                     Diagnostic::new(place, "this step does nothing")
-                        .help("add `call`, `cancel` or `kill`"),
+                        .help(format!("add one of {names}")),
                 );
             }
             None
         }
-        [one] if one.name.value == "call" => call(reader, fields, known),
         [one] => {
-            let verb = one.name.value.as_str();
-            for name in ["body", "idempotency_key", "webhook"] {
-                if let Some(member) = fields.member(name) {
-                    let message = format!("a {verb} has no `{name}`");
-                    reader.report(
-                        Diagnostic::new(member.name.span.clone(), message)
-                            .help("it goes to Restate, not to a handler; only a `call` has one"),
-                    );
-                }
+            misplaced(reader, fields, &one.name.value);
+            match one.name.value.as_str() {
+                "call" => call(reader, fields, &one.value, false, known),
+                "send" => call(reader, fields, &one.value, true, known),
+                verb => to(reader, fields, verb, &one.value),
             }
-            let request = reader.string(&one.value, "the id of a step")?;
-            Some(if verb == "cancel" { Does::Cancel(request) } else { Does::Kill(request) })
         }
         [first, second, ..] => {
             let (one, two) = if first.name.span.start < second.name.span.start {
@@ -199,13 +274,101 @@ fn does<'n>(
     }
 }
 
-fn call<'n>(reader: &mut Reader, fields: &Fields<'n>, known: &Known) -> Option<Does<'n>> {
+/// Reports fields that belong to other deeds than `deed`.
+fn misplaced(reader: &mut Reader, fields: &Fields<'_>, deed: &str) {
+    let own = DEEDS.iter().find(|(name, _)| *name == deed).map_or(&[][..], |(_, own)| own);
+    let mut seen = Vec::new();
+    for name in DEEDS.iter().flat_map(|(_, fields)| fields.iter().copied()) {
+        let Some(member) = fields.member(name).filter(|_| !own.contains(&name)) else { continue };
+        if seen.contains(&name) {
+            continue;
+        }
+        seen.push(name);
+        let having: Vec<_> = DEEDS
+            .iter()
+            .filter(|(_, fields)| fields.contains(&name))
+            .map(|(deed, _)| format!("`{deed}`"))
+            .collect();
+        let article = if deed.starts_with(['a', 'o']) { "an" } else { "a" };
+        let help = match having.as_slice() {
+            [only] => format!("only a {only} has one"),
+            _ => format!("{} have one", having.join(" and ")),
+        };
+        reader.report(
+            Diagnostic::new(member.name.span.clone(), format!("{article} {deed} has no `{name}`"))
+                .help(help),
+        );
+    }
+}
+
+/// A deed that is done to what another step started.
+fn to<'n>(
+    reader: &mut Reader,
+    fields: &Fields<'n>,
+    deed: &str,
+    node: &'n Node,
+) -> Option<Does<'n>> {
+    const NUMBER: Whole = Whole { what: "the number of an awakeable", min: 1, max: 1_000_000 };
+    let of = reader.string(node, "the id of a step");
+    if let Some((_, verb)) = Verb::ALL.iter().find(|(name, _)| *name == deed) {
+        return Some(Does::To(*verb, of?));
+    }
+    let number = fields.get("awakeable").and_then(|n| reader.whole(n, NUMBER)).unwrap_or(1);
+    let awakeable = u32::try_from(number).expect("the maximum fits");
+    let with = if deed == "resolve" {
+        Completion::Value(fields.get("body"))
+    } else {
+        let reason = fields.get("reason").and_then(|n| reader.string(n, "a reason"));
+        Completion::Failure(reason.map_or_else(|| "rejected".to_owned(), |text| text.value))
+    };
+    Some(Does::Complete { of: of?, awakeable, with })
+}
+
+/// `headers`.
+fn headers(reader: &mut Reader, node: &Node) -> Vec<(String, String)> {
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for member in reader.map(node, "an object { name: value }").unwrap_or(&[]) {
+        let name = member.name.value.to_ascii_lowercase();
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if name.is_empty() || !name.chars().all(fits) {
+            let problem = format!("`{}` cannot be the name of a header", member.name.value);
+            reader.report(
+                Diagnostic::new(member.name.span.clone(), problem)
+                    .help("names of headers are letters, digits, `-` and `_`"),
+            );
+        } else if name == "idempotency-key" {
+            reader.report(
+                Diagnostic::new(member.name.span.clone(), "this header is not for the handler")
+                    .help("write `idempotency_key` beside `headers`"),
+            );
+        }
+        if let Some(value) = reader.string(&member.value, "the value of a header") {
+            headers.push((name, value.value));
+        }
+    }
+    headers
+}
+
+fn call<'n>(
+    reader: &mut Reader,
+    fields: &Fields<'n>,
+    node: &'n Node,
+    one_way: bool,
+    known: &Known,
+) -> Option<Does<'n>> {
     let idempotency_key = fields
         .get("idempotency_key")
         .and_then(|n| reader.string(n, "an idempotency key"))
         .map(|text| text.value);
-    let webhook = fields.get("webhook").and_then(|n| reader.boolean(n)).unwrap_or(false);
-    let text = reader.string(fields.get("call")?, "`Service/key/handler`")?;
+    let how = if one_way {
+        let delay_ms = fields.get("delay_ms").and_then(|n| reader.whole(n, MILLIS)).unwrap_or(0);
+        How::Send { delay_ms }
+    } else {
+        let webhook = fields.get("webhook").and_then(|n| reader.boolean(n)).unwrap_or(false);
+        How::Call { webhook }
+    };
+    let headers = fields.get("headers").map_or_else(Vec::new, |n| headers(reader, n));
+    let text = reader.string(node, "`Service/key/handler`")?;
     let addressed = target::read(reader, &text, 0..text.value.len(), false, known)?;
     let body = fields.member("body");
     let (service, handler) = (&addressed.service, &addressed.handler);
@@ -230,7 +393,8 @@ fn call<'n>(reader: &mut Reader, fields: &Fields<'n>, known: &Known) -> Option<D
         body: body.map(|member| &member.value),
         check_input: addressed.known.check_input,
         idempotency_key,
-        webhook,
+        headers,
+        how,
     })
 }
 

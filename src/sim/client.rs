@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     base::{Name, Target, VirtualTime},
-    history::{Event, Outcome},
-    restate::{IngressRequest, Ticket},
+    history::{Event, Inv, Outcome},
+    restate::{IngressRequest, Mode, Ticket},
     scenario::plan::{Action, Fault, Plan},
     world::signature,
 };
@@ -24,18 +24,40 @@ const DELAY_MS: u64 = 2_000;
 #[derive(Debug)]
 struct Request {
     name: Name,
-    /// None for what an operator does.
-    call: Option<Call>,
+    ask: Ask,
     tries: u32,
     done: bool,
+}
+
+/// What a request asks of the ingress.
+#[derive(Debug)]
+enum Ask {
+    Call(Call),
+    /// The outcome of another request, at once or when there is one.
+    Outcome {
+        of: usize,
+        waits: bool,
+    },
+    /// Nothing: an operator acts.
+    Nothing,
 }
 
 #[derive(Debug)]
 struct Call {
     target: Target,
     idempotency_key: Option<Name>,
+    headers: Vec<(String, String)>,
     body: bytes::Bytes,
     webhook: bool,
+    /// Set if it waits only until it is accepted: how much later it is to start.
+    send: Option<u64>,
+}
+
+/// What a client is told.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Outcome(Outcome),
+    Accepted(Inv),
 }
 
 /// Who signed a webhook, and when.
@@ -51,7 +73,7 @@ pub(super) enum Signing {
 
 impl Request {
     fn is_webhook(&self) -> bool {
-        self.call.as_ref().is_some_and(|call| call.webhook)
+        matches!(self.ask, Ask::Call(Call { webhook: true, .. }))
     }
 }
 
@@ -77,32 +99,72 @@ impl Clients {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut waiting: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut requests = Vec::with_capacity(plan.steps.len());
+        let names = plan.steps.iter().enumerate();
+        let by_name: BTreeMap<&str, usize> =
+            names.map(|(index, step)| (step.request.as_str(), index)).collect();
         for (index, step) in plan.steps.iter().enumerate() {
             if let Some(after) = &step.after {
                 waiting.entry(after.clone()).or_default().push(index);
             }
-            let call = match &step.action {
-                Action::Call { target, body, idempotency_key, webhook } => Some(Call {
-                    target: target.clone(),
-                    idempotency_key: idempotency_key.as_deref().map(Into::into),
-                    body: bytes::Bytes::copy_from_slice(body.as_bytes()),
-                    webhook: *webhook,
-                }),
-                Action::Cancel { .. } | Action::Kill { .. } => None,
-            };
             let name = step.request.as_str().into();
-            requests.push(Request { name, call, tries: 0, done: false });
+            let ask = Ask::of(&step.action, &by_name);
+            requests.push(Request { name, ask, tries: 0, done: false });
         }
         Self { requests, deliveries: Vec::new(), waiting }
+    }
+}
+
+impl Ask {
+    fn of(action: &Action, requests: &BTreeMap<&str, usize>) -> Self {
+        let call = |target: &Target, body: &str, key: &Option<String>, headers: &Headers| Call {
+            target: target.clone(),
+            idempotency_key: key.as_deref().map(Into::into),
+            headers: headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            body: bytes::Bytes::copy_from_slice(body.as_bytes()),
+            webhook: false,
+            send: None,
+        };
+        let outcome = |of: &str, waits| match requests.get(of) {
+            Some(&of) => Self::Outcome { of, waits },
+            None => Self::Nothing,
+        };
+        match action {
+            Action::Call { target, body, idempotency_key, webhook, headers } => Self::Call(Call {
+                webhook: *webhook,
+                ..call(target, body, idempotency_key, headers)
+            }),
+            Action::Send { target, body, idempotency_key, headers, delay_ms } => Self::Call(Call {
+                send: Some(*delay_ms),
+                ..call(target, body, idempotency_key, headers)
+            }),
+            Action::Attach { request } => outcome(request, true),
+            Action::Output { request } => outcome(request, false),
+            _ => Self::Nothing,
+        }
     }
 }
 
 impl Clients {
     /// Whom a request is for; none for what an operator does.
     pub(super) fn target(&self, request: usize) -> Option<&Target> {
-        self.requests[request].call.as_ref().map(|call| &call.target)
+        self.called(request).map(|call| &call.target)
+    }
+
+    /// The call that a request makes, or whose outcome it asks for.
+    fn called(&self, request: usize) -> Option<&Call> {
+        match &self.requests[request].ask {
+            Ask::Call(call) => Some(call),
+            Ask::Outcome { of, .. } => match &self.requests[*of].ask {
+                Ask::Call(call) => Some(call),
+                _ => None,
+            },
+            Ask::Nothing => None,
+        }
     }
 }
+
+/// Headers by name.
+type Headers = BTreeMap<String, String>;
 
 impl Sim<'_> {
     /// Plans the steps that wait for nothing.
@@ -123,22 +185,52 @@ impl Sim<'_> {
 
     /// Sends a request, or does what an operator does.
     pub(super) fn take_step(&mut self, index: usize) {
-        let plan = self.plan;
-        let (of, kill) = match &plan.steps[index].action {
-            Action::Call { webhook, .. } => {
-                let name = self.clients.requests[index].name.clone();
-                if *webhook && self.webhook_is_late(index, &name) {
-                    return;
-                }
-                return self.send(index);
+        match &self.clients.requests[index].ask {
+            Ask::Nothing => {
+                self.operate_step(index);
+                self.done(index);
             }
-            Action::Cancel { request } => (request, false),
-            Action::Kill { request } => (request, true),
-        };
-        if let Some(inv) = self.engine.invocation_of(of) {
-            if kill { self.engine.kill(self.now, inv) } else { self.engine.cancel(self.now, inv) }
+            _ => {
+                let name = self.clients.requests[index].name.clone();
+                let is_webhook = self.clients.requests[index].is_webhook();
+                if !(is_webhook && self.webhook_is_late(index, &name)) {
+                    self.send(index);
+                }
+            }
         }
-        self.done(index);
+    }
+
+    /// Does what an operator does, or a client who completes an awakeable. What Restate refuses has no effect.
+    fn operate_step(&mut self, index: usize) {
+        let plan = self.plan;
+        let of = match &plan.steps[index].action {
+            Action::Cancel { request }
+            | Action::Kill { request }
+            | Action::Pause { request }
+            | Action::Resume { request }
+            | Action::Purge { request }
+            | Action::Resolve { request, .. }
+            | Action::Reject { request, .. } => request,
+            _ => return,
+        };
+        let Some(inv) = self.engine.invocation_of(of) else { return };
+        let now = self.now;
+        match &plan.steps[index].action {
+            Action::Cancel { .. } => self.engine.cancel(now, inv),
+            Action::Kill { .. } => self.engine.kill(now, inv),
+            Action::Pause { .. } => drop(self.engine.pause(now, inv)),
+            Action::Resume { .. } => drop(self.engine.resume(now, inv)),
+            Action::Purge { .. } => drop(self.engine.purge(now, inv)),
+            Action::Resolve { awakeable, body, .. } => {
+                let value = Outcome::Success(body.as_str().into());
+                self.engine.complete_awakeable_of(now, inv, *awakeable, value);
+            }
+            Action::Reject { awakeable, reason, .. } => {
+                let failure = Outcome::Failure { code: 500, message: reason.clone() };
+                self.engine.complete_awakeable_of(now, inv, *awakeable, failure);
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn send(&mut self, index: usize) {
@@ -146,14 +238,22 @@ impl Sim<'_> {
         request.tries += 1;
         let attempt = request.tries;
         let name = request.name.clone();
-        let call = request.call.as_ref().expect("only calls are sent");
-        let webhook = call.webhook;
-        let event = Event::RequestSent {
-            request: name.clone(),
-            attempt,
-            target: call.target.clone(),
-            idempotency_key: call.idempotency_key.clone(),
-            body: call.body.clone().into(),
+        let webhook = request.is_webhook();
+        let event = match &self.clients.requests[index].ask {
+            Ask::Call(call) => Event::RequestSent {
+                request: name.clone(),
+                attempt,
+                target: call.target.clone(),
+                idempotency_key: call.idempotency_key.clone(),
+                body: call.body.clone().into(),
+            },
+            Ask::Outcome { of, waits } => Event::OutcomeAsked {
+                request: name.clone(),
+                attempt,
+                of: self.clients.requests[*of].name.clone(),
+                waits: *waits,
+            },
+            Ask::Nothing => return,
         };
         self.record(event);
         let place = |_: &Self| format!("{name} try {attempt}");
@@ -209,7 +309,13 @@ impl Sim<'_> {
     pub(super) fn deliver(&mut self, ticket: Ticket) {
         let delivery = self.clients.deliveries[ticket.0 as usize];
         let request = &self.clients.requests[delivery.request];
-        let call = request.call.as_ref().expect("only calls are delivered");
+        let call = match &request.ask {
+            Ask::Call(call) => call,
+            Ask::Outcome { of, waits } => {
+                return self.ask_outcome(ticket, request.name.clone(), *of, *waits);
+            }
+            Ask::Nothing => return,
+        };
         let webhook = call.webhook;
         let mut request = IngressRequest {
             ticket,
@@ -222,7 +328,13 @@ impl Sim<'_> {
             idempotency_key: call.idempotency_key.clone(),
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: call.body.clone(),
+            mode: match call.send {
+                None => Mode::Call,
+                Some(0) => Mode::Send { due: None },
+                Some(ms) => Mode::Send { due: Some(self.now.after(Duration::from_millis(ms))) },
+            },
         };
+        request.headers.extend(call.headers.iter().cloned());
         if webhook {
             let (name, body) = (request.request.clone(), request.body.clone());
             let signed = self.sign_webhook(&name, delivery.attempt, &body, delivery.signing);
@@ -231,8 +343,21 @@ impl Sim<'_> {
         self.engine.ingress(self.now, request);
     }
 
+    /// A client asks for the outcome of the request `of`, and perhaps waits for it.
+    fn ask_outcome(&mut self, ticket: Ticket, request: Name, of: usize, waits: bool) {
+        let Some(call) = self.clients.called(of) else { return };
+        let (target, key) = (call.target.clone(), call.idempotency_key.clone());
+        let of = self.clients.requests[of].name.clone();
+        let what = self.engine.attachable(&of, &target, key.as_ref());
+        if waits {
+            self.engine.attach(self.now, ticket, request, &what);
+        } else {
+            self.engine.output_of(self.now, ticket, &what);
+        }
+    }
+
     /// Restate answers a delivery.
-    pub(super) fn reply(&mut self, ticket: Ticket, outcome: Outcome) {
+    pub(super) fn reply(&mut self, ticket: Ticket, answer: Answer) {
         let Delivery { request: index, attempt, answered_to, .. } =
             self.clients.deliveries[ticket.0 as usize];
         let request = &self.clients.requests[index];
@@ -248,8 +373,11 @@ impl Sim<'_> {
             self.wait_in_vain(index, attempt);
             return;
         }
-        let again = is_webhook && matches!(outcome, Outcome::Failure { .. });
-        self.record(Event::ReplyReceived { request: name, attempt, outcome });
+        let again = is_webhook && matches!(answer, Answer::Outcome(Outcome::Failure { .. }));
+        self.record(match answer {
+            Answer::Outcome(outcome) => Event::ReplyReceived { request: name, attempt, outcome },
+            Answer::Accepted(inv) => Event::RequestAccepted { request: name, attempt, inv },
+        });
         if again {
             self.wait_in_vain(index, attempt);
         } else {

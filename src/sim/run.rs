@@ -8,7 +8,7 @@ use std::{
 use super::{
     Deployment,
     agenda::Agenda,
-    client::Clients,
+    client::{Answer, Clients},
     crossing::Severed,
     faults::{Faults, Tally, between},
     listen,
@@ -25,8 +25,6 @@ use crate::{
     services,
 };
 
-/// The protocol version that server 1.7.12 and restate-sdk 0.13 agree on.
-const PROTOCOL_VERSION: u8 = 6;
 /// How long after an invocation is accepted an operator may cancel or kill it, in milliseconds.
 const OPERATOR_WITHIN_MS: u64 = 3_000;
 /// How wrong a process's clock is at most, in milliseconds.
@@ -143,7 +141,7 @@ impl<'a> Sim<'a> {
     ) -> Self {
         let config = Config {
             seed,
-            protocol_version: PROTOCOL_VERSION,
+            protocol_version: plan.restate.protocol_version,
             retry_initial_ms: plan.restate.retry_initial_ms,
             retry_max_ms: plan.restate.retry_max_ms,
             retry_max_attempts: plan.restate.retry_max_attempts,
@@ -152,6 +150,11 @@ impl<'a> Sim<'a> {
                 false => OnMaxAttempts::Pause,
             },
             idempotency_retention_ms: plan.restate.idempotency_retention_ms,
+            workflow_retention_ms: plan.restate.workflow_retention_ms,
+            journal_retention_ms: plan.restate.journal_retention_ms,
+            lazy_state: plan.restate.lazy_state,
+            inactivity_timeout_ms: plan.restate.inactivity_timeout_ms,
+            abort_timeout_ms: plan.restate.abort_timeout_ms,
         };
         let mut sim = Self {
             plan,
@@ -159,7 +162,7 @@ impl<'a> Sim<'a> {
             now: VirtualTime::ZERO,
             history: History::new(),
             engine: Engine::new(config, Arc::clone(&deployment.catalog)),
-            host: Host::start(&deployment.factory, seed, PROTOCOL_VERSION),
+            host: Host::start(&deployment.factory, seed, plan.restate.protocol_version),
             agenda: Agenda::default(),
             runnable: VecDeque::new(),
             clients: Clients::new(plan),
@@ -341,7 +344,8 @@ impl<'a> Sim<'a> {
                         self.attempt_gone(attempt, Crash::Aborted, 0);
                     }
                 }
-                Output::Reply { ticket, outcome } => self.reply(ticket, outcome),
+                Output::Reply { ticket, outcome } => self.reply(ticket, Answer::Outcome(outcome)),
+                Output::Accepted { ticket, inv } => self.reply(ticket, Answer::Accepted(inv)),
             }
         }
     }

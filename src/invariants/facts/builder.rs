@@ -43,7 +43,9 @@ impl<'h> Builder<'h> {
             Event::AttemptStarted { inv, .. } => self.with(*inv, |i| {
                 i.started.get_or_insert(record);
             }),
-            Event::Paused { inv } => self.with(*inv, |i| i.paused = Some(record)),
+            Event::Paused { inv } | Event::PausedByOperator { inv } => {
+                self.with(*inv, |i| i.paused = Some(record))
+            }
             Event::Resumed { inv } => self.with(*inv, |i| i.paused = None),
             // What is over cannot be cancelled or killed any more.
             Event::CancelRequested { phase: Phase::Completed, .. }

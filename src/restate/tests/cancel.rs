@@ -124,7 +124,7 @@ fn nothing_happens_to_a_completed_one() {
     b.finish(inv, "1");
     b.cancel(inv);
     b.kill(inv);
-    b.engine.resume(b.now, inv);
+    assert!(b.engine.resume(b.now, inv).is_err());
     b.drain();
     assert_eq!(b.kinds(inv).len(), 2);
     assert_eq!((b.replies.len(), b.starts.len()), (1, 1));

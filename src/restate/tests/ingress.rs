@@ -18,7 +18,6 @@ fn a_request_that_cannot_be_routed_is_answered_at_once() {
     check("Counter/k/nope", 404, "the handler 'nope' was not found");
     check("Counter/add", 400, "bad path");
     check("Plain/k/work", 400, "bad path");
-    check("Flow/k/run", 501, "workflows are not simulated yet");
 }
 
 #[test]

@@ -109,20 +109,3 @@ fn what_breaks_the_protocol_fails_the_attempt_and_is_not_stored() {
     check("Plain/work", &[Frame::new(MessageType::SleepCompletionNotification, &Void {})]);
     check("Plain/work", &[Frame { payload: garbage, ..run(1, "x") }]);
 }
-
-#[test]
-fn what_is_not_simulated_yet_ends_the_invocation_and_says_so() {
-    #[track_caller]
-    fn check(frame: Frame, what: &str) {
-        let mut b = Bench::new();
-        let inv = b.invoke("Plain/work", None);
-        b.send(inv, [frame]);
-        assert_eq!(b.replies, [(1, failed(501, &format!("{what} are not simulated yet")))]);
-    }
-    check(Frame::new(MessageType::GetPromiseCommand, &GetPromiseCommand::default()), "promises");
-    let awakeable = CompleteAwakeableCommand::default();
-    check(Frame::new(MessageType::CompleteAwakeableCommand, &awakeable), "awakeables");
-    let attach = AttachInvocationCommand::default();
-    check(Frame::new(MessageType::AttachInvocationCommand, &attach), "attach and get-output");
-    check(send_signal("inv_1", 17), "signals other than cancel");
-}

@@ -1,6 +1,8 @@
 //! The engine, driven by hand-made messages: one file per primitive, and a property test against a
 //! small sequential model.
 
+mod admin;
+mod attach;
 mod calls;
 mod cancel;
 mod catalog;
@@ -10,9 +12,12 @@ mod model;
 mod object;
 mod restart;
 mod retry;
+mod signal;
 mod sleep;
 mod state;
 mod suspend;
+mod watch;
+mod workflow;
 
 use std::sync::Arc;
 
@@ -36,7 +41,7 @@ const MANIFEST: &str = r#"{"protocolMode": "BIDI_STREAM", "minProtocolVersion": 
     {"name": "impatient", "ty": "EXCLUSIVE", "retryPolicyInitialInterval": 10, "retryPolicyExponentiationFactor": 1.5,
      "retryPolicyMaxAttempts": 3, "retryPolicyOnMaxAttempts": "KILL", "idempotencyRetention": 1000}]},
   {"name": "Plain", "ty": "SERVICE", "handlers": [{"name": "work"}]},
-  {"name": "Flow", "ty": "WORKFLOW", "handlers": [{"name": "run", "ty": "WORKFLOW"}]}]}"#;
+  {"name": "Flow", "ty": "WORKFLOW", "handlers": [{"name": "run", "ty": "WORKFLOW"}, {"name": "act", "ty": "SHARED"}]}]}"#;
 
 /// An engine with everything that came out of it.
 struct Bench {
@@ -44,6 +49,7 @@ struct Bench {
     now: VirtualTime,
     events: Vec<Event>,
     replies: Vec<(u32, Outcome)>,
+    accepted: Vec<(u32, Inv)>,
     starts: Vec<(AttemptId, Vec<Frame>)>,
     sent: Vec<(AttemptId, Frame)>,
     closed: Vec<AttemptId>,
@@ -63,6 +69,7 @@ impl Bench {
             now: VirtualTime::ZERO,
             events: Vec::new(),
             replies: Vec::new(),
+            accepted: Vec::new(),
             starts: Vec::new(),
             sent: Vec::new(),
             closed: Vec::new(),
@@ -79,6 +86,7 @@ impl Bench {
                 Output::Send { attempt, frame } => self.sent.push((attempt, frame)),
                 Output::CloseInput { attempt } => self.closed.push(attempt),
                 Output::Abort { attempt } => self.aborted.push(attempt),
+                Output::Accepted { ticket, inv } => self.accepted.push((ticket.0, inv)),
                 Output::Reply { ticket, outcome } => self.replies.push((ticket.0, outcome)),
             }
         }
@@ -86,6 +94,10 @@ impl Bench {
 
     /// A client's request to `Service/key/handler` or `Service/handler`; gives its ticket.
     fn request(&mut self, target: &str, key: Option<&str>) -> u32 {
+        self.ask(target, key, Mode::Call)
+    }
+
+    fn ask(&mut self, target: &str, key: Option<&str>, mode: Mode) -> u32 {
         self.tickets += 1;
         let parts: Vec<_> = target.split('/').collect();
         let (service, object, handler) = match parts[..] {
@@ -102,6 +114,7 @@ impl Bench {
                 idempotency_key: key.map(Name::from),
                 headers: vec![("h".into(), "v".into())],
                 body: Bytes::from_static(b"{}"),
+                mode,
             },
         );
         self.drain();
@@ -158,6 +171,12 @@ impl Bench {
         self.now.as_millis()
     }
 
+    /// The results of all notifications of this type that `inv` has.
+    fn told(&self, inv: Inv, ty: MessageType) -> Vec<NotificationResult> {
+        let all = self.engine.journal(inv).iter().filter(|frame| frame.ty == ty);
+        all.map(|frame| frame.decode::<Notification>().unwrap().result.unwrap()).collect()
+    }
+
     fn advance_ms(&mut self, ms: u64) {
         self.now = VirtualTime::from_millis(self.now.as_millis() + ms);
     }
@@ -183,6 +202,10 @@ impl Bench {
     fn state(&self, key: &str, name: &str) -> Option<&[u8]> {
         Some(self.engine.state("Counter", key)?.get(name)?)
     }
+}
+
+fn refused(code: u32, message: &str) -> NotificationResult {
+    NotificationResult::Failure(Failure { code, message: message.into(), metadata: Vec::new() })
 }
 
 fn ok(body: &str) -> Outcome {

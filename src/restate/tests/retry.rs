@@ -38,7 +38,7 @@ fn used_up_retries_pause_and_a_person_resumes() {
     b.wait();
     b.crash(inv);
     assert_eq!((b.phase(inv), b.engine.next_timer()), (Phase::Paused, None));
-    b.engine.resume(b.now, inv);
+    b.engine.resume(b.now, inv).unwrap();
     b.drain();
     assert_eq!(b.phase(inv), Phase::Running);
     assert_eq!(b.events[b.events.len() - 2], Event::Resumed { inv });
@@ -84,4 +84,15 @@ fn jitter_is_a_function_of_seed_and_label() {
     assert_eq!(at(1, "Counter/a/add"), at(1, "Counter/a/add"));
     assert_ne!(at(1, "Counter/a/add"), at(2, "Counter/a/add"));
     assert_ne!(at(1, "Counter/a/add"), at(1, "Counter/b/add"));
+}
+
+#[test]
+fn a_runs_own_delays_do_not_use_up_the_handlers_retries() {
+    let mut b = Bench::with(Config { retry_max_attempts: 2, ..Config::default() });
+    let inv = b.invoke("Plain/work", None);
+    for _ in 0..5 {
+        b.send(inv, [error(500, Some(7))]);
+        b.wait();
+    }
+    assert_eq!(b.phase(inv), Phase::Running);
 }

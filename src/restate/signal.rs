@@ -1,0 +1,153 @@
+//! Signals, by name or by number; an awakeable is a signal whose invocation and number are its id.
+//!
+//! Must not know: what handlers do about them.
+
+use super::{Engine, commands::Refusal, invocation::Status, promise::result_of};
+use crate::{
+    base::{Name, VirtualTime},
+    history::{Event, Inv, Outcome, Payload},
+    protocol::{
+        Frame, MessageType,
+        messages::{
+            CompleteAwakeableCommand, Failure, NotificationId, NotificationResult, SIGNAL_CANCEL,
+            SendSignalCommand, SignalId, SignalResult, Value,
+        },
+    },
+};
+
+/// What every awakeable's id begins with.
+const AWAKEABLE: &str = "sign_1";
+
+/// The number of the signal before an invocation's first awakeable: those up to it are Restate's own.
+const SIGNALS_RESERVED: u32 = 16;
+
+impl Engine {
+    /// A client completes an awakeable of `inv`, its `number`th, from 1.
+    pub fn complete_awakeable_of(
+        &mut self,
+        now: VirtualTime,
+        inv: Inv,
+        number: u32,
+        outcome: Outcome,
+    ) {
+        let result = match outcome {
+            Outcome::Success(Payload(content)) => NotificationResult::Value(Value { content }),
+            Outcome::Failure { code, message } => {
+                NotificationResult::Failure(Failure { code, message, metadata: Vec::new() })
+            }
+        };
+        let index = SIGNALS_RESERVED.saturating_add(number);
+        self.signal(now, inv, NotificationId::Signal(index), result);
+    }
+
+    pub(super) fn send_signal(
+        &mut self,
+        now: VirtualTime,
+        inv: Inv,
+        frame: Frame,
+    ) -> Result<(), Refusal> {
+        let signal: SendSignalCommand = frame.decode()?;
+        let nothing = || Refusal::Violation("a signal has no id, or brings nothing".to_owned());
+        let id = match signal.signal_id.ok_or_else(nothing)? {
+            SignalId::Index(index) => NotificationId::Signal(index),
+            SignalId::Name(name) => NotificationId::NamedSignal(name),
+        };
+        let result = match signal.result.ok_or_else(nothing)? {
+            SignalResult::Void(void) => NotificationResult::Void(void),
+            SignalResult::Value(value) => NotificationResult::Value(value),
+            SignalResult::Failure(failure) => NotificationResult::Failure(failure),
+        };
+        self.plain(now, inv, frame)?;
+        // A signal to an invocation that does not exist is lost.
+        if let Some(&target) = self.by_id.get(signal.target_invocation_id.as_str()) {
+            match id {
+                NotificationId::Signal(SIGNAL_CANCEL) => self.cancel(now, target),
+                id => self.signal(now, target, id, result),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn complete_awakeable(
+        &mut self,
+        now: VirtualTime,
+        inv: Inv,
+        frame: Frame,
+    ) -> Result<(), Refusal> {
+        let CompleteAwakeableCommand { awakeable_id, result, .. } = frame.decode()?;
+        let result = result_of(result)?;
+        let (id, index) = read_awakeable_id(&awakeable_id).ok_or_else(|| {
+            Refusal::CannotCall(format!("`{awakeable_id}` is not the id of an awakeable"))
+        })?;
+        self.plain(now, inv, frame)?;
+        if let Some(&target) = self.by_id.get(id.as_str()) {
+            self.signal(now, target, NotificationId::Signal(index), result);
+        }
+        Ok(())
+    }
+
+    /// Stores a signal in the journal of `inv`, whether it waits for it or not.
+    fn signal(
+        &mut self,
+        now: VirtualTime,
+        inv: Inv,
+        id: NotificationId,
+        result: NotificationResult,
+    ) {
+        let name: Name = match &id {
+            NotificationId::NamedSignal(name) => name.as_str().into(),
+            NotificationId::Signal(index) | NotificationId::Completion(index) => {
+                format!("awakeable {}", index.saturating_sub(SIGNALS_RESERVED)).into()
+            }
+        };
+        let phase = self.phase(inv);
+        self.record(Event::SignalSent { inv, name: name.clone(), phase });
+        if !matches!(self.get(inv).status, Status::Completed { .. }) {
+            self.notify(now, inv, MessageType::SignalNotification, id, result, name);
+        }
+    }
+}
+
+/// The invocation's id and the signal's number in an awakeable's id.
+fn read_awakeable_id(text: &str) -> Option<(String, u32)> {
+    let mut bytes = base64url(text.strip_prefix(AWAKEABLE)?)?;
+    let index = bytes.split_off(bytes.len().checked_sub(4)?);
+    Some((String::from_utf8(bytes).ok()?, u32::from_be_bytes(index.try_into().ok()?)))
+}
+
+/// Base64 with `-` and `_`, without padding.
+fn base64url(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut held) = (0_u32, 0);
+    for c in text.bytes() {
+        let digit = match c {
+            b'A'..=b'Z' => c - b'A',
+            b'a'..=b'z' => c - b'a' + 26,
+            b'0'..=b'9' => c - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(digit);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push(u8::try_from((bits >> held) & 0xff).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_an_awakeable_names_its_invocation_and_its_number() {
+        let known = Some(("inv_0123".to_owned(), 17));
+        assert_eq!(read_awakeable_id("sign_1aW52XzAxMjMAAAAR"), known);
+        for wrong in ["", "sign_1", "sign_1AAA", "prom_1aW52XzAxMjMAAAAR", "sign_1aW5 2XzAx"] {
+            assert_eq!(read_awakeable_id(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Attempts that nothing was heard of for too long: they are asked to suspend, and cut off if they do not.
+//!
+//! Must not know: why they are silent.
+
+use std::time::Duration;
+
+use super::{Engine, Output, invocation::Status, timers::Timer};
+use crate::{base::VirtualTime, history::Inv, protocol::messages::Error};
+
+/// The code of an attempt that was cut off.
+const ABORTED: u32 = 500;
+
+impl Engine {
+    /// Watches the attempt that begins now. Without any patience, it is to suspend at its first await.
+    pub(super) fn watch(&mut self, now: VirtualTime, inv: Inv) {
+        self.get_mut(inv).heard = now;
+        match self.get(inv).rules.inactivity_timeout_ms {
+            None => {}
+            Some(0) => self.ask_to_suspend(now, inv),
+            Some(ms) => self.look_again(now.after(Duration::from_millis(ms)), inv),
+        }
+    }
+
+    /// Closes the input of the running attempt, and gives it some time to end.
+    pub(super) fn ask_to_suspend(&mut self, now: VirtualTime, inv: Inv) {
+        self.close_input(inv);
+        self.stop_watching(inv);
+        let rules = self.get(inv).rules;
+        if rules.inactivity_timeout_ms.is_some() {
+            let at = now.after(Duration::from_millis(rules.abort_timeout_ms));
+            let timer = self.timers.set(at, 0, Timer::Abort(inv));
+            self.get_mut(inv).watch = Some(timer);
+        }
+    }
+
+    pub(super) fn stop_watching(&mut self, inv: Inv) {
+        if let Some(timer) = self.get_mut(inv).watch.take() {
+            self.timers.clear(timer);
+        }
+    }
+
+    /// Looks whether the running attempt was silent for too long.
+    pub(super) fn look_after(&mut self, now: VirtualTime, inv: Inv) {
+        let invocation = self.get_mut(inv);
+        invocation.watch = None;
+        let Some(ms) = invocation.rules.inactivity_timeout_ms else { return };
+        let at = invocation.heard.after(Duration::from_millis(ms));
+        if at > now { self.look_again(at, inv) } else { self.ask_to_suspend(now, inv) }
+    }
+
+    /// The running attempt was asked to suspend and did not: it failed.
+    pub(super) fn abort_silent(&mut self, now: VirtualTime, inv: Inv) {
+        self.get_mut(inv).watch = None;
+        if !matches!(self.get(inv).status, Status::Running { .. }) {
+            return;
+        }
+        let attempt = self.get(inv).attempt(inv);
+        self.output(Output::Abort { attempt });
+        let message = "the attempt was silent for too long and did not suspend".to_owned();
+        self.fail_attempt(now, inv, Error { code: ABORTED, message, ..Error::default() });
+    }
+
+    fn look_again(&mut self, at: VirtualTime, inv: Inv) {
+        let timer = self.timers.set(at, 0, Timer::Silent(inv));
+        self.get_mut(inv).watch = Some(timer);
+    }
+}

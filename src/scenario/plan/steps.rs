@@ -1,0 +1,186 @@
+//! What Restate is like in a run, and what clients and operators do in it.
+//!
+//! Must not know: how a scenario file is written.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Millis;
+use crate::base::Target;
+
+/// How Restate is configured; the defaults are those of server 1.7.12.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestatePlan {
+    /// Delay before the first retry of a failed attempt; doubles with each.
+    pub retry_initial_ms: u64,
+    /// The longest delay before a retry.
+    pub retry_max_ms: u64,
+    /// Attempts after which an invocation is not tried again.
+    pub retry_max_attempts: u32,
+    /// What happens then: false if it waits for a person, true if it is killed.
+    #[serde(default)]
+    pub kill_on_max_attempts: bool,
+    /// How long a completed request's answer is kept for its idempotency key.
+    pub idempotency_retention_ms: u64,
+    /// How long a completed workflow keeps its state and promises, and cannot run again.
+    #[serde(default = "a_day_ms")]
+    pub workflow_retention_ms: u64,
+    /// How long a completed invocation is known by its id.
+    #[serde(default = "a_day_ms")]
+    pub journal_retention_ms: u64,
+    /// True if handlers fetch state when they ask for it.
+    #[serde(default)]
+    pub lazy_state: bool,
+    /// After how long without a message an attempt is asked to suspend; never, if there is none.
+    #[serde(default)]
+    pub inactivity_timeout_ms: Option<u64>,
+    /// How long after that it is cut off.
+    #[serde(default = "ten_minutes_ms")]
+    pub abort_timeout_ms: u64,
+    /// The version of the service protocol.
+    #[serde(default = "protocol_version")]
+    pub protocol_version: u8,
+}
+
+const fn a_day_ms() -> u64 {
+    24 * 3_600_000
+}
+
+const fn ten_minutes_ms() -> u64 {
+    600_000
+}
+
+/// What server 1.7.12 and restate-sdk 0.13 agree on.
+const fn protocol_version() -> u8 {
+    6
+}
+
+impl Default for RestatePlan {
+    fn default() -> Self {
+        Self {
+            retry_initial_ms: 500,
+            retry_max_ms: 60_000,
+            retry_max_attempts: 70,
+            kill_on_max_attempts: false,
+            idempotency_retention_ms: a_day_ms(),
+            workflow_retention_ms: a_day_ms(),
+            journal_retention_ms: a_day_ms(),
+            lazy_state: false,
+            inactivity_timeout_ms: None,
+            abort_timeout_ms: ten_minutes_ms(),
+            protocol_version: protocol_version(),
+        }
+    }
+}
+
+/// One thing that a client or an operator does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The request's name: the step's id, with `[i]` for a repetition and `.2` for a second copy.
+    pub request: String,
+    /// The step of the file it comes from.
+    pub step: String,
+    /// What is done.
+    pub action: Action,
+    /// When, in milliseconds after the start, or after `after` was answered.
+    #[serde(default)]
+    pub at_ms: Millis,
+    /// The request whose answer is awaited first.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Action {
+    /// Calls a handler through the ingress and waits for the answer.
+    Call {
+        /// Whom.
+        target: Target,
+        /// The body: JSON text, or empty for a handler without input.
+        body: String,
+        /// The idempotency key.
+        #[serde(default)]
+        idempotency_key: Option<String>,
+        /// True if it comes from a sender of webhooks: signed, and sent again for three days until it is
+        /// answered with success.
+        #[serde(default)]
+        webhook: bool,
+        /// Headers that the handler sees.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        headers: BTreeMap<String, String>,
+    },
+    /// Calls a handler through the ingress and waits until the request is accepted.
+    Send {
+        /// Whom.
+        target: Target,
+        /// The body: JSON text, or empty for a handler without input.
+        body: String,
+        /// The idempotency key.
+        #[serde(default)]
+        idempotency_key: Option<String>,
+        /// Headers that the handler sees.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        headers: BTreeMap<String, String>,
+        /// How much later it is to start.
+        #[serde(default)]
+        delay_ms: u64,
+    },
+    /// Waits, through the ingress, for the answer to another request.
+    Attach {
+        /// That request's name.
+        request: String,
+    },
+    /// Asks, through the ingress, for the answer to another request, if there is one.
+    Output {
+        /// That request's name.
+        request: String,
+    },
+    /// Resolves an awakeable of another request's invocation through the ingress.
+    Resolve {
+        /// That request's name.
+        request: String,
+        /// Which of its awakeables, from 1.
+        awakeable: u32,
+        /// The value: JSON text.
+        body: String,
+    },
+    /// Rejects an awakeable of another request's invocation through the ingress.
+    Reject {
+        /// That request's name.
+        request: String,
+        /// Which of its awakeables, from 1.
+        awakeable: u32,
+        /// What the handler is told.
+        reason: String,
+    },
+    /// Pauses the invocation of another request through the admin API.
+    Pause {
+        /// That request's name.
+        request: String,
+    },
+    /// Resumes the invocation of another request through the admin API.
+    Resume {
+        /// That request's name.
+        request: String,
+    },
+    /// Purges the completed invocation of another request through the admin API.
+    Purge {
+        /// That request's name.
+        request: String,
+    },
+    /// Cancels the invocation of another request through the admin API.
+    Cancel {
+        /// That request's name.
+        request: String,
+    },
+    /// Kills the invocation of another request through the admin API.
+    Kill {
+        /// That request's name.
+        request: String,
+    },
+}
