@@ -8,7 +8,7 @@
 
 mod probe;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use onceproof::{
     Simulation,
@@ -17,7 +17,10 @@ use onceproof::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-const RECORDED: &str = include_str!("recordings/server-1.7.12.json");
+const RECORDED: [&str; 2] = [
+    include_str!("recordings/server-1.7.12.json"),
+    include_str!("recordings/server-1.7.12-waiting.json"),
+];
 
 /// One question, and what the server did.
 #[derive(Deserialize)]
@@ -50,7 +53,8 @@ struct Seen {
 
 #[test]
 fn requests_cancels_and_kills_do_what_they_did_on_a_real_server() {
-    let cases: Vec<Case> = serde_json::from_str(RECORDED).expect("the recording is JSON");
+    let read = |text| serde_json::from_str::<Vec<Case>>(text).expect("the recording is JSON");
+    let cases: Vec<Case> = RECORDED.into_iter().flat_map(read).collect();
     let differing: Vec<String> = cases.iter().filter_map(|case| check(case).err()).collect();
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
@@ -89,7 +93,17 @@ fn check(case: &Case) -> Result<(), String> {
 }
 
 fn replies(history: &History) -> BTreeMap<String, Reply> {
+    let mut joined = BTreeSet::new();
     let replies = history.records().iter().filter_map(|record| match &record.event {
+        Event::RequestAttached { request, .. } => {
+            joined.insert(request.clone());
+            None
+        }
+        Event::RequestAccepted { request, .. } => {
+            let status = if joined.contains(request) { "PreviouslyAccepted" } else { "Accepted" };
+            // The server's answer has the invocation's id too.
+            Some((request.to_string(), Reply::Ok { ok: json!({ "status": status }) }))
+        }
         Event::ReplyReceived { request, outcome, .. } => {
             let reply = match outcome {
                 Outcome::Success(body) => {
@@ -130,7 +144,10 @@ fn invocations(history: &History) -> Vec<Seen> {
                     seen.journal.push_str(&format!(":{name}"));
                 }
             }
-            Event::Paused { inv } => {
+            Event::Purged { inv } => {
+                all.get_mut(inv).expect("it was created").status = "freed".to_owned();
+            }
+            Event::Paused { inv } | Event::PausedByOperator { inv } => {
                 all.get_mut(inv).expect("it was created").status = "paused".to_owned();
             }
             Event::Resumed { inv } => {
@@ -153,8 +170,10 @@ fn invocations(history: &History) -> Vec<Seen> {
     }
     let mut seen: Vec<Seen> = all.into_values().filter(|one| one.status != "freed").collect();
     for one in &mut seen {
-        // The answer of a call that is cancelled at once may come before the caller's end, or too late.
+        // The answer of a call that is cancelled at once may come before the caller's end, or too late; or
+        // before its next command, or after it.
         one.journal = one.journal.replace("SendSignal ~Call Output", "SendSignal Output");
+        one.journal = one.journal.replace("SendSignal ~Call Sleep", "SendSignal Sleep ~Call");
     }
     seen.sort_by(|a, b| a.key.cmp(&b.key));
     seen
@@ -163,9 +182,14 @@ fn invocations(history: &History) -> Vec<Seen> {
 fn state(history: &History) -> BTreeMap<String, u64> {
     let mut state = BTreeMap::new();
     for record in history.records() {
-        if let Event::StateChanged { key, value: Some(value), .. } = &record.event {
-            let x = serde_json::from_slice(&value.0).expect("the state is a number");
-            state.insert(key.to_string(), x);
+        if let Event::StateChanged { key, value, .. } = &record.event {
+            match value {
+                Some(value) => {
+                    let x = serde_json::from_slice(&value.0).expect("the state is a number");
+                    state.insert(key.to_string(), x);
+                }
+                None => drop(state.remove(&**key)),
+            }
         }
     }
     state

@@ -1,5 +1,5 @@
-//! `Probe`: an object whose handler does what its request's body says, step by step, so that one handler
-//! can ask both a real Restate server and the simulated one about anything.
+//! `Probe`, an object, and `Flow`, a workflow, whose handlers do what their request's body says, step by step,
+//! so that one handler can ask both a real Restate server and the simulated one about anything.
 
 use std::{
     collections::BTreeMap,
@@ -11,8 +11,8 @@ use std::{
 };
 
 use restate_sdk::{
-    context::{Request, RequestTarget},
-    endpoint::ServiceOptions,
+    context::{RequestTarget, RunRetryPolicy},
+    endpoint::{HandlerOptions, ServiceOptions},
     prelude::*,
 };
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,61 @@ pub(crate) enum Step {
     SendAfter(String, u64, Script),
     /// Calls a handler that may not exist, without or with a key.
     CallAny(String, Option<String>, String),
+    /// Clears the state `x`.
+    Clear(()),
+    /// Clears all state.
+    ClearAll(()),
+    /// Logs the names of all state.
+    Keys(()),
+    /// Waits for an awakeable that a client will complete.
+    Awakeable(()),
+    /// Waits for an awakeable that `Probe/key/act` completes this many milliseconds later: with a value, or
+    /// with an error.
+    AwakeableSent(String, u64, Option<u64>),
+    /// Completes the awakeable with this id: with a value, or with an error.
+    CompleteAwakeable(String, Option<u64>),
+    /// Waits for the signal of this name.
+    Signal(String),
+    /// Lets `Probe/key/act` send this invocation the signal `name`, this many milliseconds later: with a
+    /// value, or with an error.
+    AskSignal(String, String, u64, Option<u64>),
+    /// Sends the signal `name` to the invocation with this id.
+    SendSignal(String, String, Option<u64>),
+    /// Waits for the promise of this name.
+    Promise(String),
+    /// Logs whether the promise of this name is completed, and with what.
+    Peek(String),
+    /// Resolves the promise of this name.
+    Resolve(String, u64),
+    /// Rejects the promise of this name.
+    Reject(String),
+    /// Logs the header of this name.
+    Header(String),
+    /// Logs the idempotency key that the invocation was called with.
+    Key(()),
+    /// Calls `Probe/key/act` with this header.
+    CallWith(String, String, String, Script),
+    /// Calls `Flow/key/run`.
+    CallFlow(String, Script),
+    /// Calls `Flow/key/act`.
+    CallAct(String, Script),
+    /// Sends to `Flow/key/run`.
+    SendFlow(String, Script),
+    /// Sends to `Probe/key/act`, with an idempotency key if there is one, and attaches to it.
+    SendAttach(String, Option<String>, Script),
+    /// Sends to `Probe/key/act`, waits this many milliseconds, and cancels it.
+    SendCancel(String, u64, Script),
+    /// Which of two sleeps ends first, in milliseconds.
+    Race(u64, u64),
+    /// An awakeable or a sleep of this many milliseconds, whichever comes first.
+    AwakeableOr(u64),
+    /// A run whose closure fails this many times under this name in one process, and is tried at most so
+    /// often, with this many milliseconds between tries.
+    RunTries(String, u64, u32, u64),
+    /// The same, for at most this many milliseconds.
+    RunFor(String, u64, u64, u64),
+    /// Two runs at once, that take so many milliseconds.
+    TwoRuns(u64, u64),
     /// Ends with a terminal error.
     Fail(u16),
     /// Fails the attempt so that it is retried, this many times under this name in one process.
@@ -58,7 +113,7 @@ pub(crate) enum Step {
 /// The log of a script: what its steps gave.
 pub(crate) type Log = Vec<String>;
 
-/// See the module.
+/// What its handlers have in common.
 #[derive(Default)]
 pub(crate) struct Probe {
     crashes: Mutex<BTreeMap<String, u64>>,
@@ -73,11 +128,17 @@ impl Probe {
         ctx: ObjectContext<'_>,
         Json(script): Json<Script>,
     ) -> HandlerResult<Json<Log>> {
-        let mut log = Log::new();
-        for step in script {
-            self.step(&ctx, step, &mut log).await?;
-        }
-        Ok(Json(log))
+        self.all(&Ctx::Object(&ctx), script).await
+    }
+
+    /// The same, with a state that is fetched when it is asked for.
+    #[handler]
+    async fn lazy(
+        &self,
+        ctx: ObjectContext<'_>,
+        Json(script): Json<Script>,
+    ) -> HandlerResult<Json<Log>> {
+        self.all(&Ctx::Object(&ctx), script).await
     }
 
     /// The state `x`, and nothing else.
@@ -87,7 +148,84 @@ impl Probe {
     }
 }
 
+/// A workflow that does what it is told.
+#[derive(Default)]
+pub(crate) struct Flow {
+    probe: Probe,
+}
+
+#[workflow(name = "Flow")]
+impl Flow {
+    /// Does what the body says, once.
+    #[handler]
+    async fn run(
+        &self,
+        ctx: WorkflowContext<'_>,
+        Json(script): Json<Script>,
+    ) -> HandlerResult<Json<Log>> {
+        self.probe.all(&Ctx::Run(&ctx), script).await
+    }
+
+    /// Does what the body says, beside the run.
+    #[handler]
+    async fn act(
+        &self,
+        ctx: SharedWorkflowContext<'_>,
+        Json(script): Json<Script>,
+    ) -> HandlerResult<Json<Log>> {
+        self.probe.all(&Ctx::Shared(&ctx), script).await
+    }
+}
+
+/// The contexts that a script can run in.
+enum Ctx<'a, 'c> {
+    Object(&'a ObjectContext<'c>),
+    Run(&'a WorkflowContext<'c>),
+    Shared(&'a SharedWorkflowContext<'c>),
+}
+
+/// Does something that every context can.
+macro_rules! with {
+    ($ctx:expr, $c:ident => $what:expr) => {
+        match $ctx {
+            Ctx::Object($c) => $what,
+            Ctx::Run($c) => $what,
+            Ctx::Shared($c) => $what,
+        }
+    };
+}
+
+/// Does something that only those can that write state.
+macro_rules! writing {
+    ($ctx:expr, $c:ident => $what:expr) => {
+        match $ctx {
+            Ctx::Object($c) => $what,
+            Ctx::Run($c) => $what,
+            Ctx::Shared(_) => return Err(TerminalError::new("cannot write state").into()),
+        }
+    };
+}
+
+/// Does something that only workflows can.
+macro_rules! in_flow {
+    ($ctx:expr, $c:ident => $what:expr) => {
+        match $ctx {
+            Ctx::Object(_) => return Err(TerminalError::new("has no promises").into()),
+            Ctx::Run($c) => $what,
+            Ctx::Shared($c) => $what,
+        }
+    };
+}
+
 impl Probe {
+    async fn all(&self, ctx: &Ctx<'_, '_>, script: Script) -> HandlerResult<Json<Log>> {
+        let mut log = Log::new();
+        for step in script {
+            self.step(ctx, step, &mut log).await?;
+        }
+        Ok(Json(log))
+    }
+
     fn crashes(&self, name: &str, times: u64) -> bool {
         let mut crashes = self.crashes.lock().unwrap_or_else(PoisonError::into_inner);
         let crashed = crashes.entry(name.to_owned()).or_default();
@@ -97,83 +235,12 @@ impl Probe {
 
     fn step<'a>(
         &'a self,
-        ctx: &'a ObjectContext<'_>,
+        ctx: &'a Ctx<'_, '_>,
         step: Step,
         log: &'a mut Log,
     ) -> Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send + 'a>> {
         Box::pin(async move {
             let done = match step {
-                Step::Set(x) => {
-                    ctx.set("x", x);
-                    return Ok(());
-                }
-                Step::Get(()) => ctx.get::<u64>("x").await.map(|x| format!("x {x:?}")),
-                Step::Run(ms) => ctx
-                    .run(|| async move {
-                        #[allow(
-                            clippy::disallowed_methods,
-                            reason = "a run that takes time, as users write it"
-                        )]
-                        tokio::time::sleep(Duration::from_millis(ms)).await;
-                        Ok(())
-                    })
-                    .name("work")
-                    .await
-                    .map(|()| "ran".to_owned()),
-                Step::RunFails(code) => ctx
-                    .run(|| async move {
-                        Err::<(), _>(TerminalError::new_with_code(code, "refused").into())
-                    })
-                    .name("work")
-                    .await
-                    .map(|()| "ran".to_owned()),
-                Step::RunCrash(name, times) => {
-                    let crashes = self.crashes(&name, times);
-                    ctx.run(|| async move {
-                        if crashes {
-                            Err(io::Error::other("asked to crash").into())
-                        } else {
-                            Ok(())
-                        }
-                    })
-                    .name("work")
-                    .await
-                    .map(|()| "ran".to_owned())
-                }
-                Step::Sleep(ms) => {
-                    ctx.sleep(Duration::from_millis(ms)).await.map(|()| "slept".to_owned())
-                }
-                Step::Call(key, script) => {
-                    act(ctx, key, script).call().await.map(|Json(l)| told(&l))
-                }
-                Step::CallKeyed(idempotency, key, script) => act(ctx, key, script)
-                    .idempotency_key(idempotency)
-                    .call()
-                    .await
-                    .map(|Json(l)| told(&l)),
-                Step::Send(key, script) => {
-                    act(ctx, key, script).send();
-                    return Ok(());
-                }
-                Step::SendAfter(key, ms, script) => {
-                    act(ctx, key, script).send_after(Duration::from_millis(ms));
-                    return Ok(());
-                }
-                Step::CallAny(service, key, handler) => {
-                    let target = match key {
-                        Some(key) => RequestTarget::object(service, key, handler),
-                        None => RequestTarget::service(service, handler),
-                    };
-                    let request: Request<'_, (), Json<Value>> = ctx.request(target, ());
-                    request.call().await.map(|Json(v)| v.to_string())
-                }
-                Step::Fail(code) => Err(TerminalError::new_with_code(code, "asked for")),
-                Step::Crash(name, times) => {
-                    if self.crashes(&name, times) {
-                        return Err(io::Error::other("asked to crash").into());
-                    }
-                    Ok("no crash".to_owned())
-                }
                 Step::Try(step) => {
                     if let Err(error) = self.step(ctx, *step, log).await {
                         let text = format!("{error:?}");
@@ -184,31 +251,307 @@ impl Probe {
                     }
                     return Ok(());
                 }
+                Step::Crash(name, times) => {
+                    if self.crashes(&name, times) {
+                        return Err(io::Error::other("asked to crash").into());
+                    }
+                    Some("no crash".to_owned())
+                }
+                Step::Fail(code) => {
+                    return Err(TerminalError::new_with_code(code, "asked for").into());
+                }
+                step @ (Step::Set(_)
+                | Step::Get(())
+                | Step::Clear(())
+                | Step::ClearAll(())
+                | Step::Keys(())) => state(ctx, step).await?,
+                step @ (Step::Promise(_) | Step::Peek(_) | Step::Resolve(..) | Step::Reject(_)) => {
+                    promise(ctx, step).await?
+                }
+                step @ (Step::Run(_)
+                | Step::RunFails(_)
+                | Step::RunCrash(..)
+                | Step::RunTries(..)
+                | Step::RunFor(..)
+                | Step::TwoRuns(..)) => self.run(ctx, step).await?,
+                step => other(ctx, step).await?,
             };
-            log.push(done?);
+            log.extend(done);
             Ok(())
         })
     }
+
+    async fn run(&self, ctx: &Ctx<'_, '_>, step: Step) -> HandlerResult<Option<String>> {
+        let mut policy = None;
+        let (ms, result) = match step {
+            Step::Run(ms) => (ms, Ok(())),
+            Step::RunFails(code) => (0, Err(TerminalError::new_with_code(code, "refused").into())),
+            Step::RunCrash(name, times) => (0, self.crash_in_run(&name, times)),
+            Step::RunTries(name, times, tries, ms) => {
+                let delay = Duration::from_millis(ms);
+                policy = Some(RunRetryPolicy::new().initial_delay(delay).max_attempts(tries));
+                (0, self.crash_in_run(&name, times))
+            }
+            Step::RunFor(name, times, most_ms, ms) => {
+                let (delay, most) = (Duration::from_millis(ms), Duration::from_millis(most_ms));
+                policy = Some(RunRetryPolicy::new().initial_delay(delay).max_duration(most));
+                (0, self.crash_in_run(&name, times))
+            }
+            Step::TwoRuns(one, two) => {
+                let ended = with!(ctx, c => {
+                    let one = c.run(move || working(one)).name("one");
+                    let two = c.run(move || working(two)).name("two");
+                    let (one, two) = (one.await, two.await);
+                    one.and(two)
+                });
+                return ended.map(|()| Some("ran both".to_owned())).map_err(Into::into);
+            }
+            _ => return Ok(None),
+        };
+        let closure = move || async move {
+            working(ms).await?;
+            result
+        };
+        let ended = with!(ctx, c => {
+            let run = c.run(closure).name("work");
+            match policy {
+                Some(policy) => run.retry_policy(policy).await,
+                None => run.await,
+            }
+        });
+        Ok(Some(ended.map(|()| "ran".to_owned())?))
+    }
+
+    fn crash_in_run(&self, name: &str, times: u64) -> HandlerResult<()> {
+        match self.crashes(name, times) {
+            true => Err(io::Error::other("asked to crash").into()),
+            false => Ok(()),
+        }
+    }
 }
 
-fn told(log: &Log) -> String {
-    format!("[{}]", log.join(" "))
+async fn working(ms: u64) -> HandlerResult<()> {
+    if ms > 0 {
+        #[allow(clippy::disallowed_methods, reason = "a run that takes time, as users write it")]
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+    Ok(())
 }
 
-fn act<'ctx>(
-    ctx: &ObjectContext<'ctx>,
-    key: String,
-    script: Script,
-) -> Request<'ctx, Json<Script>, Json<Log>> {
-    ctx.request(RequestTarget::object("Probe", key, "act"), Json(script))
+async fn state(ctx: &Ctx<'_, '_>, step: Step) -> HandlerResult<Option<String>> {
+    match step {
+        Step::Set(x) => writing!(ctx, c => c.set("x", x)),
+        Step::Clear(()) => writing!(ctx, c => c.clear("x")),
+        Step::ClearAll(()) => writing!(ctx, c => c.clear_all()),
+        Step::Get(()) => {
+            let x = with!(ctx, c => c.get::<u64>("x").await)?;
+            return Ok(Some(format!("x {x:?}")));
+        }
+        _ => {
+            let keys = with!(ctx, c => c.get_keys().await)?;
+            return Ok(Some(format!("keys {keys:?}")));
+        }
+    }
+    Ok(None)
 }
 
-/// An endpoint with the probe: one second before the first retry, and paused after the third failure.
+async fn promise(ctx: &Ctx<'_, '_>, step: Step) -> HandlerResult<Option<String>> {
+    Ok(match step {
+        Step::Promise(name) => {
+            let value = in_flow!(ctx, c => c.promise::<u64>(&name).await)?;
+            Some(format!("promised {value}"))
+        }
+        Step::Peek(name) => {
+            let value = in_flow!(ctx, c => c.peek_promise::<u64>(&name).await)?;
+            Some(format!("peeked {value:?}"))
+        }
+        Step::Resolve(name, value) => {
+            in_flow!(ctx, c => c.resolve_promise(&name, value));
+            None
+        }
+        Step::Reject(name) => {
+            let error = TerminalError::new_with_code(418, "broken");
+            in_flow!(ctx, c => c.reject_promise(&name, error));
+            None
+        }
+        _ => None,
+    })
+}
+
+async fn other(ctx: &Ctx<'_, '_>, step: Step) -> HandlerResult<Option<String>> {
+    match step {
+        Step::Sleep(ms) => {
+            with!(ctx, c => c.sleep(Duration::from_millis(ms)).await)?;
+            Ok(Some("slept".to_owned()))
+        }
+        Step::Race(one, two) => with!(ctx, c => {
+            restate_sdk::select! {
+                ended = c.sleep(Duration::from_millis(one)) => {
+                    ended.map(|()| Some("first".to_owned())).map_err(Into::into)
+                },
+                ended = c.sleep(Duration::from_millis(two)) => {
+                    ended.map(|()| Some("second".to_owned())).map_err(Into::into)
+                }
+            }
+        }),
+        Step::Header(name) => Ok(Some(
+            with!(ctx, c => c.headers().get(&name).cloned())
+                .map_or_else(|| "no header".to_owned(), |value| format!("header {value}")),
+        )),
+        Step::Key(()) => {
+            Ok(Some(format!("key {:?}", with!(ctx, c => c.idempotency_key().map(str::to_owned)))))
+        }
+        step @ (Step::Awakeable(())
+        | Step::AwakeableSent(..)
+        | Step::AwakeableOr(_)
+        | Step::CompleteAwakeable(..)
+        | Step::Signal(_)
+        | Step::AskSignal(..)
+        | Step::SendSignal(..)) => waiting(ctx, step).await,
+        step => calls(ctx, step).await,
+    }
+}
+
+async fn waiting(ctx: &Ctx<'_, '_>, step: Step) -> HandlerResult<Option<String>> {
+    let broken = || TerminalError::new_with_code(418, "broken");
+    match step {
+        Step::Awakeable(()) => {
+            let value = with!(ctx, c => c.awakeable::<u64>().1.await)?;
+            Ok(Some(format!("awoke {value}")))
+        }
+        Step::AwakeableOr(ms) => with!(ctx, c => {
+            let (_, awakeable) = c.awakeable::<u64>();
+            restate_sdk::select! {
+                awoke = awakeable => {
+                    awoke.map(|x| Some(format!("awoke {x}"))).map_err(Into::into)
+                },
+                slept = c.sleep(Duration::from_millis(ms)) => {
+                    slept.map(|()| Some("slept".to_owned())).map_err(Into::into)
+                }
+            }
+        }),
+        Step::AwakeableSent(key, ms, with) => {
+            let value = with!(ctx, c => {
+                let (id, awakeable) = c.awakeable::<u64>();
+                let script = vec![Step::Sleep(ms), Step::CompleteAwakeable(id, with)];
+                c.request::<_, Json<Log>>(probe(key), Json(script)).send();
+                awakeable.await
+            })?;
+            Ok(Some(format!("awoke {value}")))
+        }
+        Step::CompleteAwakeable(id, value) => {
+            match value {
+                Some(value) => with!(ctx, c => c.resolve_awakeable(&id, value)),
+                None => with!(ctx, c => c.reject_awakeable(&id, broken())),
+            }
+            Ok(None)
+        }
+        Step::Signal(name) => {
+            let value = with!(ctx, c => c.signal::<u64>(&name).await)?;
+            Ok(Some(format!("signalled {value}")))
+        }
+        Step::AskSignal(key, name, ms, value) => {
+            let id = with!(ctx, c => c.invocation_id().to_owned());
+            let script = vec![Step::Sleep(ms), Step::SendSignal(id, name, value)];
+            with!(ctx, c => c.request::<_, Json<Log>>(probe(key), Json(script)).send());
+            Ok(None)
+        }
+        Step::SendSignal(id, name, value) => {
+            let signal = with!(ctx, c => c.invocation_handle(id)).signal(name);
+            match value {
+                Some(value) => signal.resolve(value),
+                None => signal.reject(broken()),
+            }
+            Ok(None)
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn calls(ctx: &Ctx<'_, '_>, step: Step) -> HandlerResult<Option<String>> {
+    let answer = match step {
+        Step::Call(key, script) => {
+            with!(ctx, c => c.request::<_, Json<Log>>(probe(key), Json(script)).call().await)?
+        }
+        Step::CallKeyed(idempotency, key, script) => with!(ctx, c => {
+            let request = c.request::<_, Json<Log>>(probe(key), Json(script));
+            request.idempotency_key(idempotency).call().await
+        })?,
+        Step::CallWith(key, name, value, script) => with!(ctx, c => {
+            c.request::<_, Json<Log>>(probe(key), Json(script)).header(name, value).call().await
+        })?,
+        Step::CallFlow(key, script) => with!(ctx, c => {
+            c.request::<_, Json<Log>>(flow(key, "run"), Json(script)).call().await
+        })?,
+        Step::CallAct(key, script) => with!(ctx, c => {
+            c.request::<_, Json<Log>>(flow(key, "act"), Json(script)).call().await
+        })?,
+        Step::CallAny(service, key, handler) => {
+            let target = match key {
+                Some(key) => RequestTarget::object(service, key, handler),
+                None => RequestTarget::service(service, handler),
+            };
+            let Json(value) =
+                with!(ctx, c => c.request::<_, Json<Value>>(target, ()).call().await)?;
+            return Ok(Some(value.to_string()));
+        }
+        Step::Send(key, script) => {
+            with!(ctx, c => c.request::<_, Json<Log>>(probe(key), Json(script)).send());
+            return Ok(None);
+        }
+        Step::SendFlow(key, script) => {
+            with!(ctx, c => c.request::<_, Json<Log>>(flow(key, "run"), Json(script)).send());
+            return Ok(None);
+        }
+        Step::SendAfter(key, ms, script) => {
+            with!(ctx, c => {
+                let request = c.request::<_, Json<Log>>(probe(key), Json(script));
+                request.send_after(Duration::from_millis(ms))
+            });
+            return Ok(None);
+        }
+        Step::SendAttach(key, idempotency, script) => {
+            let sent = with!(ctx, c => {
+                let request = c.request::<_, Json<Log>>(probe(key), Json(script));
+                match idempotency {
+                    Some(key) => request.idempotency_key(key).send(),
+                    None => request.send(),
+                }
+            });
+            sent.await?.attach::<Json<Log>>().await?
+        }
+        Step::SendCancel(key, ms, script) => {
+            let sent = with!(ctx, c => c.request::<_, Json<Log>>(probe(key), Json(script)).send());
+            let sent = sent.await?;
+            with!(ctx, c => c.sleep(Duration::from_millis(ms)).await)?;
+            sent.cancel();
+            return Ok(Some("cancelled".to_owned()));
+        }
+        _ => return Ok(None),
+    };
+    let Json(log) = answer;
+    Ok(Some(format!("[{}]", log.join(" "))))
+}
+
+fn probe(key: String) -> RequestTarget {
+    RequestTarget::object("Probe", key, "act")
+}
+
+fn flow(key: String, handler: &str) -> RequestTarget {
+    RequestTarget::workflow("Flow", key, handler)
+}
+
+/// An endpoint with both: one second before the first retry, and paused after the third failure.
 pub(crate) fn endpoint() -> Endpoint {
-    let options = ServiceOptions::new()
-        .retry_policy_initial_interval(Duration::from_secs(1))
-        .retry_policy_max_attempts(3)
-        .retry_policy_pause_on_max_attempts();
-    let probe = Probe::default().into_service_definition().options(options);
-    Endpoint::builder().bind(probe).build()
+    let options = || {
+        ServiceOptions::new()
+            .retry_policy_initial_interval(Duration::from_secs(1))
+            .retry_policy_max_attempts(3)
+            .retry_policy_pause_on_max_attempts()
+    };
+    let probe = Probe::default()
+        .into_service_definition()
+        .options(options().handler("lazy", HandlerOptions::new().enable_lazy_state(true)));
+    let flow = Flow::default().into_service_definition().options(options());
+    Endpoint::builder().bind(probe).bind(flow).build()
 }
