@@ -154,6 +154,16 @@ fn earlier(one: Option<LeftBehind>, other: Option<LeftBehind>) -> Option<LeftBeh
     Some(LeftBehind { runs, ..first.clone() })
 }
 
+/// Judges one run by the scenario's invariants and expectations.
+#[must_use]
+pub fn judge_run(
+    scenario: &Scenario,
+    invariants: &[&dyn Invariant],
+    history: &History,
+) -> Verdict {
+    verdict(scenario, invariants, history, &mut BTreeMap::new())
+}
+
 fn verdict(
     scenario: &Scenario,
     invariants: &[&dyn Invariant],

@@ -7,4 +7,6 @@ mod expect;
 pub mod outcome;
 mod pool;
 
-pub use campaign::{Campaign, Found, Replayed, Swept, explore, first, replay, replay_seed};
+pub use campaign::{
+    Campaign, Found, Replayed, Swept, explore, first, judge_run, replay, replay_seed,
+};

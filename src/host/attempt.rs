@@ -12,10 +12,10 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame as HttpFrame};
 use restate_sdk::{endpoint::ResponseBody, prelude::Endpoint};
 
-use super::{panics, waker::Woken};
+use super::{panics, runs::OpenRuns, waker::Woken};
 use crate::{
     base::Name,
-    protocol::{Decoder, Frame, MessageType, messages},
+    protocol::{Decoder, Frame},
 };
 
 /// How often a handler may wake itself before it must wait for something.
@@ -78,7 +78,7 @@ pub(super) struct Attempt {
     pub(super) polls: u64,
     /// What its entropy streams are derived from.
     pub(super) entropy: u64,
-    open_runs: Vec<(u32, Name)>,
+    open_runs: OpenRuns,
 }
 
 impl Attempt {
@@ -115,10 +115,10 @@ impl Attempt {
             woken,
             polls: 0,
             entropy,
-            open_runs: Vec::new(),
+            open_runs: OpenRuns::default(),
         };
         for frame in frames {
-            attempt.note_run(frame);
+            attempt.open_runs.note(frame);
         }
         attempt.feed(frames);
         Ok(attempt)
@@ -172,7 +172,7 @@ impl Attempt {
                 match self.decoder.next() {
                     Ok(None) => break,
                     Ok(Some(frame)) => {
-                        self.note_run(&frame);
+                        self.open_runs.note(&frame);
                         frames.push(frame);
                     }
                     Err(e) => return Step::Garbled(e.to_string()),
@@ -183,37 +183,12 @@ impl Attempt {
 
     /// The `ctx.run` whose closure is running, if one is.
     pub(super) fn current_run(&self) -> Option<&Name> {
-        self.open_runs.first().map(|(_, name)| name)
+        self.open_runs.current()
     }
 
     /// Whether the handler waits for something that neither Restate nor `known` callers explain.
     pub(super) fn waits_elsewhere(&self, known: usize) -> bool {
         // the SDK's own channel between handler and response holds one copy
         self.woken.held_by_others() > 1 + known
-    }
-
-    fn note_run(&mut self, frame: &Frame) {
-        match frame.ty {
-            MessageType::RunCommand => {
-                if let Ok(run) = frame.decode::<messages::RunCommand>() {
-                    self.open_runs.push((run.result_completion_id, run.name.into()));
-                }
-            }
-            MessageType::ProposeRunCompletion => {
-                if let Ok(done) = frame.decode::<messages::ProposeRunCompletion>() {
-                    self.open_runs.retain(|(id, _)| *id != done.result_completion_id);
-                }
-            }
-            MessageType::RunCompletionNotification => {
-                if let Ok(messages::Notification {
-                    id: Some(messages::NotificationId::Completion(done)),
-                    ..
-                }) = frame.decode()
-                {
-                    self.open_runs.retain(|(id, _)| *id != done);
-                }
-            }
-            _ => {}
-        }
     }
 }

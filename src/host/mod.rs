@@ -9,11 +9,14 @@ mod attempt;
 mod discover;
 mod panics;
 mod process;
+mod runs;
 mod waker;
 
 pub(crate) use attempt::Step;
 pub use discover::{DiscoveryError, discover};
 pub(crate) use process::Host;
+#[cfg(feature = "serve")]
+pub(crate) use runs::OpenRuns;
 
 use std::sync::Arc;
 

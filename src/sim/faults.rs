@@ -138,7 +138,7 @@ impl Faults {
 }
 
 /// A uniform number of `from..=to`, decided at `place`.
-pub(super) fn between(
+pub(crate) fn between(
     source: &mut dyn Source,
     kind: &'static str,
     place: impl FnOnce() -> String,

@@ -15,13 +15,19 @@ mod webhook;
 
 use std::sync::Arc;
 
+use restate_sdk::prelude::Endpoint;
+
 pub use faults::{FaultCounts, Tally};
+#[cfg(feature = "serve")]
+pub(crate) use faults::between;
+#[cfg(feature = "serve")]
+pub(crate) use outside::{desks, latency};
 pub use run::{Listen, RunResult, run};
 
 use crate::{
     host::{self, DiscoveryError, Factory},
     restate::{Catalog, CatalogError},
-    world::line::Line,
+    world::{Systems, line::Line},
 };
 
 /// Services to simulate: how to build them, and what discovery says of them.
@@ -51,6 +57,12 @@ impl Deployment {
         let manifest = host::discover(&factory(&Line::default().systems()))?;
         let catalog = Arc::new(Catalog::from_manifest(&manifest)?);
         Ok(Self { factory, catalog })
+    }
+
+    /// A process with empty memory, around these systems.
+    #[must_use]
+    pub fn build(&self, systems: &Systems) -> Endpoint {
+        (self.factory)(systems)
     }
 
     /// What the services are.

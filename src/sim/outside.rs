@@ -18,6 +18,7 @@ use crate::{
         WorldError,
         carrier::CarrierDesk,
         catalogue::Plans,
+        desks::Desks,
         gateway::{Gateway, Rules},
         line::{Answer, Request},
         mailer::MailServer,
@@ -79,30 +80,44 @@ struct Pending {
 /// The simulated systems, and the calls under way to them.
 #[derive(Debug)]
 pub(super) struct Outside {
-    gateway: Gateway,
-    mailer: MailServer,
-    carrier: CarrierDesk,
-    catalogue: Plans,
+    desks: Desks,
     pending: BTreeMap<CallId, Pending>,
     down_until: BTreeMap<System, VirtualTime>,
     /// Whether the gateway declines what an invocation charges.
     declines: BTreeMap<Inv, bool>,
 }
 
+/// The systems that a plan asks for, before anything was asked of them.
+pub(crate) fn desks(plan: &WorldPlan) -> Desks {
+    Desks {
+        gateway: Gateway::new(Rules {
+            honours_keys: plan.gateway.idempotency_keys,
+            compares_requests: plan.gateway.compares_requests,
+            checks_refunds: plan.gateway.checks_refunds,
+        }),
+        mailer: MailServer::new(
+            plan.mailer.idempotency_keys,
+            plan.mailer.undeliverable.clone(),
+        ),
+        carrier: CarrierDesk::new(plan.carrier.undeliverable.clone()),
+        catalogue: Plans::new(plan.catalogue.plans.values().cloned()),
+    }
+}
+
+/// How long a system takes from a request to its answer.
+pub(crate) fn latency(plan: &WorldPlan, system: System) -> Millis {
+    match system {
+        System::Gateway => plan.gateway.latency_ms,
+        System::Mailer => plan.mailer.latency_ms,
+        System::Carrier => plan.carrier.latency_ms,
+        System::Catalogue => plan.catalogue.latency_ms,
+    }
+}
+
 impl Outside {
     pub(super) fn new(plan: &WorldPlan) -> Self {
         Self {
-            gateway: Gateway::new(Rules {
-                honours_keys: plan.gateway.idempotency_keys,
-                compares_requests: plan.gateway.compares_requests,
-                checks_refunds: plan.gateway.checks_refunds,
-            }),
-            mailer: MailServer::new(
-                plan.mailer.idempotency_keys,
-                plan.mailer.undeliverable.clone(),
-            ),
-            carrier: CarrierDesk::new(plan.carrier.undeliverable.clone()),
-            catalogue: Plans::new(plan.catalogue.plans.values().cloned()),
+            desks: desks(plan),
             pending: BTreeMap::new(),
             down_until: BTreeMap::new(),
             declines: BTreeMap::new(),
@@ -115,10 +130,7 @@ impl Outside {
     }
 
     pub(super) fn balances_with(&self, history: &History) -> Result<(), String> {
-        self.gateway.balances_with(history)?;
-        self.mailer.balances_with(history)?;
-        self.carrier.balances_with(history)?;
-        self.catalogue.balances_with(history)
+        self.desks.balances_with(history)
     }
 }
 
@@ -270,12 +282,7 @@ impl Sim<'_> {
     }
 
     fn latency_of(&mut self, system: System, attempt: AttemptId, request: &Request) -> u64 {
-        let Millis { from, to } = match system {
-            System::Gateway => self.plan.world.gateway.latency_ms,
-            System::Mailer => self.plan.world.mailer.latency_ms,
-            System::Carrier => self.plan.world.carrier.latency_ms,
-            System::Catalogue => self.plan.world.catalogue.latency_ms,
-        };
+        let Millis { from, to } = latency(&self.plan.world, system);
         if to <= from {
             return from;
         }
@@ -324,16 +331,7 @@ impl Sim<'_> {
             return;
         }
         if !matches!(fate, Fate::Refused | Fate::RateLimited) {
-            let (effects, answer) = match &request {
-                Request::Charge(_) | Request::Refund(_) | Request::Void(_) => {
-                    self.outside.gateway.apply(&request, decline)
-                }
-                Request::Send(email) => self.outside.mailer.apply(email),
-                Request::Label(_) | Request::CancelLabel(_) | Request::VoidLabel(_) => {
-                    self.outside.carrier.apply(&request)
-                }
-                Request::Plan(plan) => self.outside.catalogue.apply(plan),
-            };
+            let (effects, answer) = self.outside.desks.apply(&request, decline);
             if fate == Fate::AnswerLost && effects.iter().any(moves_something) {
                 self.faults.effective(Fault::WorldAnswerLost);
             }

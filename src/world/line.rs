@@ -9,6 +9,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Carrier, ChargeAnswer, ChargeRequest, Email, LabelRequest, Mailer, PaymentGateway, Plan,
     PlanCatalogue, RefundRequest, Systems, WEBHOOK_SECRET, WorldError, WorldFuture,
@@ -16,7 +18,8 @@ use super::{
 use crate::history::{CallId, System};
 
 /// A request to a system of the outside world.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
     Charge(ChargeRequest),
     Refund(RefundRequest),

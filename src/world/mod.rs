@@ -7,6 +7,7 @@
 
 pub(crate) mod carrier;
 pub(crate) mod catalogue;
+pub(crate) mod desks;
 pub(crate) mod gateway;
 pub(crate) mod line;
 pub(crate) mod mailer;
@@ -63,7 +64,7 @@ pub enum WorldError {
 }
 
 /// A request to take money.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ChargeRequest {
     /// How much.
     pub amount: Cents,
@@ -91,7 +92,7 @@ pub enum ChargeAnswer {
 }
 
 /// A request to give money back.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RefundRequest {
     /// Of which charge.
     pub charge_id: String,
@@ -125,7 +126,7 @@ pub trait PaymentGateway: Send + Sync {
 }
 
 /// An email to send.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Email {
     /// To whom.
     pub recipient: String,
@@ -147,7 +148,7 @@ pub trait Mailer: Send + Sync {
 }
 
 /// A request for a shipping label.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LabelRequest {
     /// What is shipped, as the sender calls it.
     pub parcel: String,
