@@ -18,6 +18,7 @@ mod order_orchestrator;
 mod order_service;
 mod order_steps;
 mod payment_processor;
+mod payment_record;
 mod payment_service;
 mod rfc3339;
 mod saga;
