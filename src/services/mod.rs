@@ -12,6 +12,7 @@ mod calendar;
 mod durable;
 mod email_service;
 mod email_templates;
+mod inventory_book;
 mod inventory_service;
 mod notification_service;
 mod order_orchestrator;
