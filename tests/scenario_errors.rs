@@ -161,6 +161,60 @@ fn unknown_names_come_with_the_nearest_known_one() {
     );
 }
 
+/// A call `pay`, and another step with these members.
+fn and(members: &str) -> String {
+    steps(&format!(
+        "{{ \"id\": \"pay\", \"call\": \"PaymentService/p/GetPayment\" }},\n    {{ \"id\": \"then\", {members} }}"
+    ))
+}
+
+#[test]
+fn what_is_done_to_other_steps_is_checked() {
+    check(
+        "deeds",
+        &[
+            case("pause with a body", and(r#""pause": "pay", "body": 1"#)),
+            case("purge with a delay", and(r#""purge": "pay", "delay_ms": 5"#)),
+            case("attach with a key", and(r#""attach": "pay", "idempotency_key": "k""#)),
+            case("output of nothing", and(r#""output": "pai""#)),
+            case("misspelt resume", and(r#""resum": "pay""#)),
+            case("two deeds", and(r#""attach": "pay", "output": "pay""#)),
+            case("resolve by a number", and(r#""resolve": 5"#)),
+            case("resolve with a reason", and(r#""resolve": "pay", "reason": "no""#)),
+            case("reject with a body", and(r#""reject": "pay", "body": 5"#)),
+            case("awakeable 0", and(r#""resolve": "pay", "awakeable": 0"#)),
+            case("awakeable of a call", get(r#""awakeable": 1"#)),
+            case("delay of a call", get(r#""delay_ms": 5"#)),
+            case(
+                "send as a webhook",
+                step(r#""send": "PaymentService/p/GetPayment", "webhook": true"#),
+            ),
+            case("send to nobody", step(r#""send": "PaymentService/p/GetPaymnt""#)),
+            case("headers as a list", get(r#""headers": ["a"]"#)),
+            case("header with a space", get(r#""headers": { "x shop": "a" }"#)),
+            case("header that is a number", get(r#""headers": { "x-shop": 5 }"#)),
+            case("header that is the key", get(r#""headers": { "Idempotency-Key": "k" }"#)),
+            case(
+                "unknown variable in a header",
+                step(r#""call": "PaymentService/p/GetPayment", "headers": { "x-shop": "{i}" }"#),
+            ),
+            case("unknown variable in a reason", and(r#""reject": "pay", "reason": "{i}""#)),
+            case("pause of a pause", and(r#""pause": "pay" }, { "id": "last", "resume": "then""#)),
+            case(
+                "after a purge",
+                and(r#""purge": "pay" }, { "id": "last", "attach": "pay", "after": "then""#),
+            ),
+            case(
+                "a send has no answer to expect",
+                r#"{ "title": "a", "steps": [{ "id": "pay", "send": "PaymentService/p/GetPayment" }], "expect": [{ "reply": "pay", "fails": 404 }] }"#,
+            ),
+            case("abort without inactivity", scenario(r#""restate": { "abort_timeout_ms": 5 }"#)),
+            case("protocol of the future", scenario(r#""restate": { "protocol_version": 8 }"#)),
+            case("lazy state as a word", scenario(r#""restate": { "lazy_state": "yes" }"#)),
+        ],
+    );
+}
+
 #[test]
 fn steps_that_cannot_be_done_are_refused() {
     check(

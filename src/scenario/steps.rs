@@ -291,8 +291,9 @@ fn misplaced(reader: &mut Reader, fields: &Fields<'_>, deed: &str) {
             .collect();
         let article = if deed.starts_with(['a', 'o']) { "an" } else { "a" };
         let help = match having.as_slice() {
-            [only] => format!("only a {only} has one"),
-            _ => format!("{} have one", having.join(" and ")),
+            [only] => format!("only {only} has one"),
+            [first @ .., last] => format!("only {} and {last} have one", first.join(", ")),
+            [] => String::new(),
         };
         reader.report(
             Diagnostic::new(member.name.span.clone(), format!("{article} {deed} has no `{name}`"))
