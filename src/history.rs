@@ -646,7 +646,8 @@ pub enum Event {
         /// The invocation that it created or joined.
         inv: Inv,
     },
-    /// A signal was sent to an invocation, or its awakeable was completed; without effect if it is over.
+    /// A signal was sent to an invocation, or its awakeable was completed; without effect if that did not
+    /// start yet, or is over.
     SignalSent {
         /// The invocation.
         inv: Inv,

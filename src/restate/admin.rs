@@ -44,8 +44,9 @@ impl AdminError {
 }
 
 impl Engine {
-    /// Pauses an invocation until it is resumed, cancelled or killed. A running attempt is asked to suspend,
-    /// and what it waits for then waits with it; one that ends instead is over.
+    /// Pauses an invocation until it is resumed, cancelled or killed. A running attempt is asked to suspend
+    /// first; one that ends instead is over. Nothing happens to one that is suspended already: what it waits
+    /// for will wake it.
     ///
     /// # Errors
     /// If it did not start yet, or is over.
@@ -60,8 +61,7 @@ impl Engine {
                 self.timers.clear(timer);
                 self.pause_at_once(inv);
             }
-            Status::Suspended(_) => self.pause_at_once(inv),
-            Status::Paused => {}
+            Status::Suspended(_) | Status::Paused => {}
             Status::Scheduled(_) | Status::Inboxed | Status::Completed { .. } => {
                 return Err(AdminError::NotRunning(id));
             }
@@ -70,14 +70,14 @@ impl Engine {
     }
 
     /// Lets a paused invocation go on, with all its retries before it again. One that backs off is
-    /// retried at once. Nothing happens to one that runs or waits.
+    /// retried at once, one that waits is woken. Nothing happens to one that runs.
     ///
     /// # Errors
     /// If it did not start yet, or is over.
     pub fn resume(&mut self, now: VirtualTime, inv: Inv) -> Result<(), AdminError> {
         let id = self.get(inv).id.to_string();
         match self.get(inv).status {
-            Status::Paused => {
+            Status::Paused | Status::Suspended(_) => {
                 self.get_mut(inv).failures = 0;
                 self.record(Event::Resumed { inv });
                 self.begin_attempt(now, inv);
@@ -86,7 +86,7 @@ impl Engine {
                 self.timers.clear(timer);
                 self.begin_attempt(now, inv);
             }
-            Status::Running { .. } | Status::Suspended(_) => {}
+            Status::Running { .. } => {}
             Status::Scheduled(_) | Status::Inboxed => return Err(AdminError::NotStarted(id)),
             Status::Completed { .. } => return Err(AdminError::Completed(id)),
         }

@@ -2,10 +2,10 @@
 //!
 //! Must not know: what handlers do about them.
 
-use super::{Engine, commands::Refusal, invocation::Status, promise::result_of};
+use super::{Engine, commands::Refusal, promise::result_of};
 use crate::{
     base::{Name, VirtualTime},
-    history::{Event, Inv, Outcome, Payload},
+    history::{Event, Inv, Outcome, Payload, Phase},
     protocol::{
         Frame, MessageType,
         messages::{
@@ -80,13 +80,15 @@ impl Engine {
             Refusal::CannotCall(format!("`{awakeable_id}` is not the id of an awakeable"))
         })?;
         self.plain(now, inv, frame)?;
-        if let Some(&target) = self.by_id.get(id.as_str()) {
+        let target = std::str::from_utf8(&id).ok().and_then(|id| self.by_id.get(id));
+        if let Some(&target) = target {
             self.signal(now, target, NotificationId::Signal(index), result);
         }
         Ok(())
     }
 
-    /// Stores a signal in the journal of `inv`, whether it waits for it or not.
+    /// Stores a signal in the journal of `inv`, whether it waits for it or not. It is lost if that did not
+    /// start yet, or is over.
     fn signal(
         &mut self,
         now: VirtualTime,
@@ -102,17 +104,17 @@ impl Engine {
         };
         let phase = self.phase(inv);
         self.record(Event::SignalSent { inv, name: name.clone(), phase });
-        if !matches!(self.get(inv).status, Status::Completed { .. }) {
+        if !matches!(phase, Phase::Scheduled | Phase::Inboxed | Phase::Completed) {
             self.notify(now, inv, MessageType::SignalNotification, id, result, name);
         }
     }
 }
 
 /// The invocation's id and the signal's number in an awakeable's id.
-fn read_awakeable_id(text: &str) -> Option<(String, u32)> {
+fn read_awakeable_id(text: &str) -> Option<(Vec<u8>, u32)> {
     let mut bytes = base64url(text.strip_prefix(AWAKEABLE)?)?;
     let index = bytes.split_off(bytes.len().checked_sub(4)?);
-    Some((String::from_utf8(bytes).ok()?, u32::from_be_bytes(index.try_into().ok()?)))
+    Some((bytes, u32::from_be_bytes(index.try_into().ok()?)))
 }
 
 /// Base64 with `-` and `_`, without padding.
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_id_of_an_awakeable_names_its_invocation_and_its_number() {
-        let known = Some(("inv_0123".to_owned(), 17));
+        let known = Some((b"inv_0123".to_vec(), 17));
         assert_eq!(read_awakeable_id("sign_1aW52XzAxMjMAAAAR"), known);
         for wrong in ["", "sign_1", "sign_1AAA", "prom_1aW52XzAxMjMAAAAR", "sign_1aW5 2XzAx"] {
             assert_eq!(read_awakeable_id(wrong), None, "{wrong}");

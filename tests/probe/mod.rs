@@ -100,6 +100,13 @@ pub(crate) enum Step {
     RunTries(String, u64, u32, u64),
     /// The same, for at most this many milliseconds.
     RunFor(String, u64, u64, u64),
+    /// A run whose closure takes this many milliseconds, so often under this name in one process, and no time
+    /// after that.
+    RunSlow(String, u64, u64),
+    /// Logs how often this was passed, under this name in one process.
+    Count(String),
+    /// Calls `Flow/key/run` with an idempotency key first.
+    CallFlowKeyed(String, String, Script),
     /// Two runs at once, that take so many milliseconds.
     TwoRuns(u64, u64),
     /// Ends with a terminal error.
@@ -134,6 +141,26 @@ impl Probe {
     /// The same, with a state that is fetched when it is asked for.
     #[handler]
     async fn lazy(
+        &self,
+        ctx: ObjectContext<'_>,
+        Json(script): Json<Script>,
+    ) -> HandlerResult<Json<Log>> {
+        self.all(&Ctx::Object(&ctx), script).await
+    }
+
+    /// The same, and every await suspends.
+    #[handler]
+    async fn hasty(
+        &self,
+        ctx: ObjectContext<'_>,
+        Json(script): Json<Script>,
+    ) -> HandlerResult<Json<Log>> {
+        self.all(&Ctx::Object(&ctx), script).await
+    }
+
+    /// The same, asked to suspend after a second of silence and cut off a second later.
+    #[handler]
+    async fn rash(
         &self,
         ctx: ObjectContext<'_>,
         Json(script): Json<Script>,
@@ -257,6 +284,12 @@ impl Probe {
                     }
                     Some("no crash".to_owned())
                 }
+                Step::Count(name) => {
+                    let mut counts = self.crashes.lock().unwrap_or_else(PoisonError::into_inner);
+                    let count = counts.entry(name).or_default();
+                    *count += 1;
+                    Some(format!("passed {count} times"))
+                }
                 Step::Fail(code) => {
                     return Err(TerminalError::new_with_code(code, "asked for").into());
                 }
@@ -273,6 +306,7 @@ impl Probe {
                 | Step::RunCrash(..)
                 | Step::RunTries(..)
                 | Step::RunFor(..)
+                | Step::RunSlow(..)
                 | Step::TwoRuns(..)) => self.run(ctx, step).await?,
                 step => other(ctx, step).await?,
             };
@@ -287,6 +321,10 @@ impl Probe {
             Step::Run(ms) => (ms, Ok(())),
             Step::RunFails(code) => (0, Err(TerminalError::new_with_code(code, "refused").into())),
             Step::RunCrash(name, times) => (0, self.crash_in_run(&name, times)),
+            Step::RunSlow(name, times, ms) => match self.crashes(&name, times) {
+                true => (ms, Ok(())),
+                false => (0, Ok(())),
+            },
             Step::RunTries(name, times, tries, ms) => {
                 let delay = Duration::from_millis(ms);
                 policy = Some(RunRetryPolicy::new().initial_delay(delay).max_attempts(tries));
@@ -483,6 +521,10 @@ async fn calls(ctx: &Ctx<'_, '_>, step: Step) -> HandlerResult<Option<String>> {
         Step::CallFlow(key, script) => with!(ctx, c => {
             c.request::<_, Json<Log>>(flow(key, "run"), Json(script)).call().await
         })?,
+        Step::CallFlowKeyed(idempotency, key, script) => with!(ctx, c => {
+            let request = c.request::<_, Json<Log>>(flow(key, "run"), Json(script));
+            request.idempotency_key(idempotency).call().await
+        })?,
         Step::CallAct(key, script) => with!(ctx, c => {
             c.request::<_, Json<Log>>(flow(key, "act"), Json(script)).call().await
         })?,
@@ -549,9 +591,17 @@ pub(crate) fn endpoint() -> Endpoint {
             .retry_policy_max_attempts(3)
             .retry_policy_pause_on_max_attempts()
     };
-    let probe = Probe::default()
-        .into_service_definition()
-        .options(options().handler("lazy", HandlerOptions::new().enable_lazy_state(true)));
+    let probe = Probe::default().into_service_definition().options(
+        options()
+            .handler("lazy", HandlerOptions::new().enable_lazy_state(true))
+            .handler("hasty", HandlerOptions::new().inactivity_timeout(Duration::ZERO))
+            .handler(
+                "rash",
+                HandlerOptions::new()
+                    .inactivity_timeout(Duration::from_secs(1))
+                    .abort_timeout(Duration::from_secs(1)),
+            ),
+    );
     let flow = Flow::default().into_service_definition().options(options());
     Endpoint::builder().bind(probe).bind(flow).build()
 }

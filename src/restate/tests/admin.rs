@@ -44,21 +44,33 @@ fn an_attempt_that_ends_before_it_pauses_is_over_and_one_that_fails_pauses() {
 }
 
 #[test]
-fn what_waits_or_backs_off_pauses_at_once() {
+fn what_backs_off_pauses_at_once() {
     let mut b = Bench::new();
     let (one, two) = (b.invoke("Plain/work", None), b.invoke("Plain/work", None));
-    b.send(one, [sleep(1, 100), suspension(&[1])]);
-    b.crash(two);
     for inv in [one, two] {
+        b.crash(inv);
         pause(&mut b, inv).unwrap();
         assert_eq!(b.phase(inv), Phase::Paused);
         pause(&mut b, inv).unwrap();
     }
-    b.wait();
-    assert_eq!((b.phase(one), b.engine.next_timer()), (Phase::Paused, None));
+    assert_eq!(b.engine.next_timer(), None);
     b.cancel(one);
     b.kill(two);
     assert_eq!((b.phase(one), b.phase(two)), (Phase::Running, Phase::Completed));
+}
+
+#[test]
+fn what_is_suspended_does_not_pause_but_can_be_woken() {
+    let mut b = Bench::new();
+    let inv = b.invoke("Plain/work", None);
+    b.send(inv, [sleep(1, 100), suspension(&[1])]);
+    pause(&mut b, inv).unwrap();
+    assert_eq!(b.phase(inv), Phase::Suspended);
+    resume(&mut b, inv).unwrap();
+    assert_eq!(b.phase(inv), Phase::Running);
+    b.send(inv, [suspension(&[1])]);
+    b.wait();
+    assert_eq!(b.phase(inv), Phase::Running);
 }
 
 #[test]

@@ -105,3 +105,13 @@ fn a_named_signal_may_come_before_the_wait_and_more_than_once() {
     b.send(other, [named_signal(&id, "s", "7")]);
     assert_eq!(b.phase(waiting), Phase::Running);
 }
+
+#[test]
+fn a_signal_for_what_did_not_start_yet_is_lost() {
+    let mut b = Bench::new();
+    let _first = b.invoke("Counter/k/add", None);
+    let behind = b.invoke("Counter/k/add", None);
+    b.engine.complete_awakeable_of(b.now, behind, 1, ok("7"));
+    b.drain();
+    assert_eq!((b.phase(behind), b.kinds(behind).len()), (Phase::Inboxed, 1));
+}
