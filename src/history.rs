@@ -324,7 +324,7 @@ pub enum Crash {
     Zombie,
     /// The Restate node restarted.
     Restart,
-    /// Restate ended it: the invocation was killed, or the attempt was replaced.
+    /// Restate ended it: the invocation was killed, or the attempt was replaced, or silent for too long.
     Aborted,
 }
 

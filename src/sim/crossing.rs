@@ -324,6 +324,7 @@ impl Sim<'_> {
         if self.decide(Fault::Suspend, whom, 1, |_| place.clone()) != 0 {
             // whether anything comes of it is known when the attempt suspends
             self.fault(Fault::Suspend, place, false);
+            self.asked_to_suspend.insert(attempt);
             self.engine.suspend(self.now, attempt);
         }
     }

@@ -70,6 +70,18 @@ impl Spot {
             ),
             T::SleepCommand => (Some(EntryKind::Sleep), false, "Sleep", Ok(String::new())),
             T::OutputCommand => (Some(EntryKind::Output), false, "Output", Ok(String::new())),
+            T::GetPromiseCommand => {
+                let name = frame.decode::<messages::GetPromiseCommand>().map(|m| m.key);
+                (None, false, "GetPromise", name)
+            }
+            T::PeekPromiseCommand => {
+                let name = frame.decode::<messages::PeekPromiseCommand>().map(|m| m.key);
+                (None, false, "PeekPromise", name)
+            }
+            T::CompletePromiseCommand => {
+                let name = frame.decode::<messages::CompletePromiseCommand>().map(|m| m.key);
+                (None, false, "CompletePromise", name)
+            }
             other => (None, false, other.journal_name(), Ok(String::new())),
         };
         Self { entry, proposal, name: name.unwrap_or_default(), word }

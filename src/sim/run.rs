@@ -1,7 +1,7 @@
 //! One run: the loop that moves messages and virtual time until nothing is left to happen.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -123,6 +123,8 @@ pub(super) struct Sim<'a> {
     pub(super) acts: Vec<(Inv, bool)>,
     /// Attempts that stand still, and until when.
     pub(super) slowed: BTreeMap<AttemptId, VirtualTime>,
+    /// Attempts that the fault asked to suspend.
+    pub(super) asked_to_suspend: BTreeSet<AttemptId>,
     /// How often each place was passed, by attempt and text.
     pub(super) passed: BTreeMap<(AttemptId, String), u32>,
     /// Names of runs by attempt and completion id, for places.
@@ -172,6 +174,7 @@ impl<'a> Sim<'a> {
             struck: Vec::new(),
             acts: Vec::new(),
             slowed: BTreeMap::new(),
+            asked_to_suspend: BTreeSet::new(),
             passed: BTreeMap::new(),
             runs: BTreeMap::new(),
             last_polled: None,
@@ -308,8 +311,9 @@ impl<'a> Sim<'a> {
                         Event::InvocationCreated { inv, .. } => Some(*inv),
                         _ => None,
                     };
-                    if matches!(event, Event::Suspended { .. }) {
-                        // nothing but the fault asks an attempt to suspend
+                    if let Event::Suspended { inv, attempt } = event
+                        && self.asked_to_suspend.remove(&AttemptId { inv, number: attempt })
+                    {
                         self.faults.effective(Fault::Suspend);
                     }
                     self.record(event);
