@@ -192,6 +192,7 @@ fn plan() -> Plan {
                 body: BODY.into(),
                 idempotency_key: None,
                 webhook: false,
+                headers: std::collections::BTreeMap::new(),
             },
             at_ms: Millis::default(),
             after: None,

@@ -10,6 +10,9 @@ use crate::{base::VirtualTime, history::Inv, protocol::messages::Error};
 /// The code of an attempt that was cut off.
 const ABORTED: u32 = 500;
 
+/// How much longer than its timeout a server 1.7.12 waits before it cuts an attempt off, as measured.
+const GRACE_MS: u64 = 5_000;
+
 impl Engine {
     /// Watches the attempt that begins now. Without any patience, it is to suspend at its first await.
     pub(super) fn watch(&mut self, now: VirtualTime, inv: Inv) {
@@ -27,7 +30,8 @@ impl Engine {
         self.stop_watching(inv);
         let rules = self.get(inv).rules;
         if rules.inactivity_timeout_ms.is_some() {
-            let at = now.after(Duration::from_millis(rules.abort_timeout_ms));
+            let at =
+                now.after(Duration::from_millis(rules.abort_timeout_ms.saturating_add(GRACE_MS)));
             let timer = self.timers.set(at, 0, Timer::Abort(inv));
             self.get_mut(inv).watch = Some(timer);
         }
@@ -56,7 +60,13 @@ impl Engine {
         }
         let attempt = self.get(inv).attempt(inv);
         self.output(Output::Abort { attempt });
-        let message = "the attempt was silent for too long and did not suspend".to_owned();
+        let timeout = match self.get(inv).rules.abort_timeout_ms {
+            ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
+            ms => format!("{ms}ms"),
+        };
+        let message = format!(
+            "the invocation stream was closed after the 'abort timeout' ({timeout}) fired."
+        );
         self.fail_attempt(now, inv, Error { code: ABORTED, message, ..Error::default() });
     }
 

@@ -239,7 +239,7 @@ fn does<'n>(
         [] => {
             let names: Vec<&str> = DEEDS.iter().map(|(name, _)| *name).collect();
             if !fields.misspells(&names) {
-                let names = suggest::list(names.into_iter());
+                let names = suggest::list(names);
                 reader.report(
                     Diagnostic::new(place, "this step does nothing")
                         .help(format!("add one of {names}")),

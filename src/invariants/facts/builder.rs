@@ -44,7 +44,7 @@ impl<'h> Builder<'h> {
                 i.started.get_or_insert(record);
             }),
             Event::Paused { inv } | Event::PausedByOperator { inv } => {
-                self.with(*inv, |i| i.paused = Some(record))
+                self.with(*inv, |i| i.paused = Some(record));
             }
             Event::Resumed { inv } => self.with(*inv, |i| i.paused = None),
             // What is over cannot be cancelled or killed any more.
