@@ -64,7 +64,7 @@ fn another_handler_completes_an_awakeable_by_its_id() {
 fn what_is_not_the_id_of_an_awakeable_fails_the_attempt() {
     let mut b = Bench::new();
     let inv = b.invoke("Plain/work", None);
-    b.send(inv, [complete("sign_1nonsense", "7")]);
+    b.send(inv, [complete("nonsense", "7")]);
     assert_eq!((b.phase(inv), b.kinds(inv).len()), (Phase::BackingOff, 1));
 }
 
