@@ -138,6 +138,10 @@ pub(super) static SHIPPED: Shipped = Shipped {
         }),
         bugs::CHECKOUT_TWICE,
         bugs::LATE_FAILURE_DOWNGRADES,
+        bugs::CREATED_ANEW,
+        bugs::UPDATE_REVIVES,
+        bugs::UPDATED_UNTIL_SHIPPED,
+        bugs::DONE_BEFORE_PARCEL,
     ],
 };
 
@@ -381,7 +385,7 @@ impl Order {
 
     /// # Errors
     /// 422 unless the order is pending; 400, naming the field, if the update breaks a rule.
-    fn update(&mut self, update: OrderUpdate) -> Result<(), TerminalError> {
+    pub(super) fn update(&mut self, update: OrderUpdate) -> Result<(), TerminalError> {
         match self.status {
             OrderStatus::Pending => {}
             OrderStatus::Confirmed => return Err(refused("order is confirmed already")),
