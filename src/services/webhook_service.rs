@@ -127,12 +127,13 @@ pub(super) static SHIPPED: Shipped = Shipped {
         bugs::DUPLICATE_APPLIED,
         bugs::STORED_BEFORE_DONE,
         bugs::SECOND_CONFIRMATION,
+        bugs::OLD_SIGNATURE_COUNTS,
     ],
 };
 
 /// One event of the payment provider per object key.
 pub(super) struct WebhookService {
-    secret: Arc<str>,
+    pub(super) secret: Arc<str>,
 }
 
 #[object(name = "WebhookService", client_visibility = "pub(super)")]
@@ -269,7 +270,7 @@ fn not_found() -> TerminalError {
 impl PaymentEvent {
     /// # Errors
     /// 400 if it is no event, or not the one that the object is for.
-    fn read(key: &str, body: &[u8]) -> Result<Self, TerminalError> {
+    pub(super) fn read(key: &str, body: &[u8]) -> Result<Self, TerminalError> {
         let event: Self = serde_json::from_slice(body)
             .map_err(|problem| invalid("body", &problem.to_string()))?;
         if event.id != key {
