@@ -304,7 +304,7 @@ impl ReservationRef {
 }
 
 impl RestockRequest {
-    fn checked(self) -> Result<Self, TerminalError> {
+    pub(super) fn checked(self) -> Result<Self, TerminalError> {
         check_id("restockId", &self.restock_id)?;
         if self.quantity <= 0 {
             return Err(invalid("quantity", "must be positive"));

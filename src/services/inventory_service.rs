@@ -44,6 +44,10 @@ pub(super) static SHIPPED: Shipped = Shipped {
         bugs::CANCEL_LOSES_STOCK,
         bugs::RELEASE_LEAVES_NO_TRACE,
         bugs::EXPIRY_FORGETS_RESERVATION,
+        bugs::RESTOCK_REMEMBERS_LAST,
+        bugs::COUNTED_BEFORE_BOOKED,
+        bugs::ANSWERED_BEFORE_BOOKED,
+        bugs::CANCELLED_EXPIRY,
     ],
 };
 

@@ -12,13 +12,14 @@ use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bugs::inventory as bugs,
     durable::{despite_cancels, invalid, is_cancel, retry_unless_rejected},
     shipped::{Shipped, needed, reference, takes, takes_nothing},
 };
 use crate::world::{self, Carrier, Systems};
 
 /// The state that holds the [`Shipment`].
-const SHIPMENT: &str = "shipment";
+pub(super) const SHIPMENT: &str = "shipment";
 
 /// The body of `CreateLabel`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -56,20 +57,24 @@ pub(super) struct Shipment {
     error_msg: String,
 }
 
-/// The service; it has no planted bugs.
+/// The service, in all its variants.
 pub(super) static SHIPPED: Shipped = Shipped {
     name: "ShippingService",
     keyed: true,
     handlers: &[takes("CreateLabel", needed::<LabelRequest>), takes_nothing("CancelLabel")],
-    variants: &[reference(
-        "one label per shipment, and none once it is cancelled",
-        |endpoint, s| endpoint.bind(ShippingService::of(s)),
-    )],
+    variants: &[
+        reference("one label per shipment, and none once it is cancelled", |endpoint, s| {
+            endpoint.bind(ShippingService::of(s))
+        }),
+        bugs::LABEL_WITHOUT_KEY,
+        bugs::CANCEL_TRUSTS_PENDING,
+        bugs::CANCEL_FORGETS_LABEL,
+    ],
 };
 
 /// One shipment per object key.
 pub(super) struct ShippingService {
-    carrier: Arc<dyn Carrier>,
+    pub(super) carrier: Arc<dyn Carrier>,
 }
 
 #[object(name = "ShippingService", client_visibility = "pub(super)")]
@@ -141,7 +146,7 @@ impl ShippingService {
 
 impl ShippingService {
     /// A service in this world.
-    fn of(systems: &Systems) -> Self {
+    pub(super) fn of(systems: &Systems) -> Self {
         Self { carrier: Arc::clone(&systems.carrier) }
     }
 
@@ -180,7 +185,7 @@ impl Shipment {
     ///
     /// # Errors
     /// 400, naming the field, if the request breaks a rule.
-    fn begin(shipment_id: &str, request: LabelRequest) -> Result<Self, TerminalError> {
+    pub(super) fn begin(shipment_id: &str, request: LabelRequest) -> Result<Self, TerminalError> {
         let LabelRequest { recipient, parcel } = request;
         let parcel = parcel.unwrap_or_else(|| shipment_id.into());
         for (field, value) in [("recipient", &recipient), ("parcel", &parcel)] {
@@ -192,7 +197,7 @@ impl Shipment {
     }
 
     /// What the carrier is asked for. The shipment's id is the key: one shipment, one label.
-    fn label_request(&self) -> world::LabelRequest {
+    pub(super) fn label_request(&self) -> world::LabelRequest {
         world::LabelRequest {
             parcel: self.parcel.clone(),
             recipient: self.recipient.clone(),
@@ -214,7 +219,7 @@ impl Shipment {
     ///
     /// # Errors
     /// 422 if the carrier refused, 410 if the shipment is cancelled.
-    fn answer(self) -> HandlerResult<Json<Self>> {
+    pub(super) fn answer(self) -> HandlerResult<Json<Self>> {
         match self.status {
             ShipmentStatus::Refused => {
                 Err(TerminalError::new_with_code(422, self.error_msg).into())
