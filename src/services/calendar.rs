@@ -64,6 +64,21 @@ impl Date {
     }
 }
 
+/// True for a time in UTC as JSON shows it, with or without a fraction: `2026-01-31T12:00:00.000Z`.
+pub(super) fn is_time(text: &str) -> bool {
+    let Some((date, time)) = text.strip_suffix('Z').and_then(|text| text.split_once('T')) else {
+        return false;
+    };
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let part = |text: &&str, limit: u32| {
+        text.len() == 2 && digits(text) && text.parse::<u32>().is_ok_and(|number| number < limit)
+    };
+    let parts: Vec<&str> = clock.split(':').collect();
+    let is_clock = matches!(&parts[..], [h, m, s] if part(h, 24) && part(m, 60) && part(s, 60));
+    date.parse::<Date>().is_ok() && is_clock && digits(fraction)
+}
+
 fn days_in(year: u32, month: u32) -> u32 {
     match month {
         2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
@@ -193,6 +208,29 @@ mod tests {
             prop_assert_eq!(found.number(), number);
             prop_assert_eq!(found.unix_ms(), unix_ms);
             prop_assert_eq!(date(&found.to_string()), found);
+        }
+    }
+
+    #[test]
+    fn a_time_is_a_date_and_a_time_of_day_in_utc() {
+        for text in ["2026-01-31T12:00:00.000Z", "2024-02-29T23:59:59Z", "1970-01-01T00:00:00.0Z"] {
+            assert!(is_time(text), "{text}");
+        }
+        for text in [
+            "",
+            "yesterday",
+            "2026-01-31",
+            "2026-02-29T12:00:00Z",
+            "2026-01-31T24:00:00Z",
+            "2026-01-31T12:60:00Z",
+            "2026-01-31T12:00:60Z",
+            "2026-01-31T12:00Z",
+            "2026-01-31T12:00:00",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31T1:00:00Z",
+            "2026-01-31T+1:00:00Z",
+        ] {
+            assert!(!is_time(text), "{text}");
         }
     }
 }

@@ -297,7 +297,7 @@ impl ReservationRequest {
 }
 
 impl ReservationRef {
-    fn checked(self) -> Result<Self, TerminalError> {
+    pub(super) fn checked(self) -> Result<Self, TerminalError> {
         check_id("reservationId", &self.reservation_id)?;
         Ok(self)
     }

@@ -106,6 +106,7 @@ impl InventoryService {
         ctx: ObjectContext<'_>,
         Json(request): Json<ReservationRef>,
     ) -> HandlerResult<()> {
+        let request = request.checked()?;
         // Nobody would ask again.
         let mut stock = despite_cancels(|| open(&ctx)).await?;
         if stock.expire(&request) {

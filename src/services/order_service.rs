@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     bugs::order as bugs,
+    calendar::is_time,
     durable::{despite_cancels, invalid},
     email_service::{EmailRequest, EmailServiceClient},
     rfc3339,
@@ -343,6 +344,15 @@ fn check_items(items: &[OrderItem], total: Cents) -> Result<(), TerminalError> {
     }
 }
 
+/// # Errors
+/// 400, naming the field, if a time is given that there is not.
+fn check_time(field: &str, time: &str) -> Result<(), TerminalError> {
+    if !time.is_empty() && !is_time(time) {
+        return Err(invalid(field, "no such time, expected one like 2026-01-31T12:00:00.000Z"));
+    }
+    Ok(())
+}
+
 impl Order {
     fn new(order_id: &str, number: String, request: OrderRequest, created_at: String) -> Self {
         let OrderRequest { items, customer_id, total } = request;
@@ -409,11 +419,13 @@ impl Order {
     }
 
     /// # Errors
-    /// 422 if the order is cancelled, or was paid with another charge; 400 if the charge has no id.
+    /// 422 if the order is cancelled, or was paid with another charge; 400, naming the field, if the
+    /// checkout breaks a rule.
     pub(super) fn pay(&mut self, checkout: Checkout) -> Result<(), TerminalError> {
         if checkout.charge_id.trim().is_empty() {
             return Err(invalid("chargeId", "must not be empty"));
         }
+        check_time("paidAt", &checkout.paid_at)?;
         let is_new = self.status == OrderStatus::Pending;
         self.confirm()?;
         if is_new {
@@ -428,11 +440,12 @@ impl Order {
     }
 
     /// # Errors
-    /// 400 if no reason is given.
+    /// 400, naming the field, if no reason is given, or a time that there is not.
     pub(super) fn note(&mut self, failure: PaymentFailure) -> Result<(), TerminalError> {
         if failure.reason.trim().is_empty() {
             return Err(invalid("reason", "must not be empty"));
         }
+        check_time("failedAt", &failure.failed_at)?;
         if self.status == OrderStatus::Pending {
             self.last_payment_error = failure.reason;
         }

@@ -136,6 +136,9 @@ impl SubscriptionService {
         ctx: ObjectContext<'_>,
         Json(request): Json<PlanRequest>,
     ) -> HandlerResult<Json<Subscription>> {
+        if request.plan_id.is_empty() {
+            return Err(invalid("planId", "must not be empty").into());
+        }
         let mut record = self.open(&ctx).await?.ok_or_else(not_found)?;
         if record.terms.plan_id == request.plan_id && record.status == Status::Active {
             return Ok(Json(record.answer()));

@@ -31,6 +31,9 @@ use crate::{
 /// The state that holds the [`Webhook`].
 pub(super) const WEBHOOK: &str = "webhook";
 
+/// The last second of the year 9999: times in JSON have four digits for the year.
+const TIMESTAMP_MAX: i64 = 253_402_300_799;
+
 /// The body of `ProcessWebhook`, once its signature is verified.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -282,12 +285,18 @@ impl PaymentEvent {
     /// # Errors
     /// 400, naming the field, if the data breaks a rule.
     pub(super) fn task(&self) -> Result<Task, TerminalError> {
+        if !(0..=TIMESTAMP_MAX).contains(&self.timestamp) {
+            return Err(invalid("timestamp", "lies before 1970 or after 9999"));
+        }
         let at = rfc3339::of_unix_seconds(self.timestamp);
         Ok(match self.kind.as_str() {
             "payment.succeeded" => {
-                let PaymentData { order_id, charge_id, .. } = self.payment()?;
+                let PaymentData { order_id, charge_id, amount, .. } = self.payment()?;
                 if charge_id.trim().is_empty() {
                     return Err(invalid("data.chargeId", "must not be empty"));
+                }
+                if amount <= Cents(0) {
+                    return Err(invalid("data.amount", "must be positive"));
                 }
                 Task::CompleteCheckout(order_id, Checkout { charge_id, paid_at: at })
             }
@@ -394,6 +403,19 @@ mod tests {
         check(event("payment.failed", json!({ "orderId": " " })), order);
         let charge = Some("invalid data.chargeId: must not be empty");
         check(event("payment.succeeded", json!({ "orderId": "order-1" })), charge);
+        let amount = Some("invalid data.amount: must be positive");
+        let paid =
+            |amount: i64| json!({ "orderId": "order-1", "chargeId": "ch_1", "amount": amount });
+        check(
+            event("payment.succeeded", json!({ "orderId": "order-1", "chargeId": "ch_1" })),
+            amount,
+        );
+        check(event("payment.succeeded", paid(0)), amount);
+        check(event("payment.succeeded", paid(-1)), amount);
+        let time = Some("invalid timestamp: lies before 1970 or after 9999");
+        check(json!({ "id": "evt_1", "timestamp": -1 }), time);
+        check(json!({ "id": "evt_1", "timestamp": TIMESTAMP_MAX }), None);
+        check(json!({ "id": "evt_1", "timestamp": TIMESTAMP_MAX + 1 }), time);
         let amount = json!({ "orderId": "order-1", "amount": "3000" });
         let message = "invalid data: invalid type: string \"3000\", expected i64";
         check(event("payment.failed", amount), Some(message));
@@ -406,8 +428,7 @@ mod tests {
     #[test]
     fn an_event_asks_for_what_its_type_says() {
         let check = |kind: &str, expected: Value| {
-            let data =
-                json!({ "orderId": "order-1", "chargeId": "ch_1", "reason": "card expired" });
+            let data = json!({ "orderId": "order-1", "chargeId": "ch_1", "amount": 1, "reason": "card expired" });
             let event =
                 json!({ "id": "evt_1", "type": kind, "data": data, "timestamp": 951_782_400 });
             let task = task(&event).expect("it keeps the rules");
