@@ -101,7 +101,7 @@ fn search<'h, M: Model<Op = Call<'h>>>(
 }
 
 /// The records between which an invocation had its effect; without end while it is not over.
-fn interval(invocation: &Invocation<'_>) -> (usize, usize) {
+pub(super) fn interval(invocation: &Invocation<'_>) -> (usize, usize) {
     let end = invocation.completed.map(|(record, _)| record).or(invocation.killed);
     (invocation.started.unwrap_or(invocation.created), end.unwrap_or(usize::MAX))
 }

@@ -32,7 +32,7 @@ pub(super) struct Entry {
 }
 
 /// How far a reservation has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Status {
     Active,

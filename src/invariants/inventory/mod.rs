@@ -7,6 +7,7 @@ use super::Invariant;
 mod book;
 mod cancelled_ships_nothing;
 mod labelled_once;
+mod model;
 mod never_oversold;
 mod release_is_final;
 mod released_only_if_reserved;
@@ -18,6 +19,7 @@ mod shipment_matches_label;
 mod stock_adds_up;
 mod stock_given_back;
 mod stock_held_for_nobody;
+mod stock_linearizable;
 mod stock_restored_once;
 #[cfg(test)]
 mod testing;
@@ -35,6 +37,7 @@ pub(super) static ALL: &[&dyn Invariant] = &[
     &stock_adds_up::StockAddsUp,
     &reservation_answers_in_book::ReservationAnswersInBook,
     &stock_held_for_nobody::StockHeldForNobody,
+    &stock_linearizable::StockLinearizable,
     &labelled_once::LabelledOnce,
     &cancelled_ships_nothing::CancelledShipsNothing,
     &shipment_matches_label::ShipmentMatchesLabel,
