@@ -20,6 +20,8 @@ pub mod explore;
 pub mod history;
 pub mod host;
 pub mod invariants;
+#[cfg(feature = "serve")]
+pub mod live;
 pub mod planted;
 pub mod protocol;
 pub mod report;

@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "planted",
     "report",
     "simulation",
+    "live",
     "cli",
 ];
 

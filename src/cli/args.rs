@@ -35,6 +35,9 @@ pub(super) enum Command {
     Replay(Replay),
     /// Validate scenario files; run nothing.
     Check(Check),
+    /// Host the shipped services for a real Restate server.
+    #[cfg(feature = "serve")]
+    Serve(Serve),
     /// List services and handlers, faults, invariants and planted bugs.
     List,
     /// Hunt every planted bug of the shipped services, and say how soon each was found.
@@ -85,6 +88,62 @@ pub(super) struct Run {
     /// Folder for reproducers.
     #[arg(long, value_name = "DIR", default_value = "onceproof-out")]
     pub(super) out: PathBuf,
+    /// What to run on.
+    #[cfg(feature = "serve")]
+    #[command(flatten)]
+    pub(super) live: Live,
+}
+
+/// What `run` needs for a real server.
+#[cfg(feature = "serve")]
+#[derive(Debug, ClapArgs)]
+pub(super) struct Live {
+    /// The runtime: the simulation, or a real Restate server, compared with it.
+    #[arg(long, value_enum, default_value_t = On::Simulation)]
+    pub(super) on: On,
+    /// The ingress of the real server.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub(super) ingress: String,
+    /// The admin API of the real server.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9070")]
+    pub(super) admin: String,
+    /// The port on which to host the services for the real server [default: any that is free].
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(super) serve_port: u16,
+    /// How many seconds a scenario may take on the real server.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub(super) patience: u64,
+}
+
+/// The runtimes.
+#[cfg(feature = "serve")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum On {
+    Simulation,
+    Restate,
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, ClapArgs)]
+pub(super) struct Serve {
+    /// The port to listen on, at 127.0.0.1.
+    #[arg(long, value_name = "N", default_value_t = 9080)]
+    pub(super) port: u16,
+    /// Host this variant of a service instead of its reference; can be given several times.
+    #[arg(long, value_name = "SERVICE=NAME", value_parser = variant)]
+    pub(super) variant: Vec<(String, String)>,
+    /// How long each system of the outside world takes to answer, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    pub(super) latency_ms: u64,
+    /// Write what the outside world is asked and does to this file, and begin with what stands there.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ledger: Option<PathBuf>,
+}
+
+#[cfg(feature = "serve")]
+fn variant(text: &str) -> Result<(String, String), String> {
+    let (service, variant) = text.split_once('=').ok_or("expected SERVICE=NAME")?;
+    Ok((service.to_owned(), variant.to_owned()))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

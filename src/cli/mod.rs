@@ -7,6 +7,8 @@ mod args;
 mod bugs;
 mod check;
 mod list;
+#[cfg(feature = "serve")]
+mod live;
 mod replay;
 mod run;
 mod terminal;
@@ -58,9 +60,13 @@ pub fn run(
     };
     terminal::choose_colour(args.color);
     let done = match args.command {
+        #[cfg(feature = "serve")]
+        Command::Run(args) if args.live.on == args::On::Restate => live::run(subject, &args),
         Command::Run(args) => run::run(&program, subject, &args),
         Command::Replay(args) => replay::replay(subject, &args),
         Command::Check(args) => check::check(subject, &args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => live::serve(subject, &args),
         Command::List => list::list(subject),
         Command::Bugs(args) => bugs::bugs(&args),
     };

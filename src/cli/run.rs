@@ -151,7 +151,7 @@ fn seeds(args: &args::Run, scenario: &Scenario) -> std::ops::Range<u64> {
 }
 
 /// Every scenario, or every error of all of them.
-fn load_all(
+pub(super) fn load_all(
     subject: &Subject,
     paths: &[PathBuf],
 ) -> Result<Vec<(PathBuf, Scenario)>, super::Failure> {

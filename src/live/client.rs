@@ -1,0 +1,342 @@
+//! A scenario's clients and operators against a real server, in real time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::{
+    LiveError,
+    clock::Clock,
+    log::{Log, Rows, Seen, text},
+    server::{Answer, Server, in_path},
+};
+use crate::{
+    base::{Digest, Name, Seed, Target, VirtualTime},
+    choice::Seeded,
+    history::{Event, Outcome},
+    scenario::plan::{Action, Plan},
+    sim,
+    world::{WEBHOOK_SECRET, signature},
+};
+
+/// How often the server is looked at while nothing else is to be done.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long nothing may have moved before an unanswered request counts as stuck.
+const STUCK: Duration = Duration::from_secs(3);
+
+/// The names of a run: what is added to keys so that no two runs meet.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    prefix: String,
+    keys: BTreeSet<String>,
+}
+
+impl Names {
+    pub(super) fn new(plan: &Plan, prefix: &str) -> Self {
+        let mut keys = BTreeSet::new();
+        for step in &plan.steps {
+            if let Action::Call { target, .. } = &step.action {
+                keys.insert(target.key.to_string());
+            }
+        }
+        keys.extend(plan.world.accounts.keys().cloned());
+        keys.extend(plan.world.stock.keys().cloned());
+        keys.remove("");
+        Self { prefix: prefix.to_owned(), keys }
+    }
+
+    /// A key as the server gets it.
+    pub(super) fn own(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// A body as the server gets it: texts in it that are keys of objects stay the keys of the same objects.
+    fn own_body(&self, body: &str) -> String {
+        let Ok(mut value) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
+        if self.rename(&mut value) { value.to_string() } else { body.to_owned() }
+    }
+
+    /// True if something was renamed.
+    fn rename(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) => {
+                let of_key = |key: &String| {
+                    text.strip_prefix(key.as_str())
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+                };
+                let renamed = self.keys.iter().any(of_key);
+                if renamed {
+                    *text = self.own(text);
+                }
+                renamed
+            }
+            Value::Array(items) => items.iter_mut().fold(false, |r, item| self.rename(item) | r),
+            Value::Object(fields) => {
+                fields.values_mut().fold(false, |r, field| self.rename(field) | r)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Everything that acts on the server in a run.
+pub(super) struct Clients<'a> {
+    pub(super) server: &'a Server,
+    pub(super) plan: &'a Plan,
+    pub(super) names: &'a Names,
+    pub(super) log: &'a Log,
+    pub(super) clock: Clock,
+    pub(super) patience: Duration,
+    /// Looks at the server's tables.
+    pub(super) look: &'a dyn Fn() -> Result<Rows, LiveError>,
+}
+
+struct Done {
+    step: usize,
+    answer: Result<Option<Answer>, LiveError>,
+}
+
+impl Clients<'_> {
+    /// Does every step; returns when each is done, or can no longer be.
+    pub(super) fn act(&self) -> Result<(), LiveError> {
+        // the same arrivals as with the simulation's first seed
+        let mut source = Seeded::new(Seed(0));
+        let (send, done) = mpsc::channel();
+        let mut agenda: BTreeMap<(VirtualTime, usize), ()> = BTreeMap::new();
+        let mut waiting: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut flying = BTreeSet::new();
+        let mut plan = |agenda: &mut BTreeMap<_, _>, index: usize| {
+            let step = &self.plan.steps[index];
+            let place = || step.request.clone();
+            let (from, to) = (step.at_ms.from, step.at_ms.to);
+            let ms = sim::between(&mut source, "arrival_ms", place, from, to);
+            agenda.insert((self.clock.now().after(Duration::from_millis(ms)), index), ());
+        };
+        for (index, step) in self.plan.steps.iter().enumerate() {
+            match &step.after {
+                Some(after) => waiting.entry(after.as_str()).or_default().push(index),
+                None => plan(&mut agenda, index),
+            }
+        }
+        let mut stuck = Stuck::default();
+        loop {
+            while let Some((&(at, index), ())) = agenda.first_key_value() {
+                if at > self.clock.now() {
+                    break;
+                }
+                agenda.pop_first();
+                flying.insert(index);
+                self.start(index, &send)?;
+            }
+            if agenda.is_empty() && flying.is_empty() {
+                return Ok(());
+            }
+            let next = agenda.first_key_value().map(|((at, _), ())| at.since(self.clock.now()));
+            match wait(&done, next.unwrap_or(LOOK).min(LOOK)) {
+                Some(Done { step, answer }) => {
+                    if let Some(answer) = answer? {
+                        self.answered(step, answer);
+                    }
+                    flying.remove(&step);
+                    let name = self.plan.steps[step].request.as_str();
+                    for next in waiting.remove(name).unwrap_or_default() {
+                        plan(&mut agenda, next);
+                    }
+                }
+                None if agenda.is_empty() && stuck.is(&(self.look)()?, self.clock) => return Ok(()),
+                None => {}
+            }
+            if self.clock.elapsed() > self.patience {
+                let first = flying.first().map(|i| self.plan.steps[*i].request.as_str());
+                let what = format!("the answer to {}", first.unwrap_or("a request"));
+                return Err(LiveError::Timeout { what, waited: self.patience });
+            }
+        }
+    }
+
+    fn start(&self, index: usize, done: &Sender<Done>) -> Result<(), LiveError> {
+        let step = &self.plan.steps[index];
+        let (server, done) = (self.server.clone(), done.clone());
+        match &step.action {
+            Action::Call { target, body, idempotency_key, webhook } => {
+                let key = idempotency_key.as_deref();
+                let mut headers = vec![("traceparent".to_owned(), self.trace_parent(index))];
+                if let Some(key) = key {
+                    headers.push(("idempotency-key".to_owned(), self.names.own(key)));
+                }
+                self.log.push(Seen::Event(Event::RequestSent {
+                    request: step.request.as_str().into(),
+                    attempt: 1,
+                    target: target.clone(),
+                    idempotency_key: key.map(Into::into),
+                    body: body.as_str().into(),
+                }));
+                let body = self.names.own_body(body);
+                if !body.is_empty() {
+                    headers.push(("content-type".to_owned(), "application/json".to_owned()));
+                }
+                if *webhook {
+                    headers.push((signature::HEADER.to_owned(), self.sign(index, &body)));
+                }
+                let path = self.path(target);
+                let patience = self.patience.saturating_sub(self.clock.elapsed());
+                std::thread::spawn(move || {
+                    let answer = server.call(&path, &headers, body.as_bytes(), patience);
+                    drop(done.send(Done { step: index, answer: answer.map(Some) }));
+                });
+            }
+            Action::Cancel { request } | Action::Kill { request } => {
+                let kill = matches!(step.action, Action::Kill { .. });
+                if let Some(id) = self.invocation_of(request)? {
+                    self.log.push(Seen::Operated { id: id.clone(), kill });
+                    if kill { server.kill(&id)? } else { server.cancel(&id)? }
+                }
+                drop(done.send(Done { step: index, answer: Ok(None) }));
+            }
+        }
+        Ok(())
+    }
+
+    fn answered(&self, step: usize, answer: Answer) {
+        let request: Name = self.plan.steps[step].request.as_str().into();
+        let outcome = if answer.status < 300 {
+            Outcome::Success(self.log.plain_body(&answer.body))
+        } else {
+            let body = String::from_utf8_lossy(&answer.body).into_owned();
+            let message = serde_json::from_str::<Value>(&body)
+                .ok()
+                .and_then(|v| Some(v.get("message")?.as_str()?.to_owned()));
+            let message = self.log.plain(&message.unwrap_or(body));
+            Outcome::Failure { code: answer.status.into(), message }
+        };
+        self.log.push(Seen::Answered { request, outcome, invocation: answer.invocation });
+    }
+
+    fn path(&self, target: &Target) -> String {
+        let Target { service, key, handler } = target;
+        if key.is_empty() {
+            format!("{service}/{handler}")
+        } else {
+            format!("{service}/{}/{handler}", in_path(&self.names.own(key)))
+        }
+    }
+
+    fn sign(&self, index: usize, body: &str) -> String {
+        let signed_at = i64::try_from(self.clock.unix_ms() / 1000).unwrap_or(i64::MAX);
+        self.log.push(Seen::Event(Event::WebhookSent {
+            request: self.plan.steps[index].request.as_str().into(),
+            attempt: 1,
+            authentic: true,
+            signed_at,
+        }));
+        signature::sign(WEBHOOK_SECRET, body.as_bytes(), signed_at)
+    }
+
+    /// A trace of its own for each request: by it, the server tells which invocation a request became.
+    fn trace(&self, index: usize) -> String {
+        Digest::of(self.names.own(&format!("step {index}")).as_bytes()).to_string()
+    }
+
+    fn trace_parent(&self, index: usize) -> String {
+        let trace = self.trace(index);
+        format!("00-{trace}-{}-01", &trace[..16])
+    }
+
+    /// The id of the invocation that a request became; none if there is none.
+    fn invocation_of(&self, request: &str) -> Result<Option<String>, LiveError> {
+        let index = self.plan.steps.iter().position(|step| step.request == request);
+        let Some(index) = index else { return Ok(None) };
+        let Action::Call { target, idempotency_key, .. } = &self.plan.steps[index].action else {
+            return Ok(None);
+        };
+        let rows = (self.look)()?;
+        let key = idempotency_key.as_deref().map(|key| self.names.own(key));
+        let of_target = |row: &&super::server::Row| {
+            text(row, "target_service_name") == &*target.service
+                && text(row, "target_handler_name") == &*target.handler
+        };
+        let found = rows.invocations.iter().filter(of_target).find(|row| {
+            let same_key = key.as_deref().is_some_and(|key| text(row, "idempotency_key") == key);
+            text(row, "trace_id") == self.trace(index) || same_key
+        });
+        Ok(found.map(|row| text(row, "id").to_owned()))
+    }
+}
+
+fn wait(done: &Receiver<Done>, time: Duration) -> Option<Done> {
+    match done.recv_timeout(time) {
+        Ok(done) => Some(done),
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+    }
+}
+
+/// Whether anything still moves on the server.
+#[derive(Debug, Default)]
+pub(super) struct Stuck {
+    last: Vec<(String, String)>,
+    since: Duration,
+}
+
+impl Stuck {
+    /// True if nothing has an attempt to come, and nothing moved for a while.
+    fn is(&mut self, rows: &Rows, clock: Clock) -> bool {
+        let resting =
+            |row: &super::server::Row| matches!(text(row, "status"), "completed" | "paused");
+        rows.invocations.iter().all(resting) && self.unmoved(rows, clock) > STUCK
+    }
+
+    /// For how long nothing moved.
+    pub(super) fn unmoved(&mut self, rows: &Rows, clock: Clock) -> Duration {
+        let now = rows
+            .invocations
+            .iter()
+            .map(|row| {
+                let size = row.get("journal_size").map(ToString::to_string).unwrap_or_default();
+                let retries = row.get("retry_count").map(ToString::to_string).unwrap_or_default();
+                let state = format!("{} {size} {retries}", text(row, "status"));
+                (text(row, "id").to_owned(), state)
+            })
+            .collect();
+        if now != self.last {
+            self.last = now;
+            self.since = clock.elapsed();
+        }
+        clock.elapsed().saturating_sub(self.since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::plan::Step;
+
+    #[test]
+    fn bodies_go_on_naming_the_objects_that_steps_call() {
+        let call = |key: &str| Step {
+            request: key.to_owned(),
+            step: key.to_owned(),
+            action: Action::Call {
+                target: Target::new("S", key, "h"),
+                body: String::new(),
+                idempotency_key: None,
+                webhook: false,
+            },
+            at_ms: Default::default(),
+            after: None,
+        };
+        let plan = Plan { steps: vec![call("order-1")], ..Default::default() };
+        let names = Names::new(&plan, "x-");
+        for (body, expected) in [
+            ("", ""),
+            (r#"{"id": "order-1", "n": 1}"#, r#"{"id":"x-order-1","n":1}"#),
+            (r#"[{"ref":"order-1-payment"}]"#, r#"[{"ref":"x-order-1-payment"}]"#),
+            (r#"{ "id": "order-12" }"#, r#"{ "id": "order-12" }"#),
+        ] {
+            assert_eq!(names.own_body(body), expected);
+        }
+    }
+}

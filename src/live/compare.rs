@@ -1,0 +1,197 @@
+//! Where a run on a real server differs from simulated ones.
+//!
+//! Several simulated runs, of different seeds, say what can happen without a fault: who wins a race, what a
+//! random number is. Each part of the real run must be as it is in one of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Observed;
+
+/// One thing that is not the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What: `reply pay`, `state Account/abc balance`.
+    pub what: String,
+    /// How it is on the server.
+    pub server: String,
+    /// How it is in the simulation.
+    pub simulation: String,
+}
+
+/// Every difference between what was seen on a server and what the simulated runs allow.
+#[must_use]
+pub fn compare(server: &Observed, simulated: &[Observed]) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    texts("reply", server, simulated, |o| &o.replies, &mut differences);
+    texts("state", server, simulated, |o| &o.state, &mut differences);
+    let targets: BTreeSet<&String> = std::iter::once(server)
+        .chain(simulated)
+        .flat_map(|observed| observed.invocations.keys())
+        .collect();
+    for target in targets {
+        let all = |o: &Observed| -> Vec<String> {
+            let of = o.invocations.get(target).into_iter().flatten();
+            of.map(|one| format!("{} {} [{}]", one.status, one.outcome, one.journal.join(", ")))
+                .collect()
+        };
+        let (real, allowed) = (all(server), simulated.iter().map(all).collect::<Vec<_>>());
+        let bodies = |o: &Observed| -> Vec<Value> {
+            let of = o.invocations.get(target).into_iter().flatten();
+            of.map(|one| {
+                let outcome = parsed(&one.outcome);
+                serde_json::json!([one.status, one.journal, outcome])
+            })
+            .collect()
+        };
+        let shapes: Vec<Value> = simulated.iter().map(|o| bodies(o).into()).collect();
+        if !fits(&bodies(server).into(), &shapes.iter().collect::<Vec<_>>()) {
+            let what = format!("invocations of {target}");
+            let (server, simulation) = (real.join("\n"), first(&allowed).join("\n"));
+            differences.push(Difference { what, server, simulation });
+        }
+    }
+    if !simulated.iter().any(|o| o.effects == server.effects) {
+        let ours = simulated.first().map(|o| o.effects.clone()).unwrap_or_default();
+        differences.push(Difference {
+            what: "effects on the outside world".to_owned(),
+            server: server.effects.join("\n"),
+            simulation: ours.join("\n"),
+        });
+    }
+    differences
+}
+
+fn first(all: &[Vec<String>]) -> Vec<String> {
+    all.first().cloned().unwrap_or_default()
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+fn texts(
+    kind: &str,
+    server: &Observed,
+    simulated: &[Observed],
+    of: fn(&Observed) -> &BTreeMap<String, String>,
+    differences: &mut Vec<Difference>,
+) {
+    let names: BTreeSet<&String> =
+        std::iter::once(server).chain(simulated).flat_map(|o| of(o).keys()).collect();
+    for name in names {
+        let real = of(server).get(name);
+        let allowed: Vec<Option<&String>> = simulated.iter().map(|o| of(o).get(name)).collect();
+        let same = allowed.contains(&real) || {
+            let shapes: Vec<Value> = allowed.iter().flatten().map(|text| parsed(text)).collect();
+            real.is_some_and(|text| fits(&parsed(text), &shapes.iter().collect::<Vec<_>>()))
+        };
+        if !same {
+            let show = |text: Option<&String>| text.map_or("nothing", String::as_str).to_owned();
+            differences.push(Difference {
+                what: format!("{kind} {name}"),
+                server: show(real),
+                simulation: show(allowed.first().copied().flatten()),
+            });
+        }
+    }
+}
+
+/// Whether `real` is one of `allowed`, or like them but for parts that are random in them.
+fn fits(real: &Value, allowed: &[&Value]) -> bool {
+    if allowed.contains(&real) {
+        return true;
+    }
+    match real {
+        Value::Object(fields) => {
+            let same_fields = |value: &&&Value| {
+                value.as_object().is_some_and(|other| {
+                    other.len() == fields.len() && fields.keys().all(|k| other.contains_key(k))
+                })
+            };
+            let alike: Vec<&Value> = allowed.iter().filter(same_fields).copied().collect();
+            !alike.is_empty()
+                && fields.iter().all(|(name, value)| {
+                    fits(value, &alike.iter().map(|other| &other[name.as_str()]).collect::<Vec<_>>())
+                })
+        }
+        Value::Array(items) => {
+            let same_length = |value: &&&Value| {
+                value.as_array().is_some_and(|other| other.len() == items.len())
+            };
+            let alike: Vec<&Value> = allowed.iter().filter(same_length).copied().collect();
+            !alike.is_empty()
+                && items.iter().enumerate().all(|(i, item)| {
+                    fits(item, &alike.iter().map(|other| &other[i]).collect::<Vec<_>>())
+                })
+        }
+        Value::String(text) => is_random(text, allowed),
+        Value::Number(_) | Value::Bool(_) | Value::Null => false,
+    }
+}
+
+/// Whether text is random: no two seeds gave the same, and all look like it.
+fn is_random(text: &str, allowed: &[&Value]) -> bool {
+    let looks_random = |text: &str| text.len() >= 6 && text.bytes().any(|b| b.is_ascii_digit());
+    let others: BTreeSet<&str> = allowed.iter().filter_map(|value| value.as_str()).collect();
+    allowed.len() > 1
+        && others.len() == allowed.len()
+        && looks_random(text)
+        && others.iter().all(|other| looks_random(other) && other.len() == text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::SeenInvocation;
+
+    fn seen(reply: &str, status: &str) -> Observed {
+        let one = SeenInvocation {
+            status: status.to_owned(),
+            outcome: reply.to_owned(),
+            journal: vec!["Input".to_owned(), "Output".to_owned()],
+        };
+        Observed {
+            replies: [("pay".to_owned(), reply.to_owned())].into(),
+            invocations: [("S/k/h".to_owned(), vec![one])].into(),
+            ..Observed::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(server: &Observed, simulated: &[Observed], expected: &[&str]) {
+        let differences = compare(server, simulated);
+        let what: Vec<_> = differences.iter().map(|d| d.what.as_str()).collect();
+        assert_eq!(what, expected, "{differences:?}");
+    }
+
+    #[test]
+    fn each_part_must_be_as_in_some_simulated_run() {
+        let (won, lost) = (seen(r#"{"won":true}"#, "completed"), seen(r#"{"won":false}"#, "completed"));
+        check(&won, std::slice::from_ref(&won), &[]);
+        check(&won, &[lost.clone(), won.clone()], &[]);
+        check(&won, std::slice::from_ref(&lost), &["reply pay", "invocations of S/k/h"]);
+        check(&won, &[seen(r#"{"won":true}"#, "paused")], &["invocations of S/k/h"]);
+        check(&won, &[], &["reply pay", "invocations of S/k/h", "effects on the outside world"]);
+        let mut more = won.clone();
+        more.state.insert("S/k x".to_owned(), "1".to_owned());
+        more.effects.push("charged".to_owned());
+        check(&won, &[more.clone()], &["state S/k x", "effects on the outside world"]);
+        check(&more, &[won], &["state S/k x", "effects on the outside world"]);
+    }
+
+    #[test]
+    fn only_what_differs_from_seed_to_seed_may_be_anything() {
+        let order = |number: &str| seen(&format!(r#"{{"n":"{number}","s":"ok"}}"#), "completed");
+        let simulated = [order("ORD-1a2b"), order("ORD-3c4d")];
+        check(&order("ORD-9z9z"), &simulated, &[]);
+        check(&order("ORD-long9"), &simulated, &["reply pay", "invocations of S/k/h"]);
+        check(&order("ORD-9z9z"), &simulated[..1], &["reply pay", "invocations of S/k/h"]);
+        check(
+            &order("ORD-9z9z"),
+            &[order("ORD-1a2b"), order("ORD-1a2b")],
+            &["reply pay", "invocations of S/k/h"],
+        );
+    }
+}

@@ -1,0 +1,253 @@
+//! A real Restate server's ingress and admin API.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::LiveError;
+
+/// How long a question to the admin API may take.
+const ADMIN_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Where a real Restate server is.
+#[derive(Clone, Debug)]
+pub struct Server {
+    ingress: String,
+    admin: String,
+    agent: ureq::Agent,
+}
+
+/// The ingress's answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The invocation's id, if the server told it.
+    pub invocation: Option<String>,
+}
+
+/// A row of an answer to a query.
+pub(super) type Row = Map<String, Value>;
+
+impl Server {
+    /// The server with these addresses: `http://127.0.0.1:8080`, `http://127.0.0.1:9070`.
+    #[must_use]
+    pub fn new(ingress: &str, admin: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(ADMIN_PATIENCE))
+            .max_idle_connections_per_host(64)
+            .build();
+        let whole = |url: &str| {
+            let url = url.trim_end_matches('/');
+            if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
+        };
+        Self { ingress: whole(ingress), admin: whole(admin), agent: config.into() }
+    }
+
+    /// Checks that both addresses are a Restate server's.
+    ///
+    /// # Errors
+    /// Names the one that does not answer.
+    pub fn check(&self) -> Result<(), LiveError> {
+        let health = [
+            ("ingress", &self.ingress, format!("{}/restate/health", self.ingress)),
+            ("admin", &self.admin, format!("{}/health", self.admin)),
+        ];
+        for (what, url, path) in health {
+            let gone = |problem| LiveError::Gone { what, url: url.clone(), problem };
+            let answer = self.agent.get(&path).call().map_err(|e| gone(e.to_string()))?;
+            if !answer.status().is_success() {
+                return Err(gone(format!("its health is {}", answer.status())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Registers the services at `uri`, whatever was registered there before; answers with the deployment's id.
+    ///
+    /// # Errors
+    /// If the server is gone, or does not want them.
+    pub fn register(&self, uri: &str) -> Result<String, LiveError> {
+        let body = json!({ "uri": uri, "force": true, "breaking": true });
+        let (status, answer) = self.admin("POST", "/deployments", Some(&body))?;
+        match answer.get("id").and_then(Value::as_str) {
+            Some(id) if status < 300 => Ok(id.to_owned()),
+            _ => {
+                let told = answer.get("message").and_then(Value::as_str).map(str::to_owned);
+                let problem = told.unwrap_or_else(|| format!("status {status}: {answer}"));
+                Err(LiveError::Refused { uri: uri.to_owned(), problem })
+            }
+        }
+    }
+
+    /// Removes a deployment, so that nothing is sent to it any more.
+    ///
+    /// # Errors
+    /// If the server is gone.
+    pub fn forget(&self, deployment: &str) -> Result<(), LiveError> {
+        self.admin("DELETE", &format!("/deployments/{deployment}?force=true"), None).map(drop)
+    }
+
+    /// Sends `body` to `path` (`Service/key/handler`) and waits for the answer.
+    ///
+    /// # Errors
+    /// If no answer comes within `patience`.
+    pub fn call(
+        &self,
+        path: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+        patience: Duration,
+    ) -> Result<Answer, LiveError> {
+        let url = format!("{}/{path}", self.ingress);
+        let mut request =
+            self.agent.post(&url).config().timeout_global(Some(patience)).build();
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let sent = if body.is_empty() { request.send_empty() } else { request.send(body) };
+        let mut answer = sent.map_err(|error| self.failed("ingress", path, patience, &error))?;
+        let invocation = answer.headers().get("x-restate-id");
+        let invocation = invocation.and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().read_to_vec();
+        let body = body.map_err(|error| self.failed("ingress", path, patience, &error))?;
+        Ok(Answer { status, body, invocation })
+    }
+
+    /// Cancels an invocation.
+    ///
+    /// # Errors
+    /// If the server is gone.
+    pub fn cancel(&self, invocation: &str) -> Result<(), LiveError> {
+        self.admin("PATCH", &format!("/invocations/{invocation}/cancel"), None).map(drop)
+    }
+
+    /// Kills an invocation.
+    ///
+    /// # Errors
+    /// If the server is gone.
+    pub fn kill(&self, invocation: &str) -> Result<(), LiveError> {
+        self.admin("PATCH", &format!("/invocations/{invocation}/kill"), None).map(drop)
+    }
+
+    /// Gives an object this state, and no other.
+    ///
+    /// # Errors
+    /// If the server is gone, or knows no such service.
+    pub fn set_state(
+        &self,
+        service: &str,
+        key: &str,
+        name: &str,
+        value: &[u8],
+    ) -> Result<(), LiveError> {
+        let body = json!({ "object_key": key, "new_state": { name: value } });
+        let path = format!("/services/{service}/state");
+        let (status, answer) = self.admin("POST", &path, Some(&body))?;
+        if status < 300 {
+            return Ok(());
+        }
+        Err(LiveError::Unexpected { asked: path, answer: format!("status {status}: {answer}") })
+    }
+
+    /// Asks the server's tables.
+    ///
+    /// # Errors
+    /// If the server is gone, or does not understand `sql`.
+    pub(super) fn query(&self, sql: &str) -> Result<Vec<Row>, LiveError> {
+        let (status, mut answer) = self.admin("POST", "/query", Some(&json!({ "query": sql })))?;
+        match answer.get_mut("rows").map(Value::take) {
+            Some(Value::Array(rows)) => Ok(rows
+                .into_iter()
+                .filter_map(|row| if let Value::Object(row) = row { Some(row) } else { None })
+                .collect()),
+            _ => Err(LiveError::Unexpected {
+                asked: sql.to_owned(),
+                answer: format!("status {status}: {answer}"),
+            }),
+        }
+    }
+
+    fn admin(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Value), LiveError> {
+        let url = format!("{}{path}", self.admin);
+        let text = body.map(ToString::to_string).unwrap_or_default();
+        let sent = match method {
+            "DELETE" => self.agent.delete(&url).call(),
+            "PATCH" => self.agent.patch(&url).send_empty(),
+            _ => {
+                let request = self.agent.post(&url).header("accept", "application/json");
+                request.header("content-type", "application/json").send(&text)
+            }
+        };
+        let failed = |error: &ureq::Error| self.failed("admin", path, ADMIN_PATIENCE, error);
+        let mut answer = sent.map_err(|error| failed(&error))?;
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(1 << 30).read_to_vec();
+        let body = body.map_err(|error| failed(&error))?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    fn failed(
+        &self,
+        what: &'static str,
+        asked: &str,
+        waited: Duration,
+        error: &ureq::Error,
+    ) -> LiveError {
+        match error {
+            ureq::Error::Timeout(_) => {
+                LiveError::Timeout { what: format!("the {what}'s answer to {asked}"), waited }
+            }
+            error => {
+                let url = if what == "admin" { &self.admin } else { &self.ingress };
+                LiveError::Gone { what, url: url.clone(), problem: error.to_string() }
+            }
+        }
+    }
+}
+
+/// A name as it stands in a path or in a query's literal.
+pub(super) fn in_path(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let encode = |byte: u8| {
+        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    name.bytes().map(encode).collect()
+}
+
+/// Text as a literal of a query.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_travel_in_paths_and_queries() {
+        assert_eq!(in_path("order 1/a?b=ü"), "order%201%2Fa%3Fb%3D%C3%BC");
+        assert_eq!(quoted("o'neil"), "'o''neil'");
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_named() {
+        // port 1 is reserved, and nobody serves there
+        let server = Server::new("127.0.0.1:1", "http://127.0.0.1:1/");
+        let error = server.check().expect_err("nobody is there");
+        assert!(error.is_about_the_server());
+        let text = error.to_string();
+        assert!(text.starts_with("no Restate server answers at http://127.0.0.1:1 ("), "{text}");
+        assert!(text.ends_with("--ingress"), "{text}");
+    }
+}
