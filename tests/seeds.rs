@@ -1,7 +1,8 @@
-//! The requests that the tutorials print, with the answers that a real Restate server gave to them.
+//! The requests that the tutorials print get the real server's answers in the simulation.
 //!
-//! Recorded from restate-server 1.7.12 with restate-sdk 0.13, which served this crate's reference
-//! services. Ids of charges and refunds, and times, are the world's own: they are compared by shape only.
+//! `conformance` asks them of a real server.
+
+mod tutorial;
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,7 @@ use onceproof::{
 };
 use serde_json::{Value, json};
 
-/// A request's id, target and body, and the server's answer: a body, or a code and a text.
-type Asked = (&'static str, &'static str, Option<Value>, Result<Value, (u32, &'static str)>);
+use tutorial::{Asked, cancellable_payment, masked, payment};
 
 /// Sends each request when the one before it was answered, and compares the answers.
 #[track_caller]
@@ -58,73 +58,12 @@ fn check(asked: &[Asked]) {
     assert_eq!(replayed.violations, []);
 }
 
-/// An answer with its ids and times replaced by what they are.
-fn masked(mut answer: Value) -> Value {
-    let fields = answer.as_object_mut().into_iter().flatten();
-    for (name, value) in fields {
-        let Some(text) = value.as_str() else { continue };
-        let mask = match name.as_str() {
-            "chargeId" if text.starts_with("ch_cust-alice_") => "CHARGE",
-            "refundId" if text.starts_with("re_ch_cust-alice_") => "REFUND",
-            "createdAt" | "completedAt" if text.len() == 24 && text.ends_with('Z') => "TIME",
-            _ => continue,
-        };
-        *value = mask.into();
-    }
-    answer
-}
-
 #[test]
 fn the_payment_tutorial_gets_the_real_servers_answers() {
-    let payment = json!({ "amount": 10000, "currency": "USD", "description": "Premium subscription",
-                          "customerId": "cust-alice" });
-    let created = |message: &str| {
-        Ok(
-            json!({ "paymentId": "payment-001", "status": "completed", "chargeId": "CHARGE", "message": message }),
-        )
-    };
-    let got = |status: &str| {
-        Ok(json!({ "paymentId": "payment-001", "amount": 10000, "currency": "USD",
-                   "description": "Premium subscription", "customerId": "cust-alice", "status": status,
-                   "chargeId": "CHARGE", "createdAt": "TIME", "completedAt": "TIME" }))
-    };
-    let refund = json!({ "reason": "Customer request", "amount": 10000 });
-    let refunded = Ok(json!({ "refundId": "REFUND", "status": "completed", "amount": 10000,
-                              "message": "Refund processed successfully" }));
-    let (create, get) =
-        ("PaymentService/payment-001/CreatePayment", "PaymentService/payment-001/GetPayment");
-    let give_back = "PaymentService/payment-001/RefundPayment";
-    check(&[
-        ("create", create, Some(payment.clone()), created("Payment processed successfully")),
-        ("repeat", create, Some(payment), created("Payment already processed")),
-        ("get", get, Some(json!({})), got("completed")),
-        ("get-without-body", get, None, got("completed")),
-        ("refund", give_back, Some(refund.clone()), refunded.clone()),
-        ("refund-again", give_back, Some(refund), refunded),
-        ("get-refunded", get, None, got("refunded")),
-        (
-            "get-another",
-            "PaymentService/payment-002/GetPayment",
-            None,
-            Err((404, "payment not found")),
-        ),
-    ]);
+    check(&payment());
 }
 
 #[test]
 fn the_cancellable_payment_gets_the_real_servers_answers() {
-    let order = Some(json!({ "accountId": "abc", "amountCents": 100 }));
-    let (make, cancel) = (
-        "PaymentProcessor/some-string-id/makePayment",
-        "PaymentProcessor/some-string-id/cancelPayment",
-    );
-    let said = |success: bool, reason: &str| Ok(json!({ "success": success, "reason": reason }));
-    check(&[
-        ("pay", make, order.clone(), said(true, "ok")),
-        ("pay-again", make, order.clone(), said(true, "payment already completed in prior call")),
-        ("cancel", cancel, None, Ok(Value::Null)),
-        ("cancel-again", cancel, None, Ok(Value::Null)),
-        ("pay-cancelled", make, order, said(false, "payment already cancelled")),
-        ("status", "PaymentProcessor/some-string-id/getStatus", None, Ok(json!("CANCELLED"))),
-    ]);
+    check(&cancellable_payment());
 }

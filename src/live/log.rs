@@ -107,7 +107,11 @@ impl Log {
         for (at, event) in book.events {
             history.push(at, event);
         }
-        history.push(last, Event::Ended { end: End::Quiet });
+        let end = match rows.left {
+            0 => End::Quiet,
+            left => End::Bound { name: "due_later", limit: left as u64 },
+        };
+        history.push(last, Event::Ended { end });
         history
     }
 }
@@ -119,6 +123,8 @@ pub(super) struct Rows {
     pub(super) invocations: Vec<Row>,
     /// `sys_journal`, in order of invocation and index.
     pub(super) journal: Vec<Row>,
+    /// How many invocations were not waited for.
+    pub(super) left: usize,
 }
 
 pub(super) fn text<'r>(row: &'r Row, column: &str) -> &'r str {
@@ -296,9 +302,18 @@ impl Book<'_> {
                 outputs.insert(id.clone(), outcome.clone());
             }
         }
+        // the server's times are in milliseconds: an end comes after all that was seen of its invocation
+        let mut last = BTreeMap::new();
+        for (at, event) in &self.events {
+            if let Some(inv) = invocation_of(event) {
+                let latest = last.entry(inv).or_insert(*at);
+                *latest = (*at).max(*latest);
+            }
+        }
         for row in &self.rows.invocations {
             let id = text(row, "id");
             let inv = self.invs[id].0;
+            let not_before = last.get(&inv).copied().unwrap_or_default();
             match text(row, "status") {
                 "completed" => {
                     let failure = text(row, "completion_failure");
@@ -307,16 +322,28 @@ impl Book<'_> {
                         (true, None) => Outcome::Success(Payload::default()),
                         (false, _) => failure_of(&self.log.plain(failure)),
                     };
-                    let at = self.time(row, "completed_at").unwrap_or_default();
+                    let at = self.time(row, "completed_at").unwrap_or_default().max(not_before);
                     self.events.push((at, Event::Completed { inv, outcome }));
                 }
                 "paused" => {
-                    let at = self.time(row, "modified_at").unwrap_or_default();
+                    let at = self.time(row, "modified_at").unwrap_or_default().max(not_before);
                     self.events.push((at, Event::Paused { inv }));
                 }
                 _ => {}
             }
         }
+    }
+}
+
+/// The invocation that an event was seen of.
+fn invocation_of(event: &Event) -> Option<Inv> {
+    match event {
+        Event::InvocationCreated { inv, .. }
+        | Event::AttemptStarted { inv, .. }
+        | Event::EntryAppended { inv, .. }
+        | Event::StateChanged { inv, .. } => Some(*inv),
+        Event::WorldCalled { cause, .. } => Some(cause.inv),
+        _ => None,
     }
 }
 

@@ -190,7 +190,12 @@ fn masked_words(text: &str) -> String {
     out
 }
 
-fn masked_word(word: &str) -> String {
+fn masked_word(whole: &str) -> String {
+    let word = whole.trim_end_matches([':', '.']);
+    masked_id(word) + &whole[word.len()..]
+}
+
+fn masked_id(word: &str) -> String {
     if word.len() == 24 && word.as_bytes()[10] == b'T' && word.ends_with('Z') {
         return "TIME".to_owned();
     }

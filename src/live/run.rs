@@ -278,10 +278,8 @@ impl<'a> Guest<'a> {
     /// This run's invocations, in order of creation; without journals.
     fn invocations(&self) -> Result<Rows, LiveError> {
         let rows = self.server.query(&format!(
-            "select id, target_service_name, target_service_key, target_handler_name, idempotency_key, \
-             invoked_by_id, created_at, scheduled_start_at, completed_at, modified_at, status, \
-             completion_failure, journal_size, retry_count, trace_id \
-             from sys_invocation where target_service_name in ({}) order by created_at",
+            // all columns: server 1.7.12 gives no scheduled_start_at if it is named
+            "select * from sys_invocation where target_service_name in ({}) order by created_at",
             self.services
         ))?;
         let mut ours: BTreeSet<String> = BTreeSet::new();
@@ -299,7 +297,7 @@ impl<'a> Guest<'a> {
             }
         }
         let invocations = rows.into_iter().filter(|row| ours.contains(text(row, "id"))).collect();
-        Ok(Rows { invocations, journal: Vec::new() })
+        Ok(Rows { invocations, ..Rows::default() })
     }
 
     fn is_ours(&self, row: &Row) -> bool {
@@ -317,7 +315,7 @@ impl<'a> Guest<'a> {
     ) -> Result<Rows, LiveError> {
         let mut stuck = Stuck::default();
         let mut rows = loop {
-            let rows = self.invocations()?;
+            let mut rows = self.invocations()?;
             let later = |row: &Row| {
                 let due = unix_ms(text(row, "scheduled_start_at")).unwrap_or_default();
                 let calm = u64::try_from(options.calm.as_millis()).unwrap_or(u64::MAX);
@@ -327,6 +325,7 @@ impl<'a> Guest<'a> {
             let left = rows.invocations.iter().filter(|row| !over(row)).count();
             let calm = rows.invocations.iter().all(|row| over(row) || later(row));
             if calm || stuck.unmoved(&rows, self.clock) > options.calm {
+                rows.left = left;
                 if left > 0 {
                     notes.push(format!("{left} invocations are due later and were not waited for"));
                 }

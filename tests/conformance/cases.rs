@@ -1,0 +1,112 @@
+//! Handlers that do what a request says, on both runtimes: the cases of `cases.json`, and those that were
+//! recorded once for real_server.rs.
+//!
+//! All cases run at once, as one scenario; each has keys and requests of its own.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use onceproof::{
+    live::{self, Difference, LiveOptions},
+    scenario::{self, plan::Scenario},
+    subject::{Subject, Variants},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{endpoint, server::RestateServer};
+
+const OWN: &str = include_str!("cases.json");
+const RECORDED: &str = include_str!("../recordings/server-1.7.12.json");
+
+/// Cases in which the two differ, and why that is known.
+const DIVERGENCES: &[(&str, &str)] = &[];
+
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    /// As in a scenario file.
+    steps: Vec<Value>,
+}
+
+fn cases() -> Vec<Case> {
+    let parse = |text| serde_json::from_str::<Vec<Case>>(text).expect("cases are JSON");
+    parse(OWN).into_iter().chain(parse(RECORDED)).collect()
+}
+
+/// All cases as one scenario: their steps, with names that say which case they are of.
+fn scenario(subject: &Subject, cases: &[Case]) -> Scenario {
+    let mut steps = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        for step in &case.steps {
+            let mut step = step.clone();
+            for field in ["id", "after", "cancel", "kill"] {
+                if let Some(name) = step.get(field).and_then(Value::as_str) {
+                    step[field] = format!("{}-{name}", case.case).into();
+                }
+            }
+            // one after the other: the server is to be asked, not to be pressed
+            if step.get("after").is_none() {
+                let at = step.get("at_ms").and_then(Value::as_u64).unwrap_or(0);
+                step["at_ms"] = (at + 60 * number as u64).into();
+            }
+            steps.push(step);
+        }
+    }
+    let text = json!({ "title": "every case", "steps": steps }).to_string();
+    let known = subject.known().expect("the endpoint can be discovered");
+    scenario::parse("cases.json", &text, &known)
+        .unwrap_or_else(|wrong| panic!("{}", wrong.render(scenario::Style::Plain)))
+}
+
+/// The case that a difference is about: its name follows the kind of thing.
+fn case_of<'c>(difference: &Difference, cases: &'c [Case]) -> Option<&'c str> {
+    let named = |case: &&Case| {
+        let name = &case.case;
+        let after = |text: &str| {
+            text.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(['-', '/', ' ']))
+        };
+        let parts = difference.what.match_indices([' ', '/']);
+        parts.map(|(at, _)| &difference.what[at + 1..]).any(after)
+    };
+    let names = cases.iter().filter(named).map(|case| case.case.as_str());
+    names.max_by_key(|name| name.len())
+}
+
+#[test]
+fn every_case_is_the_same_on_a_real_server() {
+    let Some(server) = RestateServer::start() else { return };
+    let subject = Subject::new(|_| endpoint::endpoint());
+    let deployment = subject.deployment(&Variants::new()).expect("it can be discovered");
+    let cases = cases();
+    let scenario = scenario(&subject, &cases);
+    let options = LiveOptions { patience: Duration::from_secs(180), ..LiveOptions::default() };
+    let report = live::run(&server.client(), &deployment, &scenario, &[], &options)
+        .unwrap_or_else(|error| panic!("{error}"));
+
+    let mut wrong = BTreeMap::<&str, String>::new();
+    for difference in &report.differences {
+        let case = case_of(difference, &cases).unwrap_or("no case");
+        let Difference { what, server, simulation } = difference;
+        let text = format!("  {what}\n    server     {server}\n    simulation {simulation}\n");
+        wrong.entry(case).or_default().push_str(&text);
+    }
+    let mut text = String::new();
+    for (case, differences) in &wrong {
+        if !DIVERGENCES.iter().any(|(known, _)| known == case) {
+            text.push_str(&format!("{case}\n{differences}"));
+        }
+    }
+    for (case, why) in DIVERGENCES {
+        if !wrong.contains_key(case) {
+            text.push_str(&format!("{case} no longer differs; it was known to, because {why}\n"));
+        }
+    }
+    assert!(text.is_empty(), "\n{text}");
+    // a case that nothing was seen of would be the same on any two runtimes
+    for case in &cases {
+        let seen = report.observed.replies.keys().any(|r| r.starts_with(&format!("{}-", case.case)));
+        let left = report.observed.invocations.keys().any(|target| target.contains(&case.case));
+        assert!(seen || left, "nothing was seen of {}", case.case);
+    }
+    assert_eq!(cases.len(), 77, "a case was lost");
+}

@@ -1,0 +1,15 @@
+//! What a real Restate server does, the simulated one does: each case is written once and run on both.
+//!
+//! The server is found by `ONCEPROOF_RESTATE_SERVER`, the path of a `restate-server`, or under
+//! `target/restate-server`. Without one these tests say on stderr that they were skipped, and how to get it.
+
+mod cases;
+mod crash;
+mod endpoint;
+#[path = "../probe/mod.rs"]
+mod probe;
+mod programs;
+mod server;
+#[path = "../tutorial/mod.rs"]
+mod tutorial;
+mod tutorials;
