@@ -20,10 +20,11 @@ use crate::{
 
 pub(super) fn serve(subject: &Subject, args: &args::Serve) -> Result<Exit, Failure> {
     let variants: BTreeMap<String, String> = args.variant.iter().cloned().collect();
-    let deployment = subject.deployment(&variants)?;
-    if let Some(unknown) = variants.keys().find(|s| deployment.catalog().service(s).is_none()) {
+    let known = subject.known()?;
+    if let Some(unknown) = variants.keys().find(|s| !known.services.contains_key(*s)) {
         return Err(Failure(format!("error: there is no service `{unknown}`")));
     }
+    let deployment = subject.deployment(&variants)?;
     let world = WorldOptions { plan: tutorial(args.latency_ms), ledger: args.ledger.clone() };
     let hosted = live::serve(&deployment, &world, args.port)?;
     terminal::say(&format!(

@@ -85,9 +85,9 @@ pub enum LiveError {
 }
 
 impl LiveError {
-    /// True if another try may succeed: the server is gone, or slow.
+    /// True if another try may succeed: the server is gone, slow, or not itself.
     #[must_use]
     pub const fn is_about_the_server(&self) -> bool {
-        matches!(self, Self::Gone { .. } | Self::Timeout { .. })
+        matches!(self, Self::Gone { .. } | Self::Timeout { .. } | Self::Unexpected { .. })
     }
 }

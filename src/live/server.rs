@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::LiveError;
+use super::{
+    LiveError,
+    clock::{Clock, pause},
+};
 
 /// How long a question to the admin API may take.
 const ADMIN_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long to wait before a question is asked again that the server could not answer.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Where a real Restate server is.
 #[derive(Clone, Debug)]
@@ -159,7 +165,14 @@ impl Server {
     /// # Errors
     /// If the server is gone, or does not understand `sql`.
     pub(super) fn query(&self, sql: &str) -> Result<Vec<Row>, LiveError> {
-        let (status, mut answer) = self.admin("POST", "/query", Some(&json!({ "query": sql })))?;
+        let ask = || self.admin("POST", "/query", Some(&json!({ "query": sql })));
+        let (mut status, mut answer) = ask()?;
+        // a server that has just started is healthy before it knows where its partitions are
+        let since = Clock::start();
+        while status >= 500 && since.elapsed() < ADMIN_PATIENCE {
+            pause(AGAIN);
+            (status, answer) = ask()?;
+        }
         match answer.get_mut("rows").map(Value::take) {
             Some(Value::Array(rows)) => Ok(rows
                 .into_iter()

@@ -45,7 +45,6 @@ fn simulated(variant: &str, point: &str) -> Crashed {
                    "mailer": { "latency_ms": [LATENCY_MS, LATENCY_MS] } },
         "steps": [{ "id": "pay", "call": "PaymentService/p/CreatePayment", "body": body() }],
         "faults": { "crash_at": [format!("PaymentService/*/CreatePayment {point}")] },
-        "invariants": [],
     });
     let run = Simulation::reference().scenario_text("crash.json", scenario.to_string());
     let history = run.replay(0).unwrap_or_else(|error| panic!("{error}")).history;

@@ -199,7 +199,7 @@ async fn call(ctx: &ObjectContext<'_>, op: Op) -> Result<String, HandlerError> {
             restate_sdk::select! {
                 _ = ctx.sleep(one) => { "the first won".to_owned() },
                 _ = ctx.sleep(other) => { "the second won".to_owned() },
-                on_cancel => { "cancelled".to_owned() }
+                on_cancel => "cancelled".to_owned()
             }
         }
         Op::RaceCall(key, script, ms) => {
@@ -211,7 +211,7 @@ async fn call(ctx: &ObjectContext<'_>, op: Op) -> Result<String, HandlerError> {
                     }
                 },
                 _ = ctx.sleep(Duration::from_millis(ms)) => { "too late".to_owned() },
-                on_cancel => { "cancelled".to_owned() }
+                on_cancel => "cancelled".to_owned()
             }
         }
         Op::Both(a, b) => {
