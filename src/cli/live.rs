@@ -46,7 +46,8 @@ pub(super) fn serve(subject: &Subject, args: &args::Serve) -> Result<Exit, Failu
 fn tutorial(latency_ms: u64) -> WorldPlan {
     let plan = |plan_id: &str, name: &str, price, billing_cycle| {
         let price = crate::base::Cents(price);
-        let plan = Plan { plan_id: plan_id.to_owned(), name: name.to_owned(), price, billing_cycle };
+        let plan =
+            Plan { plan_id: plan_id.to_owned(), name: name.to_owned(), price, billing_cycle };
         (plan_id.to_owned(), plan)
     };
     let mut world = WorldPlan::default();

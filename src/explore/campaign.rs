@@ -156,11 +156,7 @@ fn earlier(one: Option<LeftBehind>, other: Option<LeftBehind>) -> Option<LeftBeh
 
 /// Judges one run by the scenario's invariants and expectations.
 #[must_use]
-pub fn judge_run(
-    scenario: &Scenario,
-    invariants: &[&dyn Invariant],
-    history: &History,
-) -> Verdict {
+pub fn judge_run(scenario: &Scenario, invariants: &[&dyn Invariant], history: &History) -> Verdict {
     verdict(scenario, invariants, history, &mut BTreeMap::new())
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     LiveError,
     clock::Clock,
-    log::{Log, Rows, Seen, text},
+    log::{Log, Rows, Seen, text, unix_ms},
     server::{Answer, Server, in_path},
 };
 use crate::{
@@ -136,6 +136,16 @@ impl Clients<'_> {
                 return Ok(());
             }
             let next = agenda.first_key_value().map(|((at, _), ())| at.since(self.clock.now()));
+            let left = self.patience.saturating_sub(self.clock.elapsed());
+            if flying.is_empty()
+                && next.is_some_and(|gap| gap > left)
+                && let Some(((at, index), ())) = agenda.pop_first()
+            {
+                // nobody waits an hour to ask for a balance: it is asked when all is quiet
+                self.wait_for_quiet(index, at)?;
+                agenda.insert((self.clock.now(), index), ());
+                continue;
+            }
             match wait(&done, next.unwrap_or(LOOK).min(LOOK)) {
                 Some(Done { step, answer }) => {
                     if let Some(answer) = answer? {
@@ -155,6 +165,31 @@ impl Clients<'_> {
                 let what = format!("the answer to {}", first.unwrap_or("a request"));
                 return Err(LiveError::Timeout { what, waited: self.patience });
             }
+        }
+    }
+
+    /// Waits until nothing happens any more before `at`.
+    fn wait_for_quiet(&self, index: usize, at: VirtualTime) -> Result<(), LiveError> {
+        loop {
+            let rows = (self.look)()?;
+            let open = |row: &&super::server::Row| {
+                !matches!(text(row, "status"), "completed" | "paused" | "scheduled")
+            };
+            let due = |row: &super::server::Row| {
+                let due = unix_ms(text(row, "scheduled_start_at"));
+                text(row, "status") == "scheduled"
+                    && due.is_some_and(|due| self.clock.at_unix_ms(due) <= at)
+            };
+            let late = self.clock.elapsed() > self.patience;
+            if late || rows.invocations.iter().any(due) {
+                let step = self.plan.steps[index].request.clone();
+                let at = at.since(VirtualTime::ZERO);
+                return Err(LiveError::TooLong { step, at });
+            }
+            if !rows.invocations.iter().any(|row| open(&row)) {
+                return Ok(());
+            }
+            super::clock::pause(LOOK);
         }
     }
 

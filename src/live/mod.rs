@@ -31,7 +31,9 @@ pub use self::{
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
     /// Nobody answers there, or somebody who is not a Restate server.
-    #[error("no Restate server answers at {url} ({problem}); start one, or give its address with --{what}")]
+    #[error(
+        "no Restate server answers at {url} ({problem}); start one, or give its address with --{what}"
+    )]
     Gone {
         /// Which of its addresses: `ingress` or `admin`.
         what: &'static str,
@@ -47,6 +49,14 @@ pub enum LiveError {
         what: String,
         /// For how long.
         waited: Duration,
+    },
+    /// The scenario waits longer than anybody would.
+    #[error("step `{step}` comes after {} s, and a real server's time cannot be skipped; give more time with --patience", at.as_secs())]
+    TooLong {
+        /// The step.
+        step: String,
+        /// When it may come.
+        at: Duration,
     },
     /// The port on which services are to be hosted is not free.
     #[error("cannot listen on 127.0.0.1:{port}: {error}; choose another with --{option}")]

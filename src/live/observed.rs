@@ -30,8 +30,8 @@ pub struct Observed {
     pub invocations: BTreeMap<String, Vec<SeenInvocation>>,
     /// By `Service/key name`.
     pub state: BTreeMap<String, String>,
-    /// What happened in the outside world.
-    pub effects: Vec<String>,
+    /// What happened in the outside world, by the target of the invocation that asked for it.
+    pub effects: BTreeMap<String, Vec<String>>,
 }
 
 impl Observed {
@@ -40,6 +40,7 @@ impl Observed {
     pub fn of(history: &History, calm: Duration) -> Self {
         let mut seen = Self::default();
         let mut invocations: BTreeMap<Inv, (String, SeenInvocation)> = BTreeMap::new();
+        let mut callers = BTreeMap::new();
         let until = at_rest(history, calm);
         let records = history.records().iter().take_while(|record| record.at <= until);
         for record in records {
@@ -47,9 +48,13 @@ impl Observed {
                 Event::ReplyReceived { request, outcome, .. } => {
                     seen.replies.insert(request.to_string(), told(outcome));
                 }
-                Event::WorldEffect { effect, .. } => {
+                Event::WorldCalled { call, cause, .. } => {
+                    callers.insert(*call, cause.target.to_string());
+                }
+                Event::WorldEffect { call, effect } => {
                     let text = serde_json::to_string(effect).unwrap_or_default();
-                    seen.effects.push(masked(&text));
+                    let caller = callers.get(call).cloned().unwrap_or_default();
+                    seen.effects.entry(caller).or_default().push(masked(&text));
                 }
                 Event::StateSeeded { service, key, name, value } => {
                     let value = masked(&value.text());
@@ -65,14 +70,15 @@ impl Observed {
                 event => note(&mut invocations, event, until),
             }
         }
-        for (target, one) in invocations.into_values() {
+        for (target, mut one) in invocations.into_values() {
+            drop_late_answer(&mut one.journal);
             // what was freed before it started leaves no trace
             if one.status != "freed" {
                 seen.invocations.entry(target).or_default().push(one);
             }
         }
         seen.invocations.values_mut().for_each(|all| all.sort());
-        seen.effects.sort();
+        seen.effects.values_mut().for_each(|all| all.sort());
         seen
     }
 
@@ -83,11 +89,7 @@ impl Observed {
     }
 }
 
-fn note(
-    all: &mut BTreeMap<Inv, (String, SeenInvocation)>,
-    event: &Event,
-    until: VirtualTime,
-) {
+fn note(all: &mut BTreeMap<Inv, (String, SeenInvocation)>, event: &Event, until: VirtualTime) {
     let mut set = |inv: &Inv, status: &str| {
         if let Some((_, one)) = all.get_mut(inv)
             && one.status != "freed"
@@ -122,6 +124,15 @@ fn note(
         Event::CancelRequested { inv, phase: Phase::Inboxed | Phase::Scheduled }
         | Event::Killed { inv, phase: Phase::Inboxed | Phase::Scheduled } => set(inv, "freed"),
         _ => {}
+    }
+}
+
+/// The answer of a call that is cancelled with its caller comes before the caller's end, or too late for its
+/// journal: both runtimes do either.
+fn drop_late_answer(journal: &mut Vec<String>) {
+    let late = |window: &[String]| window == ["SendSignal", "~Call", "Output"];
+    if let Some(at) = journal.windows(3).position(late) {
+        journal.remove(at + 1);
     }
 }
 

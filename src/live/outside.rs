@@ -163,7 +163,10 @@ impl Outside {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "systems that a real server's handlers ask take real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "systems that a real server's handlers ask take real time"
+)]
 async fn wait(time: Duration) {
     if !time.is_zero() {
         tokio::time::sleep(time).await;
@@ -248,7 +251,8 @@ mod tests {
         });
         let ask = || {
             let log = Log::new(Clock::start(), "");
-            let outside = Outside::new(Line::default(), &options, log).expect("the ledger is there");
+            let outside =
+                Outside::new(Line::default(), &options, log).expect("the ledger is there");
             outside.take_effect(CallId(0), &charge, false)
         };
         let first = ask();

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How many seeds say what can happen without a fault.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 300;
 /// How often the server's tables are read while it comes to rest.
 const LOOK: Duration = Duration::from_millis(150);
 /// How many invocations one question about journals names.
@@ -82,7 +82,7 @@ impl LiveReport {
             seen.replies.len(),
             seen.entries(),
             seen.state.len(),
-            seen.effects.len()
+            seen.effects.values().map(Vec::len).sum::<usize>()
         );
         for violation in &self.violations {
             let Violation { invariant, message, .. } = violation;
@@ -233,12 +233,7 @@ impl<'a> Guest<'a> {
     }
 
     /// Gives accounts and products their opening state.
-    fn seed_state(
-        &self,
-        scenario: &Scenario,
-        names: &Names,
-        log: &Log,
-    ) -> Result<(), LiveError> {
+    fn seed_state(&self, scenario: &Scenario, names: &Names, log: &Log) -> Result<(), LiveError> {
         let world = &scenario.plan.world;
         let accounts = world.accounts.iter().map(|(account, balance)| {
             let (name, value) = services::opening_state(*balance);
@@ -308,11 +303,7 @@ impl<'a> Guest<'a> {
     }
 
     /// Waits until nothing is left to happen soon; answers with what the server's tables say then.
-    fn settle(
-        &self,
-        options: &LiveOptions,
-        notes: &mut Vec<String>,
-    ) -> Result<Rows, LiveError> {
+    fn settle(&self, options: &LiveOptions, notes: &mut Vec<String>) -> Result<Rows, LiveError> {
         let mut stuck = Stuck::default();
         let mut rows = loop {
             let mut rows = self.invocations()?;
@@ -339,8 +330,7 @@ impl<'a> Guest<'a> {
             }
             pause(LOOK);
         };
-        let ids: Vec<String> =
-            rows.invocations.iter().map(|row| quoted(text(row, "id"))).collect();
+        let ids: Vec<String> = rows.invocations.iter().map(|row| quoted(text(row, "id"))).collect();
         for ids in ids.chunks(CHUNK) {
             let ids = ids.join(", ");
             rows.journal.extend(self.server.query(&format!(
@@ -364,8 +354,7 @@ impl<'a> Guest<'a> {
             let key = log.plain(text(row, "service_key"));
             format!("{}/{key} {}", text(row, "service_name"), text(row, "key"))
         };
-        let value =
-            |row: &Row| super::observed::masked(&log.plain(text(row, "value_utf8")));
+        let value = |row: &Row| super::observed::masked(&log.plain(text(row, "value_utf8")));
         Ok(self.state_rows()?.iter().map(|row| (place(row), value(row))).collect())
     }
 }

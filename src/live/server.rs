@@ -109,8 +109,7 @@ impl Server {
         patience: Duration,
     ) -> Result<Answer, LiveError> {
         let url = format!("{}/{path}", self.ingress);
-        let mut request =
-            self.agent.post(&url).config().timeout_global(Some(patience)).build();
+        let mut request = self.agent.post(&url).config().timeout_global(Some(patience)).build();
         for (name, value) in headers {
             request = request.header(name, value);
         }

@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use restate_sdk::prelude::Endpoint;
 
-pub use faults::{FaultCounts, Tally};
 #[cfg(feature = "serve")]
 pub(crate) use faults::between;
+pub use faults::{FaultCounts, Tally};
 #[cfg(feature = "serve")]
 pub(crate) use outside::{desks, latency};
 pub use run::{Listen, RunResult, run};

@@ -104,7 +104,8 @@ fn every_case_is_the_same_on_a_real_server() {
     assert!(text.is_empty(), "\n{text}");
     // a case that nothing was seen of would be the same on any two runtimes
     for case in &cases {
-        let seen = report.observed.replies.keys().any(|r| r.starts_with(&format!("{}-", case.case)));
+        let seen =
+            report.observed.replies.keys().any(|r| r.starts_with(&format!("{}-", case.case)));
         let left = report.observed.invocations.keys().any(|target| target.contains(&case.case));
         assert!(seen || left, "nothing was seen of {}", case.case);
     }

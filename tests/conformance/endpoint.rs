@@ -8,11 +8,7 @@ use std::{
     time::Duration,
 };
 
-use restate_sdk::{
-    context::RequestTarget,
-    endpoint::ServiceOptions,
-    prelude::*,
-};
+use restate_sdk::{context::RequestTarget, endpoint::ServiceOptions, prelude::*};
 use serde::{Deserialize, Serialize};
 
 use crate::probe::Probe;
@@ -109,7 +105,11 @@ struct Plain;
 #[service(name = "Plain")]
 impl Plain {
     #[handler]
-    async fn greet(&self, ctx: Context<'_>, Json(name): Json<String>) -> HandlerResult<Json<String>> {
+    async fn greet(
+        &self,
+        ctx: Context<'_>,
+        Json(name): Json<String>,
+    ) -> HandlerResult<Json<String>> {
         let greeting = ctx.run(|| async move { Ok(format!("hello {name}")) }).name("greeting");
         Ok(Json(greeting.await?))
     }

@@ -143,7 +143,8 @@ fn what_cannot_be_used_is_named() {
     assert_eq!(code, Some(4));
     assert!(said.starts_with("error: no Restate server answers at http://127.0.0.1:1 ("), "{said}");
 
-    let (code, _, said) = told(&[&["run", "--on", "restate", "no-such.json"][..], &nobody].concat());
+    let (code, _, said) =
+        told(&[&["run", "--on", "restate", "no-such.json"][..], &nobody].concat());
     assert_eq!(code, Some(2));
     assert!(said.contains("no-such.json: no such file"), "{said}");
 }
@@ -154,5 +155,8 @@ fn a_deployment_that_the_server_cannot_reach_is_refused() {
     let [port] = free_ports();
     let uri = format!("http://127.0.0.1:{port}");
     let error = server.client().register(&uri).expect_err("nobody is there").to_string();
-    assert!(error.starts_with(&format!("the Restate server refused the deployment {uri}: ")), "{error}");
+    assert!(
+        error.starts_with(&format!("the Restate server refused the deployment {uri}: ")),
+        "{error}"
+    );
 }

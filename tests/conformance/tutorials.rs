@@ -46,7 +46,9 @@ fn the_tutorials_requests_get_their_answers_from_a_real_server() {
     let client = server.client();
     client.register(&served.uri()).expect("the server takes the services");
     let (name, value) = services::opening_state(Cents(1000));
-    client.set_state("Account", "abc", name, value.to_string().as_bytes()).expect("it is an object");
+    client
+        .set_state("Account", "abc", name, value.to_string().as_bytes())
+        .expect("it is an object");
     check(&server, &payment());
     check(&server, &cancellable_payment());
 }

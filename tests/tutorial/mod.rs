@@ -6,7 +6,8 @@
 use serde_json::{Value, json};
 
 /// A request's id, target and body, and the server's answer: a body, or a code and a text.
-pub(crate) type Asked = (&'static str, &'static str, Option<Value>, Result<Value, (u32, &'static str)>);
+pub(crate) type Asked =
+    (&'static str, &'static str, Option<Value>, Result<Value, (u32, &'static str)>);
 
 /// An answer with its ids and times replaced by what they are.
 pub(crate) fn masked(mut answer: Value) -> Value {
