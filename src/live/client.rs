@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::mpsc::{self, Sender},
     time::Duration,
 };
 
@@ -146,7 +146,7 @@ impl Clients<'_> {
                 agenda.insert((self.clock.now(), index), ());
                 continue;
             }
-            match wait(&done, next.unwrap_or(LOOK).min(LOOK)) {
+            match done.recv_timeout(next.unwrap_or(LOOK).min(LOOK)).ok() {
                 Some(Done { step, answer }) => {
                     if let Some(answer) = answer? {
                         self.answered(step, answer);
@@ -299,13 +299,6 @@ impl Clients<'_> {
             text(row, "trace_id") == self.trace(index) || same_key
         });
         Ok(found.map(|row| text(row, "id").to_owned()))
-    }
-}
-
-fn wait(done: &Receiver<Done>, time: Duration) -> Option<Done> {
-    match done.recv_timeout(time) {
-        Ok(done) => Some(done),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
     }
 }
 

@@ -111,3 +111,33 @@ fn every_case_is_the_same_on_a_real_server() {
     }
     assert_eq!(cases.len(), 76, "a case was lost");
 }
+
+/// The names that follow `case` or `cases` in a line of the table.
+fn cases_named(line: &str) -> Vec<&str> {
+    let starts = line.match_indices("case").filter_map(|(at, _)| {
+        let rest = &line[at + 4..];
+        rest.strip_prefix("s ").or_else(|| rest.strip_prefix(' '))
+    });
+    let lists = starts.map(|rest| rest.split(['|', ';', ':', '(', '.']).next().unwrap_or(rest));
+    let names = lists.flat_map(|list| list.split(", ")).map(str::trim);
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn the_table_of_facts_names_cases_that_there_are() {
+    let facts = include_str!("../../docs/restate-facts.md");
+    let rows = facts.lines().filter(|line| {
+        line.strip_prefix("| ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    let (mut named, mut numbers) = (0, 0);
+    let cases = cases();
+    for row in rows {
+        numbers += 1;
+        for name in cases_named(row) {
+            named += 1;
+            assert!(cases.iter().any(|case| case.case == name), "no case `{name}`: {row}");
+        }
+    }
+    assert_eq!(numbers, 27, "one row for each fact");
+    assert!(named > 50, "the table names only {named} cases");
+}

@@ -3,6 +3,12 @@
 //! The server is found by `ONCEPROOF_RESTATE_SERVER`, the path of a `restate-server`, or under
 //! `target/restate-server`. Without one these tests say on stderr that they were skipped, and how to get it.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a real server's time is real, its program is named by the environment, and skipping is told"
+)]
+
 mod cases;
 mod crash;
 mod endpoint;
