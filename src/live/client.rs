@@ -197,7 +197,7 @@ impl Clients<'_> {
         let step = &self.plan.steps[index];
         let (server, done) = (self.server.clone(), done.clone());
         match &step.action {
-            Action::Call { target, body, idempotency_key, webhook } => {
+            Action::Call { target, body, idempotency_key, webhook, headers: own } => {
                 let key = idempotency_key.as_deref();
                 let mut headers = vec![("traceparent".to_owned(), self.trace_parent(index))];
                 if let Some(key) = key {
@@ -217,6 +217,7 @@ impl Clients<'_> {
                 if *webhook {
                     headers.push((signature::HEADER.to_owned(), self.sign(index, &body)));
                 }
+                headers.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
                 let path = self.path(target);
                 let patience = self.patience.saturating_sub(self.clock.elapsed());
                 std::thread::spawn(move || {
@@ -224,16 +225,39 @@ impl Clients<'_> {
                     drop(done.send(Done { step: index, answer: answer.map(Some) }));
                 });
             }
-            Action::Cancel { request } | Action::Kill { request } => {
-                let kill = matches!(step.action, Action::Kill { .. });
+            Action::Cancel { request }
+            | Action::Kill { request }
+            | Action::Pause { request }
+            | Action::Resume { request }
+            | Action::Purge { request } => {
                 if let Some(id) = self.invocation_of(request)? {
-                    self.log.push(Seen::Operated { id: id.clone(), kill });
-                    if kill { server.kill(&id)? } else { server.cancel(&id)? }
+                    self.operate(&step.action, &id)?;
                 }
                 drop(done.send(Done { step: index, answer: Ok(None) }));
             }
+            Action::Send { .. }
+            | Action::Attach { .. }
+            | Action::Output { .. }
+            | Action::Resolve { .. }
+            | Action::Reject { .. } => {
+                return Err(LiveError::Unsupported { step: step.request.clone() });
+            }
         }
         Ok(())
+    }
+
+    /// What an operator does to an invocation.
+    fn operate(&self, action: &Action, id: &str) -> Result<(), LiveError> {
+        let kill = matches!(action, Action::Kill { .. });
+        match action {
+            Action::Pause { .. } => self.server.operate("pause", id),
+            Action::Resume { .. } => self.server.operate("resume", id),
+            Action::Purge { .. } => self.server.operate("purge", id),
+            _ => {
+                self.log.push(Seen::Operated { id: id.to_owned(), kill });
+                if kill { self.server.kill(id) } else { self.server.cancel(id) }
+            }
+        }
     }
 
     fn answered(&self, step: usize, answer: Answer) {
@@ -352,6 +376,7 @@ mod tests {
                 body: String::new(),
                 idempotency_key: None,
                 webhook: false,
+                headers: BTreeMap::new(),
             },
             at_ms: Default::default(),
             after: None,

@@ -58,6 +58,14 @@ pub enum LiveError {
         /// When it may come.
         at: Duration,
     },
+    /// The step is one that only the simulation can do.
+    #[error(
+        "step `{step}` sends, attaches or completes an awakeable, which is not done on a real server yet"
+    )]
+    Unsupported {
+        /// The step.
+        step: String,
+    },
     /// The port on which services are to be hosted is not free.
     #[error("cannot listen on 127.0.0.1:{port}: {error}; choose another with --{option}")]
     Port {

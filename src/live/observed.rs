@@ -114,7 +114,10 @@ fn note(all: &mut BTreeMap<Inv, (String, SeenInvocation)>, event: &Event, until:
             }
         }
         Event::AttemptStarted { inv, .. } | Event::Resumed { inv } => set(inv, "open"),
-        Event::Paused { inv } => set(inv, "paused"),
+        Event::Paused { inv } | Event::PausedByOperator { inv } => set(inv, "paused"),
+        Event::Purged { inv } => {
+            set(inv, "freed");
+        }
         Event::Completed { inv, outcome } => {
             set(inv, "completed");
             if let Some((_, one)) = all.get_mut(inv) {

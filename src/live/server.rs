@@ -131,6 +131,11 @@ impl Server {
         self.admin("PATCH", &format!("/invocations/{invocation}/cancel"), None).map(drop)
     }
 
+    /// Pauses, resumes or purges an invocation; what the server refuses has no effect.
+    pub(super) fn operate(&self, what: &str, invocation: &str) -> Result<(), LiveError> {
+        self.admin("PATCH", &format!("/invocations/{invocation}/{what}"), None).map(drop)
+    }
+
     /// Kills an invocation.
     ///
     /// # Errors

@@ -17,6 +17,9 @@ use crate::{endpoint, server::RestateServer};
 
 const OWN: &str = include_str!("cases.json");
 const RECORDED: &str = include_str!("../recordings/server-1.7.12.json");
+const WAITING: &str = include_str!("../recordings/server-1.7.12-waiting.json");
+/// What `live` cannot do yet: the recording alone shows it.
+const RECORDED_ONLY: [&str; 5] = ["send", "attach", "output", "resolve", "reject"];
 
 /// Cases in which the two differ, and why that is known.
 const DIVERGENCES: &[(&str, &str)] = &[];
@@ -30,7 +33,12 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let parse = |text| serde_json::from_str::<Vec<Case>>(text).expect("cases are JSON");
-    parse(OWN).into_iter().chain(parse(RECORDED)).collect()
+    let alive = |case: &Case| {
+        let only = |step: &Value| RECORDED_ONLY.iter().any(|field| step.get(field).is_some());
+        !case.steps.iter().any(only)
+    };
+    let waiting = parse(WAITING).into_iter().filter(alive);
+    parse(OWN).into_iter().chain(parse(RECORDED)).chain(waiting).collect()
 }
 
 /// All cases as one scenario: their steps, with names that say which case they are of.
@@ -39,7 +47,7 @@ fn scenario(subject: &Subject, cases: &[Case]) -> Scenario {
     for (number, case) in cases.iter().enumerate() {
         for step in &case.steps {
             let mut step = step.clone();
-            for field in ["id", "after", "cancel", "kill"] {
+            for field in ["id", "after", "cancel", "kill", "pause", "resume", "purge"] {
                 if let Some(name) = step.get(field).and_then(Value::as_str) {
                     step[field] = format!("{}-{name}", case.case).into();
                 }

@@ -11,7 +11,7 @@ use std::{
 use restate_sdk::{context::RequestTarget, endpoint::ServiceOptions, prelude::*};
 use serde::{Deserialize, Serialize};
 
-use crate::probe::Probe;
+use crate::probe;
 
 /// One thing to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -238,8 +238,7 @@ pub(crate) fn endpoint() -> Endpoint {
             .retry_policy_pause_on_max_attempts()
     };
     let memory = Memory::default();
-    Endpoint::builder()
-        .bind(Probe::default().into_service_definition().options(options()))
+    probe::bind(Endpoint::builder())
         .bind(Ops(memory.clone()).into_service_definition().options(options()))
         .bind(LazyOps(memory).into_service_definition().options(options().enable_lazy_state(true)))
         .bind(Plain)

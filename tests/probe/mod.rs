@@ -12,6 +12,7 @@ use std::{
 
 use restate_sdk::{
     context::{RequestTarget, RunRetryPolicy},
+    endpoint::Builder,
     endpoint::{HandlerOptions, ServiceOptions},
     prelude::*,
 };
@@ -585,6 +586,11 @@ fn flow(key: String, handler: &str) -> RequestTarget {
 
 /// An endpoint with both: one second before the first retry, and paused after the third failure.
 pub(crate) fn endpoint() -> Endpoint {
+    bind(Endpoint::builder()).build()
+}
+
+/// The probe, with its flow, in an endpoint with others.
+pub(crate) fn bind(builder: Builder) -> Builder {
     let options = || {
         ServiceOptions::new()
             .retry_policy_initial_interval(Duration::from_secs(1))
@@ -603,5 +609,5 @@ pub(crate) fn endpoint() -> Endpoint {
             ),
     );
     let flow = Flow::default().into_service_definition().options(options());
-    Endpoint::builder().bind(probe).bind(flow).build()
+    builder.bind(probe).bind(flow)
 }
