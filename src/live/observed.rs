@@ -130,12 +130,15 @@ fn note(all: &mut BTreeMap<Inv, (String, SeenInvocation)>, event: &Event, until:
     }
 }
 
-/// The answer of a call that is cancelled with its caller comes before the caller's end, or too late for its
-/// journal: both runtimes do either.
+/// The answer of a call that is cancelled with its caller comes before the caller's next entry, after it, or
+/// too late for its journal: both runtimes do either.
 fn drop_late_answer(journal: &mut Vec<String>) {
-    let late = |window: &[String]| window == ["SendSignal", "~Call", "Output"];
-    if let Some(at) = journal.windows(3).position(late) {
-        journal.remove(at + 1);
+    for at in (0..journal.len()).filter(|at| journal[*at] == "SendSignal").collect::<Vec<_>>() {
+        let after = at + 1..journal.len().min(at + 3);
+        if let Some(late) = after.into_iter().find(|i| journal[*i] == "~Call") {
+            journal.remove(late);
+            break;
+        }
     }
 }
 

@@ -22,7 +22,10 @@ const WAITING: &str = include_str!("../recordings/server-1.7.12-waiting.json");
 const RECORDED_ONLY: [&str; 5] = ["send", "attach", "output", "resolve", "reject"];
 
 /// Cases in which the two differ, and why that is known.
-const DIVERGENCES: &[(&str, &str)] = &[];
+const UNPREFIXED: &str =
+    "its body names an object that no step calls, so its key has no prefix on the server";
+const DIVERGENCES: &[(&str, &str)] =
+    &[("flow_called", UNPREFIXED), ("flow_called_keyed", UNPREFIXED)];
 
 #[derive(Deserialize)]
 struct Case {
@@ -117,7 +120,7 @@ fn every_case_is_the_same_on_a_real_server() {
         let left = report.observed.invocations.keys().any(|target| target.contains(&case.case));
         assert!(seen || left, "nothing was seen of {}", case.case);
     }
-    assert_eq!(cases.len(), 76, "a case was lost");
+    assert_eq!(cases.len(), 151, "a case was lost");
 }
 
 /// The names that follow `case` or `cases` in a line of the table.
