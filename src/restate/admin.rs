@@ -116,8 +116,8 @@ impl Engine {
 
     /// True if an invocation was purged, or is over for so long that it is not known by its id any more.
     pub(super) fn is_forgotten(&self, now: VirtualTime, inv: Inv) -> bool {
-        let Invocation { id, rules, idempotency_key, .. } = self.get(inv);
-        let kept_ms = match rules.workflow_run || idempotency_key.is_some() {
+        let Invocation { id, rules, idempotency_key, by_client, .. } = self.get(inv);
+        let kept_ms = match rules.workflow_run || *by_client || idempotency_key.is_some() {
             true => rules.retention_ms.max(rules.journal_retention_ms),
             false => rules.journal_retention_ms,
         };

@@ -25,6 +25,8 @@ pub(super) struct Invocation {
     pub(super) label: Name,
     pub(super) target: Target,
     pub(super) idempotency_key: Option<Name>,
+    /// A client asked for it: the ingress gives those a key of its own, if they have none.
+    pub(super) by_client: bool,
     pub(super) rules: Rules,
     /// The object that it reads and, if exclusive, locks and writes.
     pub(super) object: Option<ObjectId>,

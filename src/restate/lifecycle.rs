@@ -89,6 +89,7 @@ impl Engine {
         if let Some(key) = &idempotency_key {
             self.by_idempotency.insert((target.clone(), key.clone()), inv);
         }
+        let by_client = matches!(origin, Origin::Client(_));
         self.record(Event::InvocationCreated {
             inv,
             id: id.clone(),
@@ -112,6 +113,7 @@ impl Engine {
             label,
             target,
             idempotency_key,
+            by_client,
             rules,
             object,
             random_seed,

@@ -58,7 +58,8 @@ pub struct Config {
     pub retry_max_attempts: u32,
     /// What happens to an invocation whose retries are used up.
     pub on_max_attempts: OnMaxAttempts,
-    /// How long after completion an idempotency key still gives the stored answer.
+    /// How long after completion an idempotency key still gives the stored answer. A server forgets it up to an
+    /// hour later, when it cleans up next.
     pub idempotency_retention_ms: u64,
     /// How long after completion of its run a workflow keeps its state and promises, and cannot run again.
     pub workflow_retention_ms: u64,

@@ -78,3 +78,27 @@ fn a_handler_attaches_by_id() {
     assert_eq!(b.told(inv, told)[2], NotificationResult::Value(value("42")));
     assert_eq!(b.told(inv, asked)[1], NotificationResult::Value(value("42")));
 }
+
+#[test]
+fn what_a_handler_sent_is_known_by_its_id_as_long_as_its_journal() {
+    let mut b = Bench::with(Config {
+        journal_retention_ms: 1_000,
+        idempotency_retention_ms: 2_000,
+        ..Config::default()
+    });
+    let parent = b.invoke("Plain/work", None);
+    b.send(parent, [send_at(1, ("Counter", "c", "add"), None, None)]);
+    b.finish(parent, "1");
+    b.finish(Inv(1), "2");
+    let [client, sent] =
+        [parent, Inv(1)].map(|inv| Attachable::Invocation(b.engine.id(inv).clone()));
+    assert_eq!(output_of(&mut b, &sent), Some(ok("2")));
+    b.advance_ms(1_000);
+    let gone = Some(failed(404, "invocation not found"));
+    assert_eq!(
+        (output_of(&mut b, &client), output_of(&mut b, &sent)),
+        (Some(ok("1")), gone.clone())
+    );
+    b.advance_ms(1_000);
+    assert_eq!(output_of(&mut b, &client), gone);
+}
