@@ -77,8 +77,8 @@ pub(super) struct Email {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Sent {
-    message_id: String,
-    sent_at: String,
+    pub(super) message_id: String,
+    pub(super) sent_at: String,
 }
 
 /// The service, in all its variants.
@@ -95,6 +95,8 @@ pub(super) static SHIPPED: Shipped = Shipped {
             endpoint.bind(EmailService::of(systems))
         }),
         bugs::EMAIL_WITHOUT_KEY,
+        bugs::REFUSED_IS_SENT,
+        bugs::RESEND_SENDS_AGAIN,
     ],
 };
 

@@ -9,6 +9,7 @@ use restate_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bugs::email as bugs,
     durable::{despite_cancels, invalid},
     email_service::{EmailRecord, EmailRequest, EmailServiceClient, Status},
     shipped::{Shipped, needed, reference, takes},
@@ -44,9 +45,10 @@ pub(super) static SHIPPED: Shipped = Shipped {
     name: "NotificationService",
     keyed: true,
     handlers: &[takes("Notify", needed::<NotifyRequest>)],
-    variants: &[reference("one email per notification", |endpoint, _| {
-        endpoint.bind(NotificationService)
-    })],
+    variants: &[
+        reference("one email per notification", |endpoint, _| endpoint.bind(NotificationService)),
+        bugs::NOTIFIED_ANEW,
+    ],
 };
 
 /// One notification per object key.
@@ -78,7 +80,7 @@ impl NotifyRequest {
     ///
     /// # Errors
     /// 400, naming the field, if the request breaks a rule.
-    fn email(self) -> Result<EmailRequest, TerminalError> {
+    pub(super) fn email(self) -> Result<EmailRequest, TerminalError> {
         let Self { customer_id, kind, reference } = self;
         if customer_id.trim().is_empty() {
             return Err(invalid("customerId", "must not be empty"));
@@ -100,7 +102,7 @@ impl NotifyRequest {
 }
 
 impl Notification {
-    fn of(notification_id: &str, email: EmailRecord) -> Self {
+    pub(super) fn of(notification_id: &str, email: EmailRecord) -> Self {
         let EmailRecord { status, message_id, .. } = email;
         Self { notification_id: notification_id.into(), status, message_id }
     }

@@ -79,6 +79,8 @@ pub(super) static SHIPPED: Shipped = Shipped {
             endpoint.bind(SubscriptionService::of(systems))
         }),
         bugs::RENEWAL_KEY_WITH_TIME,
+        bugs::DECLINED_GOES_ON,
+        bugs::WELCOME_FIRST,
     ],
 };
 

@@ -1,5 +1,10 @@
 //! Planted bugs of `SubscriptionService`.
 
+mod declined_goes_on;
 mod renewal_key_with_time;
+mod welcome_first;
 
-pub(in crate::services) use self::renewal_key_with_time::RENEWAL_KEY_WITH_TIME;
+pub(in crate::services) use self::{
+    declined_goes_on::DECLINED_GOES_ON, renewal_key_with_time::RENEWAL_KEY_WITH_TIME,
+    welcome_first::WELCOME_FIRST,
+};
