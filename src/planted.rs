@@ -75,7 +75,7 @@ pub static CLASSES: &[&str] = &[
     "a label made anew by each attempt",
     "a shipment cancelled while its label is in doubt",
     "a shipment that forgets its label",
-    "a handler that never ends",
+    "a poll waits for a wake-up that never comes",
 ];
 
 /// A planted bug, and the scenario that finds it; or a class that no planted bug shows yet.

@@ -202,7 +202,7 @@ impl Record {
     }
 
     /// Which charges `amount` is given back from: the latest first.
-    fn give_back(&self, amount: Cents) -> Vec<Paid> {
+    pub(super) fn give_back(&self, amount: Cents) -> Vec<Paid> {
         let mut left = amount.0;
         let mut refunds = Vec::new();
         for paid in self.paid.iter().rev() {

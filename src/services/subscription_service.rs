@@ -79,6 +79,8 @@ pub(super) static SHIPPED: Shipped = Shipped {
             endpoint.bind(SubscriptionService::of(systems))
         }),
         bugs::RENEWAL_KEY_WITH_TIME,
+        bugs::CANCELLED_RENEWS,
+        bugs::DAILY_RATE,
         bugs::DECLINED_GOES_ON,
         bugs::WELCOME_FIRST,
     ],
@@ -203,7 +205,10 @@ impl SubscriptionService {
     }
 
     /// The subscription, after whatever an invocation that was killed has left to do.
-    async fn open(&self, ctx: &ObjectContext<'_>) -> Result<Option<Record>, TerminalError> {
+    pub(super) async fn open(
+        &self,
+        ctx: &ObjectContext<'_>,
+    ) -> Result<Option<Record>, TerminalError> {
         let stored = despite_cancels(|| ctx.get::<Json<Record>>(SUBSCRIPTION)).await?;
         let Some(Json(mut record)) = stored else { return Ok(None) };
         self.settle(ctx, &mut record).await?;
@@ -231,7 +236,7 @@ impl SubscriptionService {
     }
 
     /// Does what the bill under way says, if there is one. Answers with the bank's reason if it said no.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         ctx: &ObjectContext<'_>,
         record: &mut Record,
@@ -347,7 +352,7 @@ fn write_to_customer(ctx: &ObjectContext<'_>, record: &Record, bill: &Bill) {
 }
 
 /// The time in milliseconds since the Unix epoch.
-async fn now(ctx: &ObjectContext<'_>) -> Result<u64, TerminalError> {
+pub(super) async fn now(ctx: &ObjectContext<'_>) -> Result<u64, TerminalError> {
     ctx.run(|| async { Ok(rfc3339::now_ms()) }).name("now").await
 }
 
@@ -422,7 +427,7 @@ impl SubscriptionRequest {
     }
 }
 
-fn not_found() -> TerminalError {
+pub(super) fn not_found() -> TerminalError {
     TerminalError::new_with_code(404, "subscription not found")
 }
 

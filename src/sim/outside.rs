@@ -95,10 +95,7 @@ pub(crate) fn desks(plan: &WorldPlan) -> Desks {
             compares_requests: plan.gateway.compares_requests,
             checks_refunds: plan.gateway.checks_refunds,
         }),
-        mailer: MailServer::new(
-            plan.mailer.idempotency_keys,
-            plan.mailer.undeliverable.clone(),
-        ),
+        mailer: MailServer::new(plan.mailer.idempotency_keys, plan.mailer.undeliverable.clone()),
         carrier: CarrierDesk::new(plan.carrier.undeliverable.clone()),
         catalogue: Plans::new(plan.catalogue.plans.values().cloned()),
     }

@@ -12,6 +12,7 @@ mod negative_refund;
 mod outage_is_final;
 mod refund_without_key;
 mod refunds_beside_each_other;
+mod waits_for_wake_up;
 mod wall_clock_in_state;
 
 pub(in crate::services) use self::{
@@ -21,5 +22,5 @@ pub(in crate::services) use self::{
     key_of_the_purchase::KEY_OF_THE_PURCHASE, key_per_attempt::KEY_PER_ATTEMPT,
     negative_refund::NEGATIVE_REFUND, outage_is_final::OUTAGE_IS_FINAL,
     refund_without_key::REFUND_WITHOUT_KEY, refunds_beside_each_other::REFUNDS_BESIDE_EACH_OTHER,
-    wall_clock_in_state::WALL_CLOCK_IN_STATE,
+    waits_for_wake_up::WAITS_FOR_WAKE_UP, wall_clock_in_state::WALL_CLOCK_IN_STATE,
 };
