@@ -45,7 +45,7 @@ struct Stored<'a> {
 pub(super) fn told<'h>(facts: &Facts<'h>) -> BTreeMap<(&'h str, &'h str), Vec<Told<'h>>> {
     let mut objects: BTreeMap<_, Vec<Told<'h>>> = BTreeMap::new();
     for change in facts.states_of(EMAIL, "email") {
-        let stored = change.value.and_then(|value| read::<Stored<'h>>(value));
+        let stored = change.value.and_then(read::<Stored<'h>>);
         let told = stored.map(|stored| stored.record.told(change.record, true));
         objects.entry((change.service, change.key)).or_default().extend(told);
     }

@@ -141,9 +141,9 @@ mod tests {
             check(&It, if killed { &[] } else { told }, |s| {
                 let renewal = begins(s);
                 if killed {
-                    s.kill(renewal)
+                    s.kill(renewal);
                 } else {
-                    s.done(renewal, "")
+                    s.done(renewal, "");
                 }
                 s.quiet();
             });
