@@ -221,11 +221,18 @@ fn masked_id(word: &str) -> String {
     }
     let issued = ["ch_", "re_", "msg_", "lbl_"].iter().any(|kind| word.starts_with(kind));
     if !issued {
-        return word.to_owned();
+        let masked = |part| if is_random(part) { "RANDOM" } else { part };
+        return word.split('-').map(masked).collect::<Vec<_>>().join("-");
     }
     let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let masked = |part| if number(part) { "N" } else { part };
     word.split('_').map(masked).collect::<Vec<_>>().join("_")
+}
+
+/// True for what a handler drew from its context: eight hexadecimal digits or more, `4EE658B938`.
+fn is_random(part: &str) -> bool {
+    let hex = part.len() >= 8 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    hex && part.bytes().any(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -242,6 +249,8 @@ mod tests {
             ("refund of ch_a_1: too much", "refund of ch_a_N: too much"),
             ("inv_1gdJBtdVEcM942bjcDmb1c1khoaJe11Hbz failed", "inv_ID failed"),
             (r#"{"orderId":"o_1"}"#, r#"{"orderId":"o_1"}"#),
+            ("Order ORD-4EE658B938 of 2026-01-01", "Order ORD-RANDOM of 2026-01-01"),
+            ("a-deadbeef", "a-deadbeef"),
             ("", ""),
         ] {
             assert_eq!(masked(text), expected);
