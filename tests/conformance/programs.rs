@@ -83,6 +83,12 @@ fn shipped_scenarios_do_on_a_real_server_what_they_do_in_the_simulation() {
         "scenarios/processor-happy.json",
         "scenarios/account-transfers.json",
         "scenarios/payment-crash-heavy.json",
+        "scenarios/order-happy.json",
+        "scenarios/email-happy.json",
+        "scenarios/notification-happy.json",
+        "scenarios/shipping-happy.json",
+        "scenarios/webhook-happy.json",
+        "scenarios/saga-happy.json",
     ];
     let arguments: Vec<&str> = on.into_iter().chain(files).collect();
     let (code, said, complained) = told(&arguments);
