@@ -76,6 +76,9 @@ pub static CLASSES: &[&str] = &[
     "a shipment cancelled while its label is in doubt",
     "a shipment that forgets its label",
     "a poll waits for a wake-up that never comes",
+    "an expiry that ends what is sold",
+    "a receipt mailed again by a retry",
+    "an order that failed is tried again after it was undone",
 ];
 
 /// A planted bug, and the scenario that finds it; or a class that no planted bug shows yet.

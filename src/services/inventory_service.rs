@@ -48,6 +48,7 @@ pub(super) static SHIPPED: Shipped = Shipped {
         bugs::COUNTED_BEFORE_BOOKED,
         bugs::ANSWERED_BEFORE_BOOKED,
         bugs::CANCELLED_EXPIRY,
+        bugs::EXPIRY_ENDS_SALE,
     ],
 };
 

@@ -150,6 +150,7 @@ pub(super) static SHIPPED: Shipped = Shipped {
         bugs::ERROR_LEAVES_STEPS,
         bugs::CALLS_ITSELF,
         bugs::GIVES_UP_LABEL,
+        bugs::TRIES_ONCE_MORE,
     ],
 };
 

@@ -44,6 +44,7 @@ pub(super) static SHIPPED: Shipped = Shipped {
         bugs::REFUND_WITHOUT_KEY,
         bugs::WALL_CLOCK_IN_STATE,
         bugs::WAITS_FOR_WAKE_UP,
+        bugs::RECEIPT_WITHOUT_KEY,
         bugs::KEY_OF_THE_PURCHASE,
         bugs::OUTAGE_IS_FINAL,
         bugs::REFUNDS_BESIDE_EACH_OTHER,

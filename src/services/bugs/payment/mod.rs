@@ -10,6 +10,7 @@ mod key_of_the_purchase;
 mod key_per_attempt;
 mod negative_refund;
 mod outage_is_final;
+mod receipt_without_key;
 mod refund_without_key;
 mod refunds_beside_each_other;
 mod waits_for_wake_up;
@@ -21,6 +22,7 @@ pub(in crate::services) use self::{
     charge_without_key::CHARGE_WITHOUT_KEY, expiry_forgets_token::EXPIRY_FORGETS_TOKEN,
     key_of_the_purchase::KEY_OF_THE_PURCHASE, key_per_attempt::KEY_PER_ATTEMPT,
     negative_refund::NEGATIVE_REFUND, outage_is_final::OUTAGE_IS_FINAL,
-    refund_without_key::REFUND_WITHOUT_KEY, refunds_beside_each_other::REFUNDS_BESIDE_EACH_OTHER,
-    waits_for_wake_up::WAITS_FOR_WAKE_UP, wall_clock_in_state::WALL_CLOCK_IN_STATE,
+    receipt_without_key::RECEIPT_WITHOUT_KEY, refund_without_key::REFUND_WITHOUT_KEY,
+    refunds_beside_each_other::REFUNDS_BESIDE_EACH_OTHER, waits_for_wake_up::WAITS_FOR_WAKE_UP,
+    wall_clock_in_state::WALL_CLOCK_IN_STATE,
 };
