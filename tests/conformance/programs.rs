@@ -83,6 +83,8 @@ fn shipped_scenarios_do_on_a_real_server_what_they_do_in_the_simulation() {
         "scenarios/processor-happy.json",
         "scenarios/account-transfers.json",
         "scenarios/payment-crash-heavy.json",
+        "scenarios/account-happy.json",
+        "scenarios/inventory-happy.json",
         "scenarios/order-happy.json",
         "scenarios/email-happy.json",
         "scenarios/notification-happy.json",
