@@ -202,6 +202,21 @@ fn wrong_input_is_named_with_its_place_and_the_way_out() {
     }
 }
 
+#[cfg(feature = "serve")]
+#[test]
+fn what_only_the_simulation_can_do_is_refused_for_a_real_server() {
+    for (given, name) in [
+        (&["--seeds", "5"][..], "--seeds"),
+        (&["--seed", "5"], "--seed"),
+        (&["--jobs", "1"], "--jobs"),
+        (&["--format", "json"], "--format json"),
+    ] {
+        let run = ["run", "--on", "restate", "scenarios/payment-tutorial.json"];
+        let said = format!("error: {name} is for the simulation");
+        check(&[&run[..], given].concat(), 2, &[&said]);
+    }
+}
+
 #[test]
 fn all_errors_of_a_file_are_told_at_once() {
     let (_folder, path) =

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::{
     Exit, Failure,
     args::{BugFormat, Bugs},
-    run::{now, since, stop_on_interrupt},
+    run::{interrupted, now, since, stop_on_interrupt},
     terminal,
 };
 use crate::{
@@ -44,8 +44,7 @@ pub(super) fn bugs(args: &Bugs) -> Result<Exit, Failure> {
         BugFormat::Markdown => markdown(&rows),
     });
     if stopped() {
-        terminal::complain("interrupted: this is what was seen so far");
-        return Ok(Exit::Inconclusive);
+        return Ok(interrupted(Exit::Held));
     }
     if let Some(file) = &args.write {
         write(file, &markdown(&rows))?;

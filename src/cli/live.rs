@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Exit, Failure, args,
-    run::{load_all, stop_on_interrupt},
+    run::{interrupted, load_all, stop_on_interrupt},
     terminal,
 };
 use crate::{
@@ -65,6 +65,17 @@ fn tutorial(latency_ms: u64) -> WorldPlan {
 }
 
 pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> {
+    let simulated_only = [
+        ("--seeds", args.seeds.is_some()),
+        ("--seed", args.seed.is_some()),
+        ("--jobs", args.jobs.is_some()),
+        ("--format json", args.format == args::Format::Json),
+    ];
+    if let Some((given, _)) = simulated_only.iter().find(|(_, given)| *given) {
+        return Err(Failure(format!(
+            "error: {given} is for the simulation; a scenario runs once on a real server, and is told as text"
+        )));
+    }
     let scenarios = load_all(subject, &args.paths)?;
     let server = Server::new(&args.live.ingress, &args.live.admin);
     let options = LiveOptions {
@@ -76,8 +87,7 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
     let mut exit = Exit::Held;
     for (file, scenario) in &scenarios {
         if stop.load(Ordering::Relaxed) {
-            terminal::complain("interrupted: this is what was seen so far");
-            return Ok(exit.max(Exit::Violated));
+            return Ok(interrupted(exit));
         }
         let deployment = subject.deployment(&scenario.plan.services)?;
         let invariants = subject.invariants_of(scenario);

@@ -64,12 +64,13 @@ pub(super) fn run(
     }
     bar.finish_and_clear();
     let exit = publish(program, args.format, all, since(started));
-    if stop.load(Ordering::Relaxed) {
-        terminal::complain("interrupted: this is what was seen so far");
-        // what was not run proves nothing
-        return Ok(if exit == Exit::Held { Exit::Inconclusive } else { exit });
-    }
-    Ok(exit)
+    Ok(if stop.load(Ordering::Relaxed) { interrupted(exit) } else { exit })
+}
+
+/// Says that somebody did not wait for the end: what was not run proves nothing.
+pub(super) fn interrupted(so_far: Exit) -> Exit {
+    terminal::complain("interrupted: this is what was seen so far");
+    if so_far == Exit::Held { Exit::Inconclusive } else { so_far }
 }
 
 /// Prints what came of it; the exit code is that of the worst scenario.

@@ -17,8 +17,7 @@ use crate::{
     history::{Event, History},
     invariants::{Invariant, Verdict, Violation},
     scenario::plan::{Action, FaultPlan, RestatePlan, Scenario, Step},
-    services,
-    sim::Deployment,
+    sim::{Deployment, opening_states},
 };
 
 /// How many seeds say what can happen without a fault.
@@ -239,18 +238,9 @@ impl<'a> Guest<'a> {
 
     /// Gives accounts and products their opening state.
     fn seed_state(&self, scenario: &Scenario, names: &Names, log: &Log) -> Result<(), LiveError> {
-        let world = &scenario.plan.world;
-        let accounts = world.accounts.iter().map(|(account, balance)| {
-            let (name, value) = services::opening_state(*balance);
-            ("Account", account, name, value.to_string())
-        });
-        let stock = world.stock.iter().map(|(product, quantity)| {
-            let (name, value) = services::opening_stock(product, *quantity);
-            ("InventoryService", product, name, value.to_string())
-        });
-        let seeds: Vec<_> = accounts.chain(stock).collect();
+        let seeds: Vec<_> = opening_states(&scenario.plan.world).collect();
         for (service, key, name, value) in &seeds {
-            let own = if value.contains(key.as_str()) {
+            let own = if value.contains(key) {
                 value.replace(&format!("\"{key}\""), &format!("\"{}\"", names.own(key)))
             } else {
                 value.clone()
@@ -258,7 +248,7 @@ impl<'a> Guest<'a> {
             self.server.set_state(service, &names.own(key), name, own.as_bytes())?;
             log.push(Seen::Event(Event::StateSeeded {
                 service: (*service).into(),
-                key: key.as_str().into(),
+                key: (*key).into(),
                 name: (*name).into(),
                 value: value.as_str().into(),
             }));

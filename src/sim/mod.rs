@@ -21,7 +21,7 @@ use restate_sdk::prelude::Endpoint;
 pub(crate) use faults::between;
 pub use faults::{FaultCounts, Tally};
 #[cfg(feature = "serve")]
-pub(crate) use outside::{desks, latency};
+pub(crate) use outside::{desks, latency, opening_states};
 pub use run::{Listen, RunResult, run};
 
 use crate::{

@@ -14,6 +14,7 @@ use crate::{
     history::{CallFate, CallId, Cause, Crash, Effect, Event, History, Inv, System},
     restate::AttemptId,
     scenario::plan::{Fault, Millis, WorldPlan},
+    services,
     world::{
         WorldError,
         carrier::CarrierDesk,
@@ -99,6 +100,21 @@ pub(crate) fn desks(plan: &WorldPlan) -> Desks {
         carrier: CarrierDesk::new(plan.carrier.undeliverable.clone()),
         catalogue: Plans::new(plan.catalogue.plans.values().cloned()),
     }
+}
+
+/// What stands in objects before anything happens: service, key, the state's name, its value as JSON.
+pub(crate) fn opening_states(
+    plan: &WorldPlan,
+) -> impl Iterator<Item = (&'static str, &str, &'static str, String)> {
+    let accounts = plan.accounts.iter().map(|(account, balance)| {
+        let (name, value) = services::opening_state(*balance);
+        ("Account", account.as_str(), name, value.to_string())
+    });
+    let stock = plan.stock.iter().map(|(product, quantity)| {
+        let (name, value) = services::opening_stock(product, *quantity);
+        ("InventoryService", product.as_str(), name, value.to_string())
+    });
+    accounts.chain(stock)
 }
 
 /// How long a system takes from a request to its answer.

@@ -12,7 +12,7 @@ use super::{
     crossing::Severed,
     faults::{Faults, Tally, between},
     listen,
-    outside::{Outside, OutsideStep},
+    outside::{Outside, OutsideStep, opening_states},
 };
 use crate::{
     base::{Name, Seed, VirtualTime},
@@ -22,7 +22,6 @@ use crate::{
     host::Host,
     restate::{AttemptId, Config, Engine, OnMaxAttempts, Output, Ticket},
     scenario::plan::{Fault, Plan},
-    services,
 };
 
 /// How long after an invocation is accepted an operator may cancel or kill it, in milliseconds.
@@ -182,13 +181,8 @@ impl<'a> Sim<'a> {
             faults_over: false,
         };
         sim.process_started();
-        for (account, balance) in &plan.world.accounts {
-            let (name, value) = services::opening_state(*balance);
-            sim.engine.seed_state("Account", account, name, value.to_string().into());
-        }
-        for (product, quantity) in &plan.world.stock {
-            let (name, value) = services::opening_stock(product, *quantity);
-            sim.engine.seed_state("InventoryService", product, name, value.to_string().into());
+        for (service, key, name, value) in opening_states(&plan.world) {
+            sim.engine.seed_state(service, key, name, value.into());
         }
         sim
     }
