@@ -1,4 +1,4 @@
-//! Values that every other module speaks in: seeds, virtual time, money, ids and hashes.
+//! Values that every other module speaks in: seeds, virtual time, names and hashes.
 //!
 //! Must not know: anything of this crate.
 
@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
-/// A name that is shared rather than copied: a service, a key, a handler, an account.
+/// A name that is shared rather than copied: a service, a key, a handler.
 pub type Name = Arc<str>;
 
 /// The number a whole run is a function of.
@@ -108,19 +108,6 @@ impl fmt::Display for VirtualTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = self.as_millis();
         f.pad(&format!("{}.{:03}s", ms / 1000, ms % 1000))
-    }
-}
-
-/// An amount of money in the smallest unit of its currency.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Cents(pub i64);
-
-impl fmt::Display for Cents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

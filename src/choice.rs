@@ -8,13 +8,14 @@
 //!
 //! Must not know: what is being chosen.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
 
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
 };
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::base::Seed;
 
@@ -24,7 +25,7 @@ pub struct Site<'a> {
     /// The kind of decision, by a stable name: `crash`, `answer_lost`, `arrival`.
     pub kind: &'static str,
     /// The place, in the domain's words, unique among decisions of one kind in a run:
-    /// `PaymentService/payment-001/CreatePayment#1 attempt 1 after Run(charge)`.
+    /// `Bookings/b-1/Book#1 attempt 1 after Run(book)`.
     pub place: &'a str,
 }
 
@@ -35,10 +36,10 @@ impl fmt::Display for Site<'_> {
 }
 
 /// How likely "something special" is: parts per million, so that no float decides.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
+///
+/// Written, read and displayed as the decimal number it is, exactly: `0.05`. Formats that no person reads
+/// hold the parts per million.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rate(u32);
 
 impl Rate {
@@ -46,6 +47,8 @@ impl Rate {
     pub const NEVER: Self = Self(0);
     /// Always.
     pub const ALWAYS: Self = Self(1_000_000);
+    /// The `format` by which a JSON schema says that a number is a rate.
+    pub(crate) const FORMAT: &'static str = "probability";
 
     /// `ppm` parts per million, at most a million.
     #[must_use]
@@ -63,6 +66,149 @@ impl Rate {
     #[must_use]
     pub const fn is_never(self) -> bool {
         self.0 == 0
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = format!("{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000);
+        f.pad(digits.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// Why a text is not a probability in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseRateError {
+    /// It is below 0.
+    #[error("it cannot be negative")]
+    Negative,
+    /// It is above 1.
+    #[error("that is more than always")]
+    AboveOne,
+    /// It lies between two millionths.
+    #[error("it has more than six decimals")]
+    TooFine,
+    /// It is not written as a number of JSON is.
+    #[error("it is not a number")]
+    NotANumber,
+}
+
+/// A number as JSON writes it, by its digits: a float would round.
+impl FromStr for Rate {
+    type Err = ParseRateError;
+
+    fn from_str(number: &str) -> Result<Self, ParseRateError> {
+        let (unsigned, negative) = match number.strip_prefix('-') {
+            Some(rest) => (rest, true),
+            None => (number, false),
+        };
+        let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+        let (int, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+        let are_digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+        let exponent_digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+        if ![int, fraction, exponent_digits].into_iter().all(are_digits) {
+            return Err(ParseRateError::NotANumber);
+        }
+        let all = format!("{int}{fraction}");
+        let digits = all.trim_start_matches('0');
+        let leading_zeros = all.len() - digits.len();
+        let digits = digits.trim_end_matches('0');
+        if digits.is_empty() {
+            return Ok(Self::NEVER);
+        }
+        if negative {
+            return Err(ParseRateError::Negative);
+        }
+        // The value is 0.DIGITS times ten to the power of `point`. An exponent beyond i32 is far out either way.
+        let far = if exponent.starts_with('-') { -1_000_000 } else { 1_000_000 };
+        let exponent = exponent.parse::<i32>().map_or(far, i64::from);
+        let length = |n: usize| i64::try_from(n).unwrap_or(i64::from(i32::MAX));
+        let point = length(int.len()) - length(leading_zeros) + exponent;
+        match point {
+            1 if digits == "1" => Ok(Self::ALWAYS),
+            1.. => Err(ParseRateError::AboveOne),
+            _ => {
+                let zeros = u32::try_from(6 + point - length(digits.len()));
+                let zeros = zeros.map_err(|_| ParseRateError::TooFine)?;
+                let digits: u32 = digits.parse().expect("at most six digits are left");
+                Ok(Self(digits * 10_u32.pow(zeros)))
+            }
+        }
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if !s.is_human_readable() {
+            return s.serialize_u32(self.0);
+        }
+        if self.0.is_multiple_of(1_000_000) {
+            return s.serialize_u32(self.0 / 1_000_000);
+        }
+        // The float that is nearest to so few digits is written with the same digits.
+        s.serialize_f64(self.to_string().parse().expect("a rate is displayed as a number"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        if d.is_human_readable() {
+            return d.deserialize_any(Decimal);
+        }
+        let ppm = u32::deserialize(d)?;
+        if ppm > Self::ALWAYS.0 {
+            return Err(de::Error::custom(format_args!("{ppm} parts per million are too many")));
+        }
+        Ok(Self(ppm))
+    }
+}
+
+/// What a [`Rate`] is, for people.
+const PROBABILITY: &str = "a probability from 0 to 1";
+
+/// Reads a [`Rate`] from a number.
+struct Decimal;
+
+impl Decimal {
+    fn read<E: de::Error>(number: &impl fmt::Display) -> Result<Rate, E> {
+        let digits = number.to_string();
+        let wrong = |why| E::custom(format_args!("expected {PROBABILITY}, found {digits}: {why}"));
+        digits.parse().map_err(wrong)
+    }
+}
+
+impl de::Visitor<'_> for Decimal {
+    type Value = Rate;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(PROBABILITY)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Rate, E> {
+        Self::read(&number)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Rate, E> {
+        Self::read(&number)
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Rate, E> {
+        // Displayed with the fewest digits that mean this float, and without an exponent.
+        Self::read(&number)
+    }
+}
+
+impl JsonSchema for Rate {
+    fn schema_name() -> Cow<'static, str> {
+        "Rate".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "format": Self::FORMAT, "minimum": 0, "maximum": 1 })
     }
 }
 
@@ -163,7 +309,7 @@ impl Tape {
     /// A source that repeats this tape.
     #[must_use]
     pub fn player(&self) -> Player {
-        Player { left: self.0.clone(), misfits: Vec::new() }
+        Player { left: self.0.clone(), stale: Vec::new() }
     }
 }
 
@@ -171,15 +317,15 @@ impl Tape {
 #[derive(Clone, Debug)]
 pub struct Player {
     left: BTreeMap<String, u32>,
-    misfits: Vec<String>,
+    stale: Vec<String>,
 }
 
 impl Player {
     /// What did not fit: decisions on the tape that were never asked for, or that name an option
     /// that no longer exists. Empty unless the tape is stale.
     #[must_use]
-    pub fn misfits(self) -> Vec<String> {
-        let mut all = self.misfits;
+    pub fn stale(self) -> Vec<String> {
+        let mut all = self.stale;
         all.extend(
             self.left.into_keys().map(|site| format!("{site}: this decision was never made")),
         );
@@ -197,7 +343,7 @@ impl Source for Player {
             None => 0,
             Some(pick) if pick < options.count() => pick,
             Some(pick) => {
-                self.misfits.push(format!(
+                self.stale.push(format!(
                     "{site}: option {pick} is recorded, there are only {}",
                     options.count()
                 ));
@@ -290,15 +436,75 @@ mod tests {
         let second: Vec<u32> =
             (0..20).map(|i| player.pick(site(&format!("p{i}")), options)).collect();
         assert_eq!(first, second);
-        assert_eq!(player.misfits(), Vec::<String>::new());
+        assert_eq!(player.stale(), Vec::<String>::new());
 
         let mut stale = tape.player();
         let (place, pick) = tape.picks().iter().next().expect("some pick is not 0");
         let place = place.strip_prefix("crash @ ").expect("the site's text").to_owned();
         assert_eq!(stale.pick(site(&place), Options::Uniform { count: *pick }), 0);
-        let misfits = stale.misfits();
-        assert_eq!(misfits.len(), tape.picks().len());
-        assert!(misfits[0].contains("there are only"), "{misfits:?}");
-        assert!(misfits[1].contains("never made"), "{misfits:?}");
+        let stale = stale.stale();
+        assert_eq!(stale.len(), tape.picks().len());
+        assert!(stale[0].contains("there are only"), "{stale:?}");
+        assert!(stale[1].contains("never made"), "{stale:?}");
+    }
+
+    #[test]
+    fn probabilities_are_read_exactly() {
+        use ParseRateError::{AboveOne, Negative, NotANumber, TooFine};
+        for (text, expected) in [
+            ("0", Ok(0)),
+            ("0.0", Ok(0)),
+            ("-0", Ok(0)),
+            ("0e99999999999", Ok(0)),
+            ("1", Ok(1_000_000)),
+            ("1.000", Ok(1_000_000)),
+            ("10e-1", Ok(1_000_000)),
+            ("0.05", Ok(50_000)),
+            ("5e-2", Ok(50_000)),
+            ("0.5E-1", Ok(50_000)),
+            ("0.000001", Ok(1)),
+            ("0.999999", Ok(999_999)),
+            ("0.1000000000", Ok(100_000)),
+            ("0.0000001", Err(TooFine)),
+            ("0.1234567", Err(TooFine)),
+            ("1e-99999999999", Err(TooFine)),
+            ("1.5", Err(AboveOne)),
+            ("1.0000001", Err(AboveOne)),
+            ("5", Err(AboveOne)),
+            ("1e99999999999", Err(AboveOne)),
+            ("-0.1", Err(Negative)),
+            ("", Err(NotANumber)),
+            ("5 %", Err(NotANumber)),
+            ("0.-5", Err(NotANumber)),
+            (".5", Err(NotANumber)),
+            ("NaN", Err(NotANumber)),
+        ] {
+            assert_eq!(text.parse(), expected.map(Rate), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_probability_survives_its_text() {
+        for ppm in (0..=1_000_000).step_by(7).chain([1, 50_000, 999_999, 1_000_000]) {
+            let rate = Rate(ppm);
+            assert_eq!(rate.to_string().parse(), Ok(rate));
+            let json = serde_json::to_string(&rate).expect("a number");
+            assert_eq!(serde_json::from_str::<Rate>(&json).expect("the same number"), rate);
+            let value = serde_json::to_value(rate).expect("a number");
+            assert_eq!(serde_json::from_value::<Rate>(value).expect("the same number"), rate);
+        }
+        let json = |ppm| serde_json::to_string(&Rate(ppm)).expect("a number");
+        assert_eq!([0, 50_000, 1_000_000].map(json), ["0", "0.05", "1"]);
+        let bytes = postcard::to_allocvec(&Rate(50_000)).expect("a number");
+        assert_eq!(postcard::from_bytes::<Rate>(&bytes), Ok(Rate(50_000)));
+        for (wrong, why) in [
+            ("5", "expected a probability from 0 to 1, found 5: that is more than always"),
+            ("-0.1", "found -0.1: it cannot be negative"),
+            ("1e-7", "found 0.0000001: it has more than six decimals"),
+            ("\"0.5\"", "invalid type: string \"0.5\", expected a probability from 0 to 1"),
+        ] {
+            let error = serde_json::from_str::<Rate>(wrong).expect_err(wrong).to_string();
+            assert!(error.contains(why), "{error}");
+        }
     }
 }

@@ -3,16 +3,16 @@
 //! Must not know: arguments of the command line.
 
 use std::{
+    ops::Range,
     path::{Path, PathBuf},
-    thread,
+    slice, thread,
 };
-
-use restate_sdk::prelude::Endpoint;
 
 use crate::{
     base::Seed,
-    explore::{Campaign, Replayed, Swept, explore, outcome::Summary, replay, replay_seed},
-    invariants::Invariant,
+    explore::{Campaign, Explored, Replayed, explore, outcome::Summary, replay, replay_seed},
+    host::Endpoint,
+    oracle::Oracle,
     report::{
         self,
         paint::Paint,
@@ -20,44 +20,106 @@ use crate::{
         timeline::Look,
     },
     scenario::{
-        self, LoadError,
+        self, Diagnostics, LoadError,
         plan::Scenario,
         reproducer::{ReproducedVerdict, Reproducer},
     },
     subject::{Subject, SubjectError},
-    world::Systems,
+    system::{System, World},
 };
 
 /// The environment variable that makes [`Simulation::check`] run one seed only.
 pub const SEED_VARIABLE: &str = "ONCEPROOF_SEED";
 
-/// Simulates services under a scenario: many seeds, each a whole faulted history, each judged.
+/// Simulates services under scenarios: many seeds, each a whole faulted history, each judged.
 ///
-/// ```no_run
-/// # use restate_sdk::prelude::*;
-/// # use std::sync::Arc;
-/// # struct MyPayments(Arc<dyn onceproof::world::PaymentGateway>);
-/// # #[object] impl MyPayments { #[handler] async fn pay(&self, _c: ObjectContext<'_>) -> HandlerResult<()> { Ok(()) } }
-/// # fn nobody_pays_twice() {
-/// onceproof::Simulation::new(|world| Endpoint::builder().bind(MyPayments(world.gateway.clone())).build())
-///     .scenario("scenarios/my_payments.json")
-///     .runs(1_000)
-///     .check();
-/// # }
+/// ```
+/// use onceproof::{Simulation, history::Effect, oracle::at_most_once, system::*};
+/// use restate_sdk::prelude::*;
+///
+/// // the hotel that the services call, simulated
+/// #[derive(Debug, serde::Serialize, serde::Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Request {
+///     Book { guest: String, key: String },
+/// }
+///
+/// #[derive(Debug, serde::Serialize)]
+/// struct Booked {
+///     guest: String,
+/// }
+///
+/// impl Effect for Booked {
+///     const KIND: &'static str = "booked";
+/// }
+///
+/// struct Hotel;
+///
+/// impl System for Hotel {
+///     const NAME: &'static str = "hotel";
+///     type Config = ();
+///     type Request = Request;
+///     type Response = ();
+///
+///     fn new(_: &()) -> Self {
+///         Self
+///     }
+///
+///     fn handle(&mut self, request: &Request, cx: &mut Context<'_>) -> Result<(), Rejected> {
+///         let Request::Book { guest, key } = request;
+///         cx.once(key.as_str(), request, |cx| {
+///             cx.effect(Booked { guest: guest.clone() });
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// // the services, as they are in production
+/// struct Bookings(Connection<Hotel>);
+///
+/// #[object]
+/// impl Bookings {
+///     #[handler]
+///     async fn book(&self, ctx: ObjectContext<'_>) -> HandlerResult<()> {
+///         let (guest, key) = (ctx.key().to_owned(), ctx.key().to_owned());
+///         let hotel = self.0.clone();
+///         ctx.run(|| async move { Ok(hotel.call(Request::Book { guest, key }).await?) }).await?;
+///         Ok(())
+///     }
+/// }
+///
+/// Simulation::new(|world| {
+///     onceproof::endpoint!(Endpoint::builder().bind(Bookings(world.connect::<Hotel>())).build())
+/// })
+/// .system::<Hotel>()
+/// .oracle(
+///     at_most_once::<Booked>()
+///         .per(|booked| booked.guest.clone())
+///         .named("booked_once"),
+/// )
+/// .scenario_text(
+///     "bookings",
+///     r#"{
+///         "title": "guests book while everything fails",
+///         "steps": [{ "id": "book", "call": "Bookings/guest-{i}/book", "for": { "i": [1, 3] } }],
+///         "faults": "default"
+///     }"#,
+/// )
+/// .runs(20)
+/// .check();
 /// ```
 #[must_use = "nothing runs before `check` or `explore`"]
 pub struct Simulation {
     subject: Subject,
-    source: Source,
-    runs: Option<u64>,
-    seed: Option<u64>,
+    sources: Vec<Source>,
+    seeds: Option<Range<u64>>,
     jobs: Option<usize>,
     out: PathBuf,
 }
 
 enum Source {
-    None,
     File(PathBuf),
+    Folder(PathBuf),
     Text(String, String),
 }
 
@@ -76,50 +138,74 @@ pub enum SimulationError {
     /// `ONCEPROOF_SEED` is not a number.
     #[error("{SEED_VARIABLE} is {0:?}; give it a whole number, as printed with a violation")]
     Seed(String),
+    /// Something did not hold; the text is the whole report.
+    #[error("{0}")]
+    Failed(String),
     /// A reproducer could not be written, or read.
     #[error("cannot use the reproducer: {0}")]
     Reproducer(String),
 }
 
 impl Simulation {
-    /// Services of the caller's own: `build` makes one process, with empty memory, around the
-    /// systems of the simulated world.
-    pub fn new(build: impl Fn(&Systems) -> Endpoint + Send + Sync + 'static) -> Self {
+    /// Services of any domain: `build` makes one process, with empty memory, around the outside world of its
+    /// run.
+    pub fn new(build: impl Fn(&World) -> Endpoint + Send + Sync + 'static) -> Self {
         Self::of(Subject::new(build))
     }
 
-    /// The reference services that ship with onceproof.
-    pub fn reference() -> Self {
-        Self::of(Subject::reference())
-    }
-
-    fn of(subject: Subject) -> Self {
+    /// The services of a [`Subject`], with its systems and oracles.
+    pub fn of(subject: Subject) -> Self {
         let out = PathBuf::from("onceproof-out");
-        Self { subject, source: Source::None, runs: None, seed: None, jobs: None, out }
+        Self { subject, sources: Vec::new(), seeds: None, jobs: None, out }
     }
 
-    /// The scenario file to run.
+    /// A system of the outside world that the services call.
+    ///
+    /// # Panics
+    /// If there is another system of that name.
+    pub fn system<S: System>(mut self) -> Self {
+        self.subject = self.subject.system::<S>();
+        self
+    }
+
+    /// Something that must hold, beside what must hold for all services.
+    pub fn oracle(mut self, oracle: impl Oracle + 'static) -> Self {
+        self.subject = self.subject.oracle(oracle);
+        self
+    }
+
+    /// A scenario file to run; call it again for another one.
     pub fn scenario(mut self, path: impl Into<PathBuf>) -> Self {
-        self.source = Source::File(path.into());
+        self.sources.push(Source::File(path.into()));
+        self
+    }
+
+    /// All scenario files of a folder, in the order of their names.
+    pub fn scenarios(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.sources.push(Source::Folder(folder.into()));
         self
     }
 
     /// A scenario given as text; `name` stands for the file in errors and reproducers.
     pub fn scenario_text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
-        self.source = Source::Text(name.into(), text.into());
+        self.sources.push(Source::Text(name.into(), text.into()));
         self
     }
 
-    /// How many seeds to run, from 0; otherwise the scenario's `runs`.
-    pub fn runs(mut self, runs: u64) -> Self {
-        self.runs = Some(runs);
+    /// How many seeds to run of each scenario, from 0; otherwise as many as its `runs` says.
+    pub fn runs(self, runs: u64) -> Self {
+        self.seeds(0..runs)
+    }
+
+    /// Which seeds to run of each scenario.
+    pub fn seeds(mut self, seeds: Range<u64>) -> Self {
+        self.seeds = Some(seeds);
         self
     }
 
     /// Runs exactly this seed.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
+    pub fn seed(self, seed: u64) -> Self {
+        self.seeds(seed..seed.saturating_add(1))
     }
 
     /// How many threads to use; otherwise one per core. The result is the same for any number.
@@ -134,50 +220,44 @@ impl Simulation {
         self
     }
 
-    /// Checks an invariant of the caller's own, beside those that ship.
-    pub fn invariant(mut self, invariant: impl Invariant + 'static) -> Self {
-        self.subject = self.subject.with_invariant(invariant);
-        self
-    }
-
-    /// Runs, and returns what came of it; writes nothing.
+    /// Runs every scenario, and returns what came of each; writes nothing.
     ///
     /// # Errors
-    /// If the scenario or the services cannot be used.
-    pub fn explore(&self) -> Result<(Scenario, Swept), SimulationError> {
-        let (name, scenario) = self.load()?;
-        let deployment = self.subject.deployment(&scenario.plan.services)?;
-        let invariants = self.subject.invariants_of(&scenario);
-        let seeds = match self.seed {
-            Some(seed) => seed..seed.saturating_add(1),
-            None => 0..self.runs.unwrap_or(scenario.runs),
-        };
-        let mut swept = explore(&Campaign {
+    /// If a scenario or the services cannot be used.
+    pub fn explore(&self) -> Result<Vec<(Scenario, Explored)>, SimulationError> {
+        self.load()?.into_iter().map(|(name, scenario)| self.explore_one(name, scenario)).collect()
+    }
+
+    fn explore_one(
+        &self,
+        name: String,
+        scenario: Scenario,
+    ) -> Result<(Scenario, Explored), SimulationError> {
+        let deployment = self.subject.deployment_of(&scenario)?;
+        let mut explored = explore(&Campaign {
+            subject: &self.subject,
             deployment: &deployment,
             scenario: &scenario,
-            invariants: &invariants,
-            seeds,
+            seeds: self.seeds.clone().unwrap_or(0..scenario.runs),
             jobs: self.jobs.unwrap_or_else(default_jobs),
             stop: &|| false,
             progress: &|| {},
         });
-        swept.report.file = name;
-        Ok((scenario, swept))
+        explored.report.file = name;
+        Ok((scenario, explored))
     }
 
-    /// Runs one seed and returns everything that happened; writes nothing.
+    /// Runs one seed of the (first) scenario and returns everything that happened; writes nothing.
     ///
     /// # Errors
     /// If the scenario or the services cannot be used.
     pub fn replay(&self, seed: u64) -> Result<Replayed, SimulationError> {
-        let (_, scenario) = self.load()?;
-        let deployment = self.subject.deployment(&scenario.plan.services)?;
-        let invariants = self.subject.invariants_of(&scenario);
-        Ok(replay_seed(&deployment, &scenario, &invariants, Seed(seed)))
+        let (_, scenario) = self.load()?.swap_remove(0);
+        let deployment = self.subject.deployment_of(&scenario)?;
+        Ok(replay_seed(&self.subject, &deployment, &scenario, Seed(seed)))
     }
 
-    /// Runs a reproducer, as `check` or the command line wrote it, and returns it with everything that
-    /// happened.
+    /// Runs a reproducer, as `check` or the command line wrote it, and returns it with everything that happened.
     ///
     /// # Errors
     /// If the reproducer or the services cannot be used.
@@ -188,76 +268,133 @@ impl Simulation {
         let recorded = Reproducer::read(path.as_ref())
             .map_err(|e| SimulationError::Reproducer(e.to_string()))?;
         let scenario = &recorded.scenario;
-        let deployment = self.subject.deployment(&scenario.plan.services)?;
+        let deployment = self.subject.deployment_of(scenario)?;
         self.subject.recognizes(scenario, &deployment)?;
-        let invariants = self.subject.invariants_of(scenario);
-        let seen = replay(&deployment, scenario, &invariants, recorded.seed, &recorded.tape);
-        Ok((recorded, seen))
+        let (seed, tape) = (recorded.seed, &recorded.tape);
+        let replayed = replay(&self.subject, &deployment, scenario, seed, tape);
+        Ok((recorded, replayed))
     }
 
-    /// Runs, and panics with the report unless everything held; writes a reproducer for each
+    /// Runs every scenario, and returns the report unless everything held. Writes nothing: for tests that run
+    /// many simulations, such as those of `proptest`, which look for the smallest failing input themselves.
+    ///
+    /// ```
+    /// # use onceproof::Simulation;
+    /// use proptest::prelude::*;
+    ///
+    /// fn holds_for(simulation: Simulation, guests: u32) -> Result<(), TestCaseError> {
+    ///     let steps = format!(r#"[{{ "id": "b", "call": "Bookings/g/book", "copies": {guests} }}]"#);
+    ///     let scenario = format!(r#"{{ "title": "guests book", "steps": {steps} }}"#);
+    ///     let simulation = simulation.scenario_text("generated", scenario).runs(10);
+    ///     simulation.try_check().map_err(|e| TestCaseError::fail(e.to_string()))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SimulationError::Failed`] if anything did not hold; others if a scenario or the services cannot be used.
+    pub fn try_check(&self) -> Result<(), SimulationError> {
+        for (_, explored) in self.explore()? {
+            if !explored.report.verdict.passed() {
+                return Err(SimulationError::Failed(failed(&explored, again(None))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs every scenario, and panics with the report unless everything held; writes a reproducer for each
     /// violation. With `ONCEPROOF_SEED` set, runs that seed only.
     ///
     /// # Panics
-    /// If anything did not hold, or the scenario or the services cannot be used.
+    /// If anything did not hold, or a scenario or the services cannot be used.
     #[track_caller]
     pub fn check(mut self) {
         if let Ok(text) = seed_from_environment() {
             match text.parse() {
-                Ok(seed) => self.seed = Some(seed),
+                Ok(seed) => self = self.seed(seed),
                 Err(_) => panic!("{}", SimulationError::Seed(text)),
             }
         }
-        let (scenario, mut swept) = self.explore().unwrap_or_else(|e| panic!("{e}"));
-        let file = swept.report.file.clone();
-        keep(&self.out, &file, &scenario, &mut swept).unwrap_or_else(|e| panic!("{e}"));
-        if !swept.report.verdict.passed() {
-            panic!("{}", told(&swept));
+        let thread = thread::current();
+        let test = thread.name().filter(|name| *name != "main");
+        let mut reports = String::new();
+        // not in closures, where the panic would be here and not at the caller's
+        let all = match self.explore() {
+            Ok(all) => all,
+            Err(error) => panic!("{error}"),
+        };
+        for (scenario, mut explored) in all {
+            let file = explored.report.file.clone();
+            if let Err(error) = keep(&self.out, &file, &scenario, &mut explored) {
+                panic!("{error}");
+            }
+            if !explored.report.verdict.passed() {
+                reports.push_str(&failed(&explored, again(test)));
+            }
+        }
+        if !reports.is_empty() {
+            panic!("{reports}");
         }
     }
 
-    fn load(&self) -> Result<(String, Scenario), SimulationError> {
-        let known = self.subject.known()?;
-        let (name, text) = match &self.source {
-            Source::None => return Err(SimulationError::NoScenario),
-            Source::File(path) => {
-                let load = |e: LoadError| SimulationError::Scenario(e.to_string());
-                let scenario = scenario::load(path, &known).map_err(load)?;
-                return Ok((path.display().to_string(), scenario));
+    fn load(&self) -> Result<Vec<(String, Scenario)>, SimulationError> {
+        if self.sources.is_empty() {
+            return Err(SimulationError::NoScenario);
+        }
+        let catalog = self.subject.catalog()?;
+        let mut loaded = Vec::new();
+        for source in &self.sources {
+            let files = match source {
+                Source::File(path) => vec![path.clone()],
+                Source::Folder(folder) => scenario::find(slice::from_ref(folder)).map_err(wrong)?,
+                Source::Text(name, text) => {
+                    let wrong = |d: Diagnostics| SimulationError::Scenario(d.to_string());
+                    let scenario = scenario::parse(name, text, &catalog).map_err(wrong)?;
+                    loaded.push((name.clone(), scenario));
+                    continue;
+                }
+            };
+            for path in files {
+                let scenario = scenario::load(&path, &catalog).map_err(wrong)?;
+                loaded.push((path.display().to_string(), scenario));
             }
-            Source::Text(name, text) => (name, text),
-        };
-        let scenario = scenario::parse(name, text, &known)
-            .map_err(|d| SimulationError::Scenario(d.to_string()))?;
-        Ok((name.clone(), scenario))
+        }
+        Ok(loaded)
     }
 }
 
-const AGAIN: Again<'static> = Again::Test(SEED_VARIABLE);
+fn wrong(error: LoadError) -> SimulationError {
+    SimulationError::Scenario(error.to_string())
+}
+
+fn again(test: Option<&str>) -> Again<'_> {
+    Again::Test { variable: SEED_VARIABLE, test }
+}
 
 /// Everything that a person needs, as the message of a failed test.
-fn told(swept: &Swept) -> String {
+fn failed(explored: &Explored, again: Again<'_>) -> String {
     let mut text = String::from("\n");
-    for failure in failures(swept, AGAIN) {
+    for failure in failures(explored, again) {
         text.push_str(&report::text::failure(&failure, Look::default()));
         text.push('\n');
     }
     let summary = Summary {
         version: Summary::VERSION,
-        scenarios: vec![swept.report.clone()],
+        runs: explored.report.runs,
+        events: explored.report.events,
+        scenarios: vec![explored.report.clone()],
         ..Summary::default()
     };
-    text.push_str(&report::text::summary(&summary, Verbosity::Verbose, Paint::Plain, AGAIN));
+    text.push_str(&report::text::summary(&summary, Verbosity::Verbose, Paint::Plain, again));
     text
 }
 
-/// The violations found, each ready to be told.
+/// The violations found, each ready to be reported.
 pub(crate) fn failures<'a>(
-    swept: &'a Swept,
+    explored: &'a Explored,
     again: Again<'a>,
 ) -> impl Iterator<Item = Failure<'a>> {
-    swept.found.iter().zip(&swept.report.violations).map(move |(found, row)| Failure {
-        scenario: &swept.report,
+    explored.found.iter().zip(&explored.report.violations).map(move |(found, row)| Failure {
+        scenario: &explored.report,
         found: row,
         history: &found.history,
         violations: std::slice::from_ref(&found.violation),
@@ -273,16 +410,16 @@ pub(crate) fn keep(
     folder: &Path,
     file: &str,
     scenario: &Scenario,
-    swept: &mut Swept,
+    explored: &mut Explored,
 ) -> Result<(), SimulationError> {
-    for (found, row) in swept.found.iter().zip(&mut swept.report.violations) {
+    for (found, row) in explored.found.iter().zip(&mut explored.report.violations) {
         let reproducer = Reproducer::new(
             file.to_owned(),
             scenario.clone(),
             found.seed,
             found.tape.clone(),
             ReproducedVerdict {
-                invariant: found.violation.invariant.to_owned(),
+                oracle: found.violation.oracle.clone(),
                 message: found.violation.message.clone(),
             },
             found.digest,

@@ -1,4 +1,4 @@
-//! The services under test as one value: how to build them, what they are, what must hold of them.
+//! The services under test as one value: how to build them, what they call, what must hold of them.
 //!
 //! Both ways in, the [`Simulation`](crate::Simulation) builder and the command line, start here.
 //!
@@ -6,25 +6,86 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use restate_sdk::prelude::Endpoint;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    invariants::{self, Invariant},
+    host::Endpoint,
+    oracle::{Facts, Oracle, generic},
     restate::{Handler, HandlerInput, ServiceKind},
     scenario::{
-        Input, Known, KnownHandler, KnownService,
-        plan::{Action, Scenario},
+        Catalog, CheckInput, HandlerEntry, Input, REFERENCE, ServiceEntry, ShortForm, SystemEntry,
+        plan::{Action, OpeningState, Scenario},
     },
-    services,
-    sim::{Deployment, DeploymentError},
-    world::Systems,
+    system::{System, SystemSpec, World, read_config},
 };
 
-/// Service name to variant, as in a scenario's `services`.
-pub type Variants = BTreeMap<String, String>;
+pub use crate::sim::{Deployment, DeploymentError};
 
-type Build = Arc<dyn Fn(&Variants, &Systems) -> Endpoint + Send + Sync>;
+/// Which variant of each service a run has; a service that is not there is as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variants(BTreeMap<String, String>);
+
+impl Variants {
+    /// The variant of `service`: `reference`, or the name of a planted bug.
+    #[must_use]
+    pub fn of(&self, service: &str) -> &str {
+        self.0.get(service).map_or(REFERENCE, String::as_str)
+    }
+
+    /// Whether `service` has this planted bug.
+    #[must_use]
+    pub fn is(&self, service: &str, variant: &str) -> bool {
+        self.of(service) == variant
+    }
+
+    /// The services with their variants.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(service, variant)| (service.as_str(), variant.as_str()))
+    }
+}
+
+impl From<BTreeMap<String, String>> for Variants {
+    fn from(variants: BTreeMap<String, String>) -> Self {
+        Self(variants)
+    }
+}
+
+/// A planted bug: a service with one mistake in it, which shows that an oracle can fire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// Its name in a scenario's `services`.
+    pub name: String,
+    /// One line for people.
+    pub summary: String,
+    /// The oracle that must report it first; none if no oracle does yet.
+    pub caught_by: Option<String>,
+    /// The kind of mistake, and its number in the table of planted bugs.
+    pub class: Option<(u16, String)>,
+}
+
+impl Variant {
+    /// A planted bug of this name.
+    #[must_use]
+    pub fn new(name: impl Into<String>, summary: impl Into<String>) -> Self {
+        Self { name: name.into(), summary: summary.into(), caught_by: None, class: None }
+    }
+
+    /// The oracle that must report it first.
+    #[must_use]
+    pub fn caught_by(mut self, oracle: impl Into<String>) -> Self {
+        self.caught_by = Some(oracle.into());
+        self
+    }
+
+    /// Its class in the table of planted bugs: a number, and what is wrong in a line.
+    #[must_use]
+    pub fn class(mut self, number: u16, title: impl Into<String>) -> Self {
+        self.class = Some((number, title.into()));
+        self
+    }
+}
 
 /// Why the services cannot be simulated.
 #[derive(Debug, thiserror::Error)]
@@ -43,41 +104,223 @@ pub enum SubjectError {
     /// There is no such handler here.
     #[error("there is no handler `{0}` here; use the program whose services these are")]
     Handler(String),
-    /// There is no such invariant here.
-    #[error("there is no invariant `{0}` here; use the program that has it")]
-    Invariant(String),
+    /// There is no such oracle here.
+    #[error("there is no oracle `{0}` here; use the program that has it")]
+    Oracle(String),
+    /// There is no such system here.
+    #[error("there is no system `{0}` here; use the program that has it")]
+    System(String),
 }
 
+type Build = Arc<dyn Fn(&Variants, &World) -> Endpoint + Send + Sync>;
+type Aftermath = Arc<dyn Fn(&Facts<'_>) -> Vec<String> + Send + Sync>;
+
 /// The services under test.
+///
+/// ```
+/// use onceproof::subject::{Subject, Variant};
+/// # use onceproof::system::{Context, Rejected, System};
+/// # use restate_sdk::prelude::*;
+/// # struct Hotel;
+/// # impl System for Hotel {
+/// #     const NAME: &'static str = "hotel";
+/// #     type Config = ();
+/// #     type Request = String;
+/// #     type Response = ();
+/// #     fn new(_: &()) -> Self { Self }
+/// #     fn handle(&mut self, _: &String, _: &mut Context<'_>) -> Result<(), Rejected> { Ok(()) }
+/// # }
+/// # struct Bookings { hotel: onceproof::system::Connection<Hotel>, twice: bool }
+/// # #[object] impl Bookings { #[handler] async fn book(&self, _c: ObjectContext<'_>) -> HandlerResult<()> { Ok(()) } }
+/// let subject = Subject::with_variants(|variants, world| {
+///     let twice = variants.is("Bookings", "books-twice");
+///     let bookings = Bookings { hotel: world.connect::<Hotel>(), twice };
+///     onceproof::endpoint!(Endpoint::builder().bind(bookings).build())
+/// })
+/// .system::<Hotel>()
+/// .variant("Bookings", Variant::new("books-twice", "a retry books another room"));
+/// # let deployment = subject.deployment(&Default::default()).expect("the services answer discovery");
+/// # assert!(deployment.catalog().handler("Bookings", "book").is_some());
+/// ```
 pub struct Subject {
     build: Build,
-    shipped: bool,
-    invariants: Vec<Arc<dyn Invariant>>,
+    systems: Vec<SystemSpec>,
+    short_forms: BTreeMap<String, ShortForm>,
+    checks: BTreeMap<(String, String), CheckInput>,
+    variants: BTreeMap<String, Vec<Variant>>,
+    oracles: Vec<Arc<dyn Oracle>>,
+    generic: Vec<Arc<dyn Oracle>>,
+    aftermath: Option<Aftermath>,
+    scenarios: Vec<(String, String)>,
+    serve_world: Value,
+    ids: Vec<String>,
 }
 
 impl Subject {
-    /// The caller's own services: `build` makes a process with empty memory around the systems it calls.
-    pub fn new(build: impl Fn(&Systems) -> Endpoint + Send + Sync + 'static) -> Self {
+    /// Services of any domain: `build` makes one process, with empty memory, around the outside world of its
+    /// run.
+    pub fn new(build: impl Fn(&World) -> Endpoint + Send + Sync + 'static) -> Self {
+        Self::with_variants(move |_, world| build(world))
+    }
+
+    /// Services that come in variants: `build` is told which a run has.
+    pub fn with_variants(
+        build: impl Fn(&Variants, &World) -> Endpoint + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            build: Arc::new(move |_, systems| build(systems)),
-            shipped: false,
-            invariants: Vec::new(),
+            build: Arc::new(build),
+            systems: Vec::new(),
+            short_forms: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            variants: BTreeMap::new(),
+            oracles: Vec::new(),
+            generic: generic(),
+            aftermath: None,
+            scenarios: Vec::new(),
+            serve_world: Value::Object(serde_json::Map::new()),
+            ids: Vec::new(),
         }
     }
 
-    /// The reference services that ship with onceproof, and their planted bugs.
+    /// A system of the outside world that the services call.
+    ///
+    /// # Panics
+    /// If there is another system of that name.
     #[must_use]
-    pub fn reference() -> Self {
-        let build = |variants: &Variants, systems: &Systems| {
-            services::endpoint(variants, systems).expect("variants were checked with the scenario")
-        };
-        Self { build: Arc::new(build), shipped: true, invariants: Vec::new() }
+    pub fn system<S: System>(mut self) -> Self {
+        let spec = SystemSpec::of::<S>();
+        let other = self.systems.iter().any(|s| s.name == spec.name && s.type_id != spec.type_id);
+        assert!(!other, "two systems are called `{}`", spec.name);
+        self.systems.retain(|s| s.name != spec.name);
+        self.systems.push(spec);
+        self
     }
 
-    /// Adds an invariant of the caller's own to those that ship.
+    /// Something that must hold. Oracles are asked in the order in which they are given; those that hold for all
+    /// services come after them.
     #[must_use]
-    pub fn with_invariant(mut self, invariant: impl Invariant + 'static) -> Self {
-        self.invariants.push(Arc::new(invariant));
+    pub fn oracle(mut self, oracle: impl Oracle + 'static) -> Self {
+        self.oracles.push(Arc::new(oracle));
+        self
+    }
+
+    /// Several oracles at once.
+    #[must_use]
+    pub fn oracles(mut self, oracles: impl IntoIterator<Item = Arc<dyn Oracle>>) -> Self {
+        self.oracles.extend(oracles);
+        self
+    }
+
+    /// A planted bug of `service`.
+    #[must_use]
+    pub fn variant(mut self, service: impl Into<String>, variant: Variant) -> Self {
+        self.variants.entry(service.into()).or_default().push(variant);
+        self
+    }
+
+    /// A short form of opening states: `world.NAME` of a scenario is a `T`, and `states` says what objects have
+    /// before anything happens.
+    ///
+    /// ```
+    /// # use onceproof::{scenario::plan::OpeningState, subject::Subject};
+    /// # use std::collections::BTreeMap;
+    /// # fn example(subject: Subject) -> Subject {
+    /// subject.short_form("rooms", "free rooms of hotels", |rooms: BTreeMap<String, u32>| {
+    ///     let state = |(hotel, free)| OpeningState {
+    ///         service: "Hotel".into(),
+    ///         key: hotel,
+    ///         name: "free".into(),
+    ///         value: serde_json::Value::from(free),
+    ///     };
+    ///     rooms.into_iter().map(state).collect()
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn short_form<T: DeserializeOwned + JsonSchema>(
+        mut self,
+        name: impl Into<String>,
+        summary: impl AsRef<str>,
+        states: impl Fn(T) -> Vec<OpeningState> + Send + Sync + 'static,
+    ) -> Self {
+        self.short_forms.insert(
+            name.into(),
+            ShortForm::new(summary.as_ref(), move |value: T| Ok(states(value))),
+        );
+        self
+    }
+
+    /// Looks at the bodies of requests to a handler before anything runs: `check` says what is wrong with one.
+    /// [`Value::Null`] stands for no body. If the type of the body says it all, [`input`](Self::input) is shorter.
+    #[must_use]
+    pub fn check_input(
+        mut self,
+        service: impl Into<String>,
+        handler: impl Into<String>,
+        check: impl Fn(&Value) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.checks.insert((service.into(), handler.into()), Arc::new(check));
+        self
+    }
+
+    /// The body of a handler is a `T`: a step whose body is not is an error of the scenario, and not a request that
+    /// fails in every run.
+    ///
+    /// ```
+    /// # use onceproof::subject::Subject;
+    /// #[derive(serde::Deserialize)]
+    /// struct Stay {
+    ///     nights: u32,
+    /// }
+    ///
+    /// # fn example(subject: Subject) -> Subject {
+    /// subject.input::<Stay>("Bookings", "book")
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn input<T: DeserializeOwned>(
+        self,
+        service: impl Into<String>,
+        handler: impl Into<String>,
+    ) -> Self {
+        self.check_input(service, handler, |body| {
+            read_config::<T>(body).map(drop).map_err(|wrong| match wrong.path.as_slice() {
+                [] => wrong.message,
+                path => format!("{}: {}", path.join("."), wrong.message),
+            })
+        })
+    }
+
+    /// What an operator's kill leaves half done, a sentence for each: no oracle can blame a service for it, and
+    /// a report says it all the same.
+    #[must_use]
+    pub fn aftermath(
+        mut self,
+        left: impl Fn(&Facts<'_>) -> Vec<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.aftermath = Some(Arc::new(left));
+        self
+    }
+
+    /// A scenario that belongs to the services: the name of its file, and its text. `onceproof bugs` looks among
+    /// these for the ones that show planted bugs.
+    #[must_use]
+    pub fn scenario(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.scenarios.push((name.into(), text.into()));
+        self
+    }
+
+    /// The outside world of `onceproof serve`, as in a scenario's `world`.
+    #[must_use]
+    pub fn serve_world(mut self, world: Value) -> Self {
+        self.serve_world = world;
+        self
+    }
+
+    /// How ids begin that systems number: `ch_`. A comparison with a real server masks the numbers.
+    #[must_use]
+    pub fn numbered_ids<'s>(mut self, prefixes: impl IntoIterator<Item = &'s str>) -> Self {
+        self.ids.extend(prefixes.into_iter().map(str::to_owned));
         self
     }
 
@@ -86,21 +329,30 @@ impl Subject {
     /// # Errors
     /// If there is no such variant, or discovery fails.
     pub fn deployment(&self, variants: &Variants) -> Result<Deployment, SubjectError> {
-        for (service, variant) in variants {
+        for (service, variant) in variants.iter() {
             if !self.variants_of(service).contains_key(variant) {
-                let (service, variant) = (service.clone(), variant.clone());
+                let (service, variant) = (service.to_owned(), variant.to_owned());
                 return Err(SubjectError::Variant { service, variant });
             }
         }
         let (build, variants) = (self.build.clone(), variants.clone());
-        Ok(Deployment::new(Arc::new(move |systems| build(&variants, systems)))?)
+        let systems = self.systems.as_slice().into();
+        Ok(Deployment::new(Arc::new(move |world| build(&variants, world)), systems)?)
     }
 
-    /// Checks that everything that a recorded scenario names is there: what was recorded by another
-    /// program would seem to be repaired otherwise.
+    /// The services that `scenario` asks for.
     ///
     /// # Errors
-    /// Names the first handler or invariant that is not.
+    /// As [`deployment`](Self::deployment).
+    pub fn deployment_of(&self, scenario: &Scenario) -> Result<Deployment, SubjectError> {
+        self.deployment(&scenario.plan.services.clone().into())
+    }
+
+    /// Checks that everything that a recorded scenario names is there: what was recorded by another program would
+    /// seem to be repaired otherwise.
+    ///
+    /// # Errors
+    /// Names the first handler, oracle or system that is not.
     pub fn recognizes(
         &self,
         scenario: &Scenario,
@@ -110,84 +362,214 @@ impl Subject {
             if let Action::Call { target, .. } = &step.action
                 && services.catalog().handler(&target.service, &target.handler).is_none()
             {
-                return Err(SubjectError::Handler(format!(
-                    "{}/{}",
-                    target.service, target.handler
-                )));
+                let handler = format!("{}/{}", target.service, target.handler);
+                return Err(SubjectError::Handler(handler));
             }
         }
-        let all = self.invariants();
-        match scenario.invariants.iter().find(|name| !all.contains_key(name.as_str())) {
-            Some(name) => Err(SubjectError::Invariant(name.clone())),
+        for name in scenario.plan.world.keys() {
+            if !self.systems.iter().any(|system| system.name == name) {
+                return Err(SubjectError::System(name.clone()));
+            }
+        }
+        let is_there = |name: &str| self.all_oracles().any(|oracle| oracle.name() == name);
+        match scenario.invariants.iter().find(|name| !is_there(name)) {
+            Some(name) => Err(SubjectError::Oracle(name.clone())),
             None => Ok(()),
         }
     }
 
-    /// Every invariant, by name.
+    /// Every oracle, in the order in which they are asked: the domain's own, then those that hold for all
+    /// services.
+    pub fn all_oracles(&self) -> impl Iterator<Item = &dyn Oracle> {
+        self.oracles.iter().chain(&self.generic).map(|oracle| &**oracle)
+    }
+
+    /// The oracles that a scenario asks for; unknown names were refused with the file.
     #[must_use]
-    pub fn invariants(&self) -> BTreeMap<&'static str, &dyn Invariant> {
-        let own = self.invariants.iter().map(|i| &**i);
-        invariants::all().into_iter().chain(own).map(|i| (i.name(), i)).collect()
+    pub fn oracles_of(&self, scenario: &Scenario) -> Vec<&dyn Oracle> {
+        let wanted =
+            |oracle: &&dyn Oracle| scenario.invariants.iter().any(|name| name == oracle.name());
+        self.all_oracles().filter(wanted).collect()
     }
 
     /// The names that scenario files can use.
     ///
     /// # Errors
     /// If discovery fails.
-    pub fn known(&self) -> Result<Known, SubjectError> {
-        let deployment = self.deployment(&Variants::new())?;
-        let mut known = Known::default();
+    pub fn catalog(&self) -> Result<Catalog, SubjectError> {
+        let deployment = self.deployment(&Variants::default())?;
+        let mut catalog = Catalog::default();
         for service in deployment.catalog().services() {
             let handlers = service.handlers().map(|handler| {
-                (handler.name.to_string(), self.known_handler(&service.name, handler))
+                (handler.name.to_string(), self.handler_entry(&service.name, handler))
             });
-            let entry = KnownService {
+            let entry = ServiceEntry {
                 keyed: service.kind != ServiceKind::Service,
                 handlers: handlers.collect(),
                 variants: self.variants_of(&service.name),
             };
-            known.services.insert(service.name.to_string(), entry);
+            catalog.services.insert(service.name.to_string(), entry);
         }
-        known.invariants = self
-            .invariants()
-            .into_iter()
-            .map(|(n, i)| (n.to_owned(), i.summary().to_owned()))
+        let oracles = self.all_oracles();
+        catalog.invariants =
+            oracles.map(|o| (o.name().to_owned(), o.summary().to_owned())).collect();
+        catalog.systems = self
+            .systems
+            .iter()
+            .map(|spec| (spec.name.to_owned(), SystemEntry::new(spec)))
             .collect();
-        Ok(known)
+        catalog.short_forms = self.short_forms.clone();
+        Ok(catalog)
     }
 
-    fn known_handler(&self, service: &str, handler: &Handler) -> KnownHandler {
+    fn handler_entry(&self, service: &str, handler: &Handler) -> HandlerEntry {
         let input = match handler.input {
             HandlerInput::None => Input::None,
             HandlerInput::Optional => Input::Optional,
             HandlerInput::Needed => Input::Needed,
         };
-        let check_input = services::check_input(service, &handler.name).filter(|_| self.shipped);
+        let check_input = self.checks.get(&(service.to_owned(), handler.name.to_string())).cloned();
         match check_input {
-            // the reference services say themselves whether they can do without a body
+            // the services say themselves whether they can do without a body
             Some(check) if input == Input::Needed && check(&Value::Null).is_ok() => {
-                KnownHandler { input: Input::Optional, check_input }
+                HandlerEntry { input: Input::Optional, check_input: Some(check) }
             }
-            _ => KnownHandler { input, check_input },
+            check_input => HandlerEntry { input, check_input },
         }
     }
 
     fn variants_of(&self, service: &str) -> BTreeMap<String, String> {
-        let shipped = services::shipped().iter().filter(|s| self.shipped && s.name == service);
-        let mut all: BTreeMap<String, String> = shipped
-            .flat_map(|s| s.variants)
-            .map(|v| (v.name.to_owned(), v.summary.to_owned()))
-            .collect();
-        all.entry("reference".to_owned()).or_insert_with(|| "as it is".to_owned());
+        let own = self.variants.get(service).into_iter().flatten();
+        let mut all: BTreeMap<String, String> =
+            own.map(|v| (v.name.clone(), v.summary.clone())).collect();
+        all.entry(REFERENCE.to_owned()).or_insert_with(|| "as it is".to_owned());
         all
     }
 
-    /// The invariants that a scenario asks for; unknown names were refused with the file.
+    /// Every planted bug, with its service.
+    pub fn variants(&self) -> impl Iterator<Item = (&str, &Variant)> {
+        let all = self.variants.iter();
+        all.flat_map(|(service, variants)| variants.iter().map(move |v| (service.as_str(), v)))
+    }
+
+    /// The scenarios that belong to the services.
     #[must_use]
-    pub fn invariants_of(&self, scenario: &Scenario) -> Vec<&dyn Invariant> {
-        let own = self.invariants.iter().map(|i| &**i);
-        let is_wanted =
-            |i: &&dyn Invariant| scenario.invariants.iter().any(|name| name == i.name());
-        invariants::all().into_iter().chain(own).filter(is_wanted).collect()
+    pub fn scenarios(&self) -> &[(String, String)] {
+        &self.scenarios
+    }
+
+    /// What a kill left half done in a run.
+    pub(crate) fn left_behind(&self, facts: &Facts<'_>) -> Vec<String> {
+        self.aftermath.as_ref().map_or_else(Vec::new, |left| left(facts))
+    }
+
+    #[cfg(feature = "serve")]
+    pub(crate) fn world_to_serve(&self) -> &Value {
+        &self.serve_world
+    }
+
+    #[cfg(feature = "serve")]
+    pub(crate) fn id_prefixes(&self) -> &[String] {
+        &self.ids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        oracle::oracle,
+        scenario,
+        system::{Context, Rejected},
+    };
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Stay {
+        #[expect(dead_code, reason = "only that it can be read matters")]
+        nights: u32,
+    }
+
+    struct Hotel;
+
+    impl System for Hotel {
+        const NAME: &'static str = "hotel";
+        type Config = ();
+        type Request = ();
+        type Response = ();
+
+        fn new((): &()) -> Self {
+            Self
+        }
+
+        fn handle(&mut self, (): &(), _: &mut Context<'_>) -> Result<(), Rejected> {
+            Ok(())
+        }
+    }
+
+    /// Services that say what they are and can do nothing.
+    fn bookings() -> Subject {
+        const MANIFEST: &str = r#"{"services": [{"name": "Bookings", "ty": "VIRTUAL_OBJECT", "handlers": [
+            {"name": "book", "input": {"required": true}}]}]}"#;
+        Subject::new(|_| {
+            Endpoint::new(|_| {
+                http::Response::new(Whole(Some(Bytes::from_static(MANIFEST.as_bytes()))))
+            })
+        })
+    }
+
+    struct Whole(Option<Bytes>);
+
+    impl http_body::Body for Whole {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Ready(self.0.take().map(|bytes| Ok(http_body::Frame::data(bytes))))
+        }
+    }
+
+    fn read(subject: &Subject, body: &str) -> Result<Scenario, String> {
+        let catalog = subject.catalog().expect("it has a manifest");
+        let text = format!(
+            r#"{{ "title": "t", "world": {{ "hotel": {{ "latency_ms": 1 }} }},
+                "steps": [{{ "id": "b", "call": "Bookings/b/book", "body": {body} }}] }}"#
+        );
+        scenario::parse("t", &text, &catalog).map_err(|wrong| wrong.to_string())
+    }
+
+    /// What is recorded names its oracles by the alphabet; they are asked in another order.
+    #[test]
+    fn a_recorded_scenario_is_recognized_by_the_program_that_recorded_it_and_by_no_other() {
+        let hold = |name: &str| oracle(name, "", |_, _| {});
+        let theirs = bookings().system::<Hotel>().oracle(hold("zebra")).oracle(hold("ape"));
+        let scenario = read(&theirs, "{}").expect("it is valid");
+        let check = |subject: &Subject, expected: Option<&str>| {
+            let services = subject.deployment(&Variants::default()).expect("it has a manifest");
+            let found = subject.recognizes(&scenario, &services).map_err(|e| e.to_string());
+            assert_eq!(found.err().as_deref(), expected);
+        };
+        check(&theirs, None);
+        let other = bookings().system::<Hotel>().oracle(hold("zebra"));
+        check(&other, Some("there is no oracle `ape` here; use the program that has it"));
+        let other = bookings().oracle(hold("zebra")).oracle(hold("ape"));
+        check(&other, Some("there is no system `hotel` here; use the program that has it"));
+    }
+
+    #[test]
+    fn a_body_is_checked_by_its_type() {
+        let subject = bookings().system::<Hotel>().input::<Stay>("Bookings", "book");
+        for (body, problem) in [
+            (r#"{ "nights": "two" }"#, "does not fit Bookings.book: nights: invalid type: string"),
+            (r#"{ "night": 2 }"#, "does not fit Bookings.book: missing field `nights`"),
+        ] {
+            let wrong = read(&subject, body).expect_err(body);
+            assert!(wrong.contains(problem), "{wrong}");
+        }
+        read(&subject, r#"{ "nights": 2 }"#).expect("it fits");
     }
 }

@@ -4,8 +4,6 @@ use std::{num::NonZeroU64, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::planted::CLASSES;
-
 /// Deterministic simulation testing for durable services on Restate.
 #[derive(Debug, Parser)]
 #[command(name = "onceproof", version, max_term_width = 100)]
@@ -35,31 +33,29 @@ pub(super) enum Command {
     Replay(Replay),
     /// Validate scenario files; run nothing.
     Check(Check),
-    /// Host the shipped services for a real Restate server.
+    /// Host the services for a real Restate server.
     #[cfg(feature = "serve")]
     Serve(Serve),
-    /// List services and handlers, faults, invariants and planted bugs.
+    /// List services and handlers, systems, faults, oracles and planted bugs.
     List,
-    /// Hunt every planted bug of the shipped services, and say how soon each was found.
+    /// Hunt every planted bug of the services, and say how soon each was found.
     Bugs(Bugs),
 }
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Bugs {
     /// Only these classes, by number.
-    #[arg(value_name = "CLASS", value_parser = clap::value_parser!(u8).range(1..=classes()))]
-    pub(super) classes: Vec<u8>,
+    #[arg(value_name = "CLASS")]
+    pub(super) classes: Vec<u16>,
+    /// Scenario files and folders in which planted bugs are looked for [default: those of the services].
+    #[arg(long, value_name = "PATH")]
+    pub(super) scenarios: Vec<PathBuf>,
     /// How to print the table.
     #[arg(long, value_enum, default_value_t = BugFormat::Text)]
     pub(super) format: BugFormat,
     /// Also put the table into this file, between its marks.
     #[arg(long, value_name = "FILE", conflicts_with = "classes")]
     pub(super) write: Option<PathBuf>,
-}
-
-/// The number of the last class.
-fn classes() -> i64 {
-    i64::try_from(CLASSES.len()).expect("few")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -132,7 +128,11 @@ pub(super) struct Serve {
     /// Host this variant of a service instead of its reference; can be given several times.
     #[arg(long, value_name = "SERVICE=NAME", value_parser = variant)]
     pub(super) variant: Vec<(String, String)>,
-    /// How long each system of the outside world takes to answer, in milliseconds.
+    /// The outside world, as a scenario has it under `world`: '{ "hotel": { "rooms": 3 } }' [default: the services'
+    /// own].
+    #[arg(long, value_name = "JSON")]
+    pub(super) world: Option<String>,
+    /// How long each system of the outside world takes to answer, in milliseconds, unless the world says.
     #[arg(long, value_name = "MS", default_value_t = 100)]
     pub(super) latency_ms: u64,
     /// Write what the outside world is asked and does to this file, and begin with what stands there.

@@ -3,14 +3,16 @@
 use std::{fs, path::Path};
 
 use super::{
-    Exit, Failure,
     args::{BugFormat, Bugs},
-    run::{interrupted, now, since, stop_on_interrupt},
-    terminal,
+    exit::{Exit, Failure},
+    interrupt::{interrupted, stop_on_interrupt},
+    load::render,
+    terminal::{self, now, since},
 };
 use crate::{
-    planted::{self, Hunt},
+    explore::{Hunt, hunt, planted_bugs, scenario_of},
     report::planted::{Row, markdown, text},
+    scenario,
     subject::Subject,
 };
 
@@ -18,24 +20,29 @@ use crate::{
 const MARKS: (&str, &str) =
     ("<!-- planted bugs: made by `onceproof bugs --write` -->\n", "<!-- end of planted bugs -->");
 
-pub(super) fn bugs(args: &Bugs) -> Result<Exit, Failure> {
-    let subject = Subject::reference();
+pub(super) fn bugs(subject: &Subject, args: &Bugs) -> Result<Exit, Failure> {
     let stop = stop_on_interrupt();
     let stopped = || stop.load(std::sync::atomic::Ordering::Relaxed);
-    let mut hunted = planted::all();
+    let mut hunted = planted_bugs(subject);
     if !args.classes.is_empty() {
-        hunted.retain(|planted| args.classes.contains(&planted.class));
+        if let Some(unknown) = args.classes.iter().find(|c| hunted.iter().all(|b| b.class != **c)) {
+            return Err(Failure(unknown_class(*unknown, hunted.last().map(|bug| bug.class))));
+        }
+        hunted.retain(|bug| args.classes.contains(&bug.class));
     }
+    let files = scenarios(subject, args)?;
+    let catalog = subject.catalog()?;
     let bar = terminal::progress(hunted.len() as u64);
     let mut rows = Vec::new();
-    for planted in hunted {
+    for bug in hunted {
         if stopped() {
             break;
         }
-        bar.set_message(planted.title());
+        bar.set_message(bug.title.clone());
         let started = now();
-        let hunt = planted::hunt(&subject, planted, &stopped, || since(started))?;
-        rows.push(Row { planted, hunt });
+        let (_, scenario) = scenario_of(&catalog, &files, &bug)?;
+        let hunt = hunt(subject, &scenario, &bug, &stopped, || since(started))?;
+        rows.push(Row { bug, hunt });
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -51,6 +58,27 @@ pub(super) fn bugs(args: &Bugs) -> Result<Exit, Failure> {
     }
     let all_found = rows.iter().all(|row| matches!(row.hunt, Hunt::Found { .. }));
     Ok(if all_found { Exit::Held } else { Exit::Violated })
+}
+
+fn unknown_class(class: u16, last: Option<u16>) -> String {
+    match last {
+        Some(last) => format!("error: there is no class {class}; classes are 1 to {last}"),
+        None => "error: these services have no planted bugs; add some with Subject::variant".into(),
+    }
+}
+
+/// The scenarios among which those of planted bugs are looked for: name and text.
+fn scenarios(subject: &Subject, args: &Bugs) -> Result<Vec<(String, String)>, Failure> {
+    if args.scenarios.is_empty() {
+        return Ok(subject.scenarios().to_vec());
+    }
+    let files = scenario::find(&args.scenarios).map_err(render)?;
+    let read = |file: &std::path::PathBuf| {
+        let text = fs::read_to_string(file)
+            .map_err(|e| Failure(format!("error: {}: {e}", file.display())))?;
+        Ok((file.display().to_string(), text))
+    };
+    files.iter().map(read).collect()
 }
 
 /// Replaces the table between the marks of `file`.

@@ -1,14 +1,19 @@
 //! `onceproof check`: validates scenario files, runs nothing.
 
-use super::{Exit, Failure, args, terminal};
+use super::{
+    args,
+    exit::{Exit, Failure},
+    load::render,
+    terminal,
+};
 use crate::{scenario, subject::Subject};
 
 pub(super) fn check(subject: &Subject, args: &args::Check) -> Result<Exit, Failure> {
     let files = scenario::find(&args.paths).map_err(render)?;
-    let known = subject.known()?;
+    let catalog = subject.catalog()?;
     let mut wrong = 0;
     for file in &files {
-        if let Err(e) = scenario::load(file, &known) {
+        if let Err(e) = scenario::load(file, &catalog) {
             terminal::complain(&render(e).0);
             wrong += 1;
         }
@@ -19,11 +24,4 @@ pub(super) fn check(subject: &Subject, args: &args::Check) -> Result<Exit, Failu
         return Ok(Exit::Held);
     }
     Err(Failure(format!("error: {wrong} of {all} scenarios cannot be used")))
-}
-
-pub(super) fn render(e: scenario::LoadError) -> Failure {
-    match e {
-        scenario::LoadError::Invalid(wrong) => Failure(wrong.render(terminal::style_on_stderr())),
-        other => Failure(format!("error: {other}")),
-    }
 }

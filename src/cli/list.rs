@@ -2,16 +2,19 @@
 
 use std::fmt::Write as _;
 
-use super::{Exit, Failure, terminal};
+use super::{
+    exit::{Exit, Failure},
+    terminal,
+};
 use crate::{
     scenario::{Input, plan::Fault},
     subject::Subject,
 };
 
 pub(super) fn list(subject: &Subject) -> Result<Exit, Failure> {
-    let known = subject.known()?;
+    let catalog = subject.catalog()?;
     let mut text = String::from("services and handlers\n");
-    for (name, service) in &known.services {
+    for (name, service) in &catalog.services {
         let path = if service.keyed { format!("{name}/KEY") } else { name.clone() };
         for (handler, info) in &service.handlers {
             let input = match info.input {
@@ -23,14 +26,25 @@ pub(super) fn list(subject: &Subject) -> Result<Exit, Failure> {
         }
     }
     text.push_str("\nvariants\n");
-    for (name, service) in &known.services {
+    for (name, service) in &catalog.services {
         for (variant, summary) in service.variants.iter().filter(|(v, _)| *v != "reference") {
             writeln!(text, "  {name}: {variant}\n      {summary}")?;
         }
     }
+    text.push_str("\nsystems of the outside world\n");
+    for (name, system) in &catalog.systems {
+        writeln!(text, "  {name:<20} {}", system.summary)?;
+        for (fault, summary) in &system.faults {
+            writeln!(text, "      fault {name}.{fault}: {summary}")?;
+        }
+    }
+    for (name, form) in &catalog.short_forms {
+        writeln!(text, "  {name:<20} {}", form.summary)?;
+    }
     text.push_str("\nfaults\n");
     for (fault, summary) in Fault::ALL {
-        writeln!(text, "  {:<20} {summary}", fault.name())?;
+        let up_to = fault.up_to_ms().map_or_else(String::new, |ms| format!(" (up_to_ms: {ms})"));
+        writeln!(text, "  {:<20} {summary}{up_to}", fault.name())?;
     }
     for (name, what) in [
         ("crash_at", "an attempt dies at a named place: \"Service/KEY/handler after run NAME\""),
@@ -39,8 +53,8 @@ pub(super) fn list(subject: &Subject) -> Result<Exit, Failure> {
     ] {
         text.push_str(&format!("  {name:<20} {what}\n"));
     }
-    text.push_str("\ninvariants\n");
-    for (name, summary) in &known.invariants {
+    text.push_str("\noracles\n");
+    for (name, summary) in &catalog.invariants {
         writeln!(text, "  {name:<32} {summary}")?;
     }
     terminal::say(&text);

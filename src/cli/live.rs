@@ -7,25 +7,26 @@ use std::{
 };
 
 use super::{
-    Exit, Failure, args,
-    run::{interrupted, load_all, stop_on_interrupt},
+    args,
+    exit::{Exit, Failure},
+    interrupt::{interrupted, stop_on_interrupt},
+    load::load_all,
     terminal,
 };
 use crate::{
     live::{self, LiveError, LiveOptions, Server, WorldOptions},
-    scenario::plan::{Millis, WorldPlan},
+    scenario::{self, Catalog, plan::Millis},
     subject::Subject,
-    world::{BillingCycle, Plan},
 };
 
 pub(super) fn serve(subject: &Subject, args: &args::Serve) -> Result<Exit, Failure> {
     let variants: BTreeMap<String, String> = args.variant.iter().cloned().collect();
-    let known = subject.known()?;
-    if let Some(unknown) = variants.keys().find(|s| !known.services.contains_key(*s)) {
+    let catalog = subject.catalog()?;
+    if let Some(unknown) = variants.keys().find(|s| !catalog.services.contains_key(*s)) {
         return Err(Failure(format!("error: there is no service `{unknown}`")));
     }
-    let deployment = subject.deployment(&variants)?;
-    let world = WorldOptions { plan: tutorial(args.latency_ms), ledger: args.ledger.clone() };
+    let deployment = subject.deployment(&variants.into())?;
+    let world = world_to_serve(subject, &catalog, args)?;
     let hosted = live::serve(&deployment, &world, args.port)?;
     terminal::say(&format!(
         "hosting {} services at {uri}\nregister them: curl -X POST http://127.0.0.1:9070/deployments \
@@ -42,26 +43,24 @@ pub(super) fn serve(subject: &Subject, args: &args::Serve) -> Result<Exit, Failu
     Ok(Exit::Held)
 }
 
-/// The world of the tutorials: every system answers after a moment, and there are plans to subscribe to.
-fn tutorial(latency_ms: u64) -> WorldPlan {
-    let plan = |plan_id: &str, name: &str, price, billing_cycle| {
-        let price = crate::base::Cents(price);
-        let plan =
-            Plan { plan_id: plan_id.to_owned(), name: name.to_owned(), price, billing_cycle };
-        (plan_id.to_owned(), plan)
-    };
-    let mut world = WorldPlan::default();
-    let latency = Millis { from: latency_ms, to: latency_ms };
-    world.gateway.latency_ms = latency;
-    world.mailer.latency_ms = latency;
-    world.carrier.latency_ms = latency;
-    world.catalogue.plans = [
-        plan("basic", "Basic", 1_000, BillingCycle::Monthly),
-        plan("premium", "Premium", 3_000, BillingCycle::Monthly),
-        plan("premium-yearly", "Premium, by the year", 30_000, BillingCycle::Yearly),
-    ]
-    .into();
-    world
+/// The outside world of the services: as it was given, or the services' own. Systems answer after a moment.
+fn world_to_serve(
+    subject: &Subject,
+    catalog: &Catalog,
+    args: &args::Serve,
+) -> Result<WorldOptions, Failure> {
+    let own = subject.world_to_serve().to_string();
+    let text = args.world.as_ref().unwrap_or(&own);
+    let (mut plan, state) = scenario::parse_world("--world", text, catalog)
+        .map_err(|wrong| Failure(wrong.render(terminal::style_on_stderr())))?;
+    let latency_ms = Millis { from: args.latency_ms, to: args.latency_ms };
+    for name in catalog.systems.keys() {
+        let system = plan.entry(name.clone()).or_default();
+        if system.latency_ms == Millis::default() {
+            system.latency_ms = latency_ms;
+        }
+    }
+    Ok(WorldOptions { plan, state, ledger: args.ledger.clone() })
 }
 
 pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> {
@@ -73,7 +72,7 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
     ];
     if let Some((given, _)) = simulated_only.iter().find(|(_, given)| *given) {
         return Err(Failure(format!(
-            "error: {given} is for the simulation; a scenario runs once on a real server, and is told as text"
+            "error: {given} is for the simulation; a scenario runs once on a real server, and is reported as text"
         )));
     }
     let scenarios = load_all(subject, &args.paths)?;
@@ -89,9 +88,8 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
         if stop.load(Ordering::Relaxed) {
             return Ok(interrupted(exit));
         }
-        let deployment = subject.deployment(&scenario.plan.services)?;
-        let invariants = subject.invariants_of(scenario);
-        match live::run(&server, &deployment, scenario, &invariants, &options) {
+        let deployment = subject.deployment_of(scenario)?;
+        match live::run(&server, subject, &deployment, scenario, &options) {
             Ok(report) => {
                 terminal::say(&report.text(&file.display().to_string()));
                 if !report.held() {

@@ -6,40 +6,24 @@
 mod args;
 mod bugs;
 mod check;
+mod exit;
+mod interrupt;
 mod list;
 #[cfg(feature = "serve")]
 mod live;
+mod load;
 mod replay;
 mod run;
 mod terminal;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::ffi::OsString;
 
 use clap::Parser as _;
 
 use self::args::{Args, Command};
 use crate::subject::Subject;
 
-/// How a command ended; its number is the process's exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Exit {
-    /// Everything held.
-    Held = 0,
-    /// Something did not hold, was not found, or had no effect.
-    Violated = 1,
-    /// The arguments, a scenario or a reproducer cannot be used.
-    Usage = 2,
-    /// The same run gave two histories.
-    Nondeterministic = 3,
-    /// A bound was reached before anything was proven.
-    Inconclusive = 4,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
+pub use self::exit::Exit;
 
 /// Runs the command line `arguments` over `subject`. The first is the program's name, as the commands that
 /// are printed for replay call it.
@@ -68,20 +52,10 @@ pub fn run(
         #[cfg(feature = "serve")]
         Command::Serve(args) => live::serve(subject, &args),
         Command::List => list::list(subject),
-        Command::Bugs(args) => bugs::bugs(&args),
+        Command::Bugs(args) => bugs::bugs(subject, &args),
     };
     done.unwrap_or_else(|failure| {
         terminal::complain(&failure.0);
         Exit::Usage
     })
-}
-
-/// Why a command could not do its work, rendered for a person.
-#[derive(Debug)]
-struct Failure(String);
-
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(e: E) -> Self {
-        Self(format!("error: {e}"))
-    }
 }

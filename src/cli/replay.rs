@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
-use super::{Exit, Failure, args, check::render, terminal};
+use super::{
+    args,
+    exit::{Exit, Failure},
+    load::render,
+    terminal,
+};
 use crate::{
     base::Seed,
     explore::{Replayed, replay as run_tape, replay_seed},
@@ -20,15 +25,15 @@ pub(super) fn replay(subject: &Subject, args: &args::Replay) -> Result<Exit, Fai
 }
 
 fn replay_scenario(subject: &Subject, file: &Path, seed: Seed) -> Result<Exit, Failure> {
-    let scenario = scenario::load(file, &subject.known()?).map_err(render)?;
-    let deployment = subject.deployment(&scenario.plan.services)?;
-    let run = || replay_seed(&deployment, &scenario, &subject.invariants_of(&scenario), seed);
-    let seen = run();
-    show(&seen);
-    if run().digest != seen.digest {
+    let scenario = scenario::load(file, &subject.catalog()?).map_err(render)?;
+    let deployment = subject.deployment_of(&scenario)?;
+    let run = || replay_seed(subject, &deployment, &scenario, seed);
+    let replayed = run();
+    show(&replayed);
+    if run().digest != replayed.digest {
         return Ok(nondeterministic());
     }
-    Ok(match (&seen.violations[..], seen.inconclusive) {
+    Ok(match (&replayed.violations[..], replayed.inconclusive) {
         ([], None) => Exit::Held,
         ([], Some(_)) => Exit::Inconclusive,
         _ => Exit::Violated,
@@ -38,67 +43,66 @@ fn replay_scenario(subject: &Subject, file: &Path, seed: Seed) -> Result<Exit, F
 fn replay_file(subject: &Subject, file: &Path) -> Result<Exit, Failure> {
     let recorded = Reproducer::read(file)?;
     let scenario = &recorded.scenario;
-    let deployment = subject.deployment(&scenario.plan.services)?;
+    let deployment = subject.deployment_of(scenario)?;
     subject.recognizes(scenario, &deployment)?;
-    let invariants = subject.invariants_of(scenario);
-    let run = || run_tape(&deployment, scenario, &invariants, recorded.seed, &recorded.tape);
-    let seen = run();
-    show(&seen);
-    if run().digest != seen.digest {
+    let run = || run_tape(subject, &deployment, scenario, recorded.seed, &recorded.tape);
+    let replayed = run();
+    show(&replayed);
+    if run().digest != replayed.digest {
         return Ok(nondeterministic());
     }
-    let (exit, text) = compare(&recorded, &seen);
+    let (exit, text) = compare(&recorded, &replayed);
     terminal::say(&format!("{text}\n"));
     Ok(exit)
 }
 
-fn show(seen: &Replayed) {
+fn show(replayed: &Replayed) {
     let look = terminal::look(Detail::Full);
-    let mut text = timeline(&seen.history, &seen.violations, look);
+    let mut text = timeline(&replayed.history, &replayed.violations, look);
     text.push('\n');
-    for violation in &seen.violations {
-        text.push_str(&format!("{}: {}\n", violation.invariant, violation.message));
+    for violation in &replayed.violations {
+        text.push_str(&format!("{}: {}\n", violation.oracle, violation.message));
     }
-    if let Some((bound, limit)) = seen.inconclusive {
+    if let Some((bound, limit)) = replayed.inconclusive {
         text.push_str(&format!("inconclusive: the bound {bound} = {limit} was reached\n"));
     }
-    if seen.violations.is_empty() && seen.inconclusive.is_none() {
+    if replayed.violations.is_empty() && replayed.inconclusive.is_none() {
         text.push_str("everything held\n");
     }
-    text.push_str(&format!("digest {}\n", seen.digest));
+    text.push_str(&format!("digest {}\n", replayed.digest));
     terminal::say(&text);
 }
 
 /// Whether the recorded failure was seen again.
-fn compare(recorded: &Reproducer, seen: &Replayed) -> (Exit, String) {
+fn compare(recorded: &Reproducer, replayed: &Replayed) -> (Exit, String) {
     let wanted = &recorded.verdict;
-    let again = seen.violations.iter().find(|v| v.invariant == wanted.invariant);
+    let again = replayed.violations.iter().find(|v| v.oracle == wanted.oracle);
     let stale = || {
         let mut text =
             String::from("stale: the recorded decisions no longer fit these services:\n");
-        for misfit in seen.misfits.iter().take(5) {
-            text.push_str(&format!("  {misfit}\n"));
+        for decision in replayed.stale.iter().take(5) {
+            text.push_str(&format!("  {decision}\n"));
         }
-        if let Some(more) = seen.misfits.len().checked_sub(6) {
+        if let Some(more) = replayed.stale.len().checked_sub(6) {
             text.push_str(&format!("  and {} more\n", more + 1));
         }
         text.push_str("run its scenario again to look for the failure anew");
         text
     };
     match again {
-        Some(violation) if seen.digest == recorded.digest => (
+        Some(violation) if replayed.digest == recorded.digest => (
             Exit::Violated,
-            format!("still fails, bit for bit (digest {}): {}", seen.digest, violation.message),
+            format!("still fails, bit for bit (digest {}): {}", replayed.digest, violation.message),
         ),
         Some(violation) => (
             Exit::Violated,
             format!(
                 "still fails, with another history than recorded (digest {}, recorded {}): {}",
-                seen.digest, recorded.digest, violation.message
+                replayed.digest, recorded.digest, violation.message
             ),
         ),
-        None if !seen.misfits.is_empty() => (Exit::Usage, stale()),
-        None => (Exit::Held, format!("no longer fails: {} was not violated", wanted.invariant)),
+        None if !replayed.stale.is_empty() => (Exit::Usage, stale()),
+        None => (Exit::Held, format!("no longer fails: {} was not violated", wanted.oracle)),
     }
 }
 

@@ -1,6 +1,9 @@
-//! What reaches a person: stdout for results, stderr for the rest.
+//! What reaches a person: stdout for results, stderr for the rest; and how long a command took.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    time::{Duration, Instant},
+};
 
 use anstream::ColorChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -68,4 +71,20 @@ pub(super) fn progress(runs: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_msg} {bar:30} {pos}/{len} runs")
         .expect("a constant template is well formed");
     ProgressBar::with_draw_target(Some(runs), target).with_style(style)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the command took, for a person; no run sees it"
+)]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the command took, for a person; no run sees it"
+)]
+pub(super) fn since(started: Instant) -> Duration {
+    started.elapsed()
 }

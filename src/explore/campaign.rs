@@ -1,6 +1,9 @@
-//! The runs of one scenario: swept, judged, and each kind of violation run again before it counts.
+//! The runs of one scenario: run, judged, and each kind of violation run again before it counts.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use super::{
     expect,
@@ -12,27 +15,31 @@ use super::{
 use crate::{
     base::{Digest, Seed},
     choice::{Recorder, Seeded, Tape},
-    history::{Event, History, Record},
-    invariants::{Facts, Invariant, Verdict, Violation, judge, left_behind},
-    scenario::plan::Scenario,
-    sim::{self, Deployment, Listen, Tally},
+    history::{Event, History, Origin, Outcome, Record},
+    oracle::{Facts, Oracle, Verdict, Violation, judge},
+    scenario::plan::{FaultPlan, Scenario},
+    sim::{self, Deployment, Logs, Tally},
+    subject::Subject,
 };
+
+/// The name under which a mistake in a system is reported.
+const SYSTEMS: &str = "systems";
 
 /// How to explore a scenario.
 pub struct Campaign<'a> {
-    /// The services.
+    /// Whose services, systems and oracles they are.
+    pub subject: &'a Subject,
+    /// The services, in the scenario's variants.
     pub deployment: &'a Deployment,
     /// What runs and what must hold.
     pub scenario: &'a Scenario,
-    /// The scenario's invariants, resolved.
-    pub invariants: &'a [&'a dyn Invariant],
     /// The seeds to run.
     pub seeds: Range<u64>,
     /// Threads to use.
     pub jobs: usize,
-    /// Asked before each run; true ends the sweep.
+    /// Asked before each run; true ends the exploration.
     pub stop: &'a (dyn Fn() -> bool + Sync),
-    /// Told after each run.
+    /// Called after each run.
     pub progress: &'a (dyn Fn() + Sync),
 }
 
@@ -49,16 +56,16 @@ pub struct Found {
     pub digest: Digest,
     /// The whole history, handlers' log lines included.
     pub history: History,
-    /// In how many runs this invariant was violated.
+    /// In how many runs this oracle was violated.
     pub occurrences: u64,
 }
 
 /// What came of exploring a scenario.
 #[derive(Debug)]
-pub struct Swept {
+pub struct Explored {
     /// The figures.
     pub report: ScenarioReport,
-    /// One violation per invariant, that of the smallest seed.
+    /// One violation per oracle, that of the smallest seed.
     pub found: Vec<Found>,
 }
 
@@ -69,19 +76,21 @@ struct Sum {
     digest: u128,
     tally: Tally,
     reached: BTreeMap<usize, u64>,
-    /// By invariant: the smallest seed, its digest, and the number of runs.
-    violated: BTreeMap<&'static str, (u64, Digest, u64)>,
+    /// By oracle: the smallest seed, its digest, and the number of runs.
+    violated: BTreeMap<String, (u64, Digest, u64)>,
     /// By bound: its value, and the number of runs.
     inconclusive: BTreeMap<&'static str, (u64, u64)>,
     left_behind: Option<LeftBehind>,
+    /// The oracle that panicked with the smallest seed, and what it said.
+    panicked: Option<(u64, String, String)>,
 }
 
 impl Sum {
-    fn run(&mut self, campaign: &Campaign<'_>, seed: u64) {
+    fn run(&mut self, campaign: &Campaign<'_>, oracles: &[&dyn Oracle], seed: u64) {
         let scenario = campaign.scenario;
         let mut source = Seeded::new(Seed(seed));
         let result =
-            sim::run(campaign.deployment, &scenario.plan, Seed(seed), &mut source, Listen::No);
+            sim::run(campaign.deployment, &scenario.plan, Seed(seed), &mut source, Logs::Discard);
         let digest = result.history.digest();
         self.runs += 1;
         self.events += result.history.len() as u64;
@@ -93,19 +102,17 @@ impl Sum {
         }
         let killed = |record: &Record| matches!(record.event, Event::Killed { .. });
         if result.history.records().iter().any(killed) {
-            let what = left_behind(&Facts::of(&result.history));
+            let what = campaign.subject.left_behind(&Facts::of(&result.history));
             if !what.is_empty() {
                 let seed = Seed(seed);
                 self.left_behind =
                     earlier(self.left_behind.take(), Some(LeftBehind { runs: 1, seed, what }));
             }
         }
-        match verdict(scenario, campaign.invariants, &result.history, &mut self.reached) {
+        match verdict(scenario, oracles, &result.history, &mut self.reached) {
             Verdict::Held => {}
             Verdict::Violated(violations) => {
-                let mut names: Vec<&str> = violations.iter().map(|v| v.invariant).collect();
-                names.sort_unstable();
-                names.dedup();
+                let names: BTreeSet<String> = violations.into_iter().map(|v| v.oracle).collect();
                 for name in names {
                     let entry = self.violated.entry(name).or_insert((seed, digest, 0));
                     if seed < entry.0 {
@@ -116,6 +123,13 @@ impl Sum {
             }
             Verdict::Inconclusive { bound, limit } => {
                 self.inconclusive.entry(bound).or_insert((limit, 0)).1 += 1;
+            }
+            Verdict::Panicked { oracle, message, .. } => {
+                let first =
+                    self.panicked.get_or_insert_with(|| (seed, oracle.clone(), message.clone()));
+                if seed < first.0 {
+                    *first = (seed, oracle, message);
+                }
             }
         }
         (campaign.progress)();
@@ -129,6 +143,7 @@ impl Sum {
             self.tally.entry(fault).or_default().add(counts);
         }
         self.left_behind = earlier(self.left_behind, other.left_behind);
+        self.panicked = [self.panicked, other.panicked].into_iter().flatten().min();
         for (number, times) in other.reached {
             *self.reached.entry(number).or_default() += times;
         }
@@ -154,27 +169,75 @@ fn earlier(one: Option<LeftBehind>, other: Option<LeftBehind>) -> Option<LeftBeh
     Some(LeftBehind { runs, ..first.clone() })
 }
 
-/// Judges one run by the scenario's invariants and expectations.
+/// Judges one run by the scenario's oracles and expectations.
 #[must_use]
-pub fn judge_run(scenario: &Scenario, invariants: &[&dyn Invariant], history: &History) -> Verdict {
-    verdict(scenario, invariants, history, &mut BTreeMap::new())
+pub fn judge_run(scenario: &Scenario, oracles: &[&dyn Oracle], history: &History) -> Verdict {
+    verdict(scenario, oracles, history, &mut BTreeMap::new())
 }
 
 fn verdict(
     scenario: &Scenario,
-    invariants: &[&dyn Invariant],
+    oracles: &[&dyn Oracle],
     history: &History,
     reached: &mut BTreeMap<usize, u64>,
 ) -> Verdict {
-    let unmet = expect::judge(&scenario.plan, &scenario.expect, history, reached);
-    match judge(history, invariants) {
+    let mut others = expect::judge(&scenario.plan, &scenario.expect, history, reached);
+    others.extend(mistakes_of_systems(history));
+    others.extend(deliveries_in_vain(history));
+    match judge(history, oracles.iter().copied()) {
         Verdict::Violated(mut violations) => {
-            violations.extend(unmet);
+            violations.extend(others);
             Verdict::Violated(violations)
         }
-        _ if !unmet.is_empty() => Verdict::Violated(unmet),
+        panicked @ Verdict::Panicked { .. } => panicked,
+        _ if !others.is_empty() => Verdict::Violated(others),
         other => other,
     }
+}
+
+/// Mistakes of systems: a panic, books that differ from the effects. No scenario can do without this: what a
+/// system that is wrong reports proves nothing of the services.
+fn mistakes_of_systems(history: &History) -> impl Iterator<Item = Violation> {
+    history.records().iter().enumerate().filter_map(|(index, record)| {
+        let message = match &record.event {
+            Event::BooksDiffer { system, difference } => {
+                format!("the {system}'s books differ from its effects: {difference}")
+            }
+            Event::SystemPanicked { system, message, .. } => {
+                format!("the {system} panicked: {message}")
+            }
+            _ => return None,
+        };
+        Some(Violation::new(SYSTEMS, message, [index]))
+    })
+}
+
+/// Deliveries for which there is no handler: Restate answers 404 without an invocation, and sending again does not
+/// help. One violation for each delivery.
+fn deliveries_in_vain(history: &History) -> Vec<Violation> {
+    let mut waiting: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+    let mut found: BTreeMap<&str, Violation> = BTreeMap::new();
+    for (index, record) in history.records().iter().enumerate() {
+        match &record.event {
+            Event::Delivered { request, system, copy: None, .. } => {
+                waiting.insert(request, (system, index));
+            }
+            Event::InvocationCreated { origin: Origin::Client(request), .. }
+            | Event::RequestAttached { request, .. } => {
+                waiting.remove(&**request);
+            }
+            Event::ReplyReceived { request, outcome, .. } => {
+                let Outcome::Failure { code: 404, message } = outcome else { continue };
+                if let Some((system, arrival)) = waiting.remove(&**request) {
+                    let message = format!("the {system} delivers `{request}` in vain: {message}");
+                    let violation = Violation::new(SYSTEMS, message, [arrival, index]);
+                    found.entry(request).or_insert(violation);
+                }
+            }
+            _ => {}
+        }
+    }
+    found.into_values().collect()
 }
 
 /// Runs every seed of the campaign and adds up what they show.
@@ -184,21 +247,22 @@ fn verdict(
 /// # Panics
 /// If a run panics: a bug of this crate.
 #[must_use]
-pub fn explore(campaign: &Campaign<'_>) -> Swept {
-    let parts = pool::sweep(
+pub fn explore(campaign: &Campaign<'_>) -> Explored {
+    let oracles = campaign.subject.oracles_of(campaign.scenario);
+    let parts = pool::spread(
         campaign.seeds.clone(),
         campaign.jobs,
         campaign.stop,
         Sum::default,
-        |sum, seed| sum.run(campaign, seed),
+        |sum, seed| sum.run(campaign, &oracles, seed),
     );
     let sum = parts.into_iter().fold(Sum::default(), Sum::merge);
     let mut found = Vec::new();
     let mut notes = Vec::new();
     for (name, (seed, digest, occurrences)) in &sum.violated {
         let again =
-            replay_seed(campaign.deployment, campaign.scenario, campaign.invariants, Seed(*seed));
-        let same = again.violations.iter().find(|v| v.invariant == *name);
+            replay_seed(campaign.subject, campaign.deployment, campaign.scenario, Seed(*seed));
+        let same = again.violations.iter().find(|v| v.oracle == *name);
         match same {
             Some(violation) if again.digest == *digest => found.push(Found {
                 seed: Seed(*seed),
@@ -216,20 +280,24 @@ pub fn explore(campaign: &Campaign<'_>) -> Swept {
         }
     }
     let nondeterministic = !notes.is_empty();
+    if let Some((seed, oracle, message)) = &sum.panicked {
+        notes.push(format!("the oracle {oracle} panicked with seed {seed}: {message}"));
+    }
     let report = summarize(campaign, sum, &found, notes, nondeterministic);
-    Swept { report, found }
+    Explored { report, found }
 }
 
-/// Runs one seed after the other until one violates the invariant `wanted`; how many were run, and what
-/// did not hold in the last one, in the order of the invariants, if that is it.
+/// Runs one seed after the other until one violates the oracle `wanted`; how many were run, and what did
+/// not hold in the last one, in the order of the oracles, if that is it.
 ///
 /// # Panics
 /// If a run panics: a bug of this crate.
 #[must_use]
 pub fn first(campaign: &Campaign<'_>, wanted: &str) -> (u64, Option<(Seed, Vec<Violation>)>) {
     let found = std::sync::Mutex::new(None);
+    let oracles = campaign.subject.oracles_of(campaign.scenario);
     let is_found = || found.lock().is_ok_and(|found| found.is_some());
-    let runs = pool::sweep(
+    let runs = pool::spread(
         campaign.seeds.clone(),
         1,
         || is_found() || (campaign.stop)(),
@@ -237,9 +305,9 @@ pub fn first(campaign: &Campaign<'_>, wanted: &str) -> (u64, Option<(Seed, Vec<V
         |runs: &mut u64, seed| {
             *runs += 1;
             let (plan, mut source) = (&campaign.scenario.plan, Seeded::new(Seed(seed)));
-            let run = sim::run(campaign.deployment, plan, Seed(seed), &mut source, Listen::No);
-            if let Verdict::Violated(violations) = judge(&run.history, campaign.invariants)
-                && violations.iter().any(|v| v.invariant == wanted)
+            let run = sim::run(campaign.deployment, plan, Seed(seed), &mut source, Logs::Discard);
+            if let Verdict::Violated(violations) = judge(&run.history, oracles.iter().copied())
+                && violations.iter().any(|v| v.oracle == wanted)
                 && let Ok(mut found) = found.lock()
             {
                 *found = Some((Seed(seed), violations));
@@ -248,6 +316,14 @@ pub fn first(campaign: &Campaign<'_>, wanted: &str) -> (u64, Option<(Seed, Vec<V
         },
     );
     (runs.into_iter().sum(), found.into_inner().unwrap_or_default())
+}
+
+/// The faults that were asked for and never struck. One of the usual mix may find no place to strike: no system of
+/// the services sends anything, or they call none.
+fn never_fired<'a>(tally: &'a Tally, faults: &'a FaultPlan) -> impl Iterator<Item = &'a str> {
+    let is_usual = |name: &str| faults.usual.iter().any(|fault| fault.name() == name);
+    let silent = tally.iter().filter(move |(name, n)| n.fired == 0 && !is_usual(name));
+    silent.map(|(name, _)| &**name)
 }
 
 fn summarize(
@@ -271,12 +347,12 @@ fn summarize(
             reached: sum.reached.get(&number).copied().unwrap_or(0),
         })
         .collect();
-    let mut ineffective = Vec::new();
-    for (fault, counts) in &sum.tally {
-        if counts.fired == 0 {
-            ineffective.push(format!("the fault {fault} never fired"));
-        }
-    }
+    let mut ineffective: Vec<String> = never_fired(&sum.tally, &scenario.plan.faults)
+        .map(|fault| {
+            let until_ms = scenario.plan.faults.until_ms;
+            format!("the fault {fault} never fired; faults end at {until_ms} ms (`until_ms`)")
+        })
+        .collect();
     for never in sometimes.iter().filter(|s| s.reached == 0) {
         ineffective.push(format!("never seen: {}", never.what));
     }
@@ -288,10 +364,14 @@ fn summarize(
     }
     notes.extend(ineffective);
     let wanted = scenario.must_violate.as_deref();
-    let verdict = if nondeterministic {
+    let verdict = if sum.panicked.is_some() {
+        ScenarioVerdict::OraclePanicked
+    } else if nondeterministic {
         ScenarioVerdict::Nondeterministic
+    } else if found.iter().any(|f| f.violation.oracle == SYSTEMS) {
+        ScenarioVerdict::Violated
     } else if let Some(wanted) = wanted {
-        if found.iter().any(|f| f.violation.invariant == wanted) {
+        if found.iter().any(|f| f.violation.oracle == wanted) {
             ScenarioVerdict::Held
         } else {
             ScenarioVerdict::NotFound
@@ -318,7 +398,7 @@ fn summarize(
             .map(|(fault, c)| {
                 let counts =
                     FaultCounts { planned: c.planned, fired: c.fired, effective: c.effective };
-                (fault.to_owned(), counts)
+                (fault.into_owned(), counts)
             })
             .collect(),
         sometimes,
@@ -326,7 +406,7 @@ fn summarize(
             .iter()
             .map(|f| FoundViolation {
                 seed: f.seed,
-                invariant: f.violation.invariant.to_owned(),
+                oracle: f.violation.oracle.clone(),
                 message: f.violation.message.clone(),
                 reproducer: None,
                 occurrences: f.occurrences,
@@ -351,8 +431,8 @@ pub struct Replayed {
     pub violations: Vec<Violation>,
     /// The bound that was reached, if one was.
     pub inconclusive: Option<(&'static str, u64)>,
-    /// What of a replayed tape no longer fits; empty for a seed.
-    pub misfits: Vec<String>,
+    /// Decisions of a replayed tape that no longer fit; empty for a seed.
+    pub stale: Vec<String>,
 }
 
 /// Runs one seed, and keeps everything.
@@ -361,16 +441,16 @@ pub struct Replayed {
 /// If the run panics: a bug of this crate.
 #[must_use]
 pub fn replay_seed(
+    subject: &Subject,
     deployment: &Deployment,
     scenario: &Scenario,
-    invariants: &[&dyn Invariant],
     seed: Seed,
 ) -> Replayed {
     pool::alone(|| {
         let mut source = Recorder::new(Seeded::new(seed), true);
-        let result = sim::run(deployment, &scenario.plan, seed, &mut source, Listen::Yes);
+        let result = sim::run(deployment, &scenario.plan, seed, &mut source, Logs::Keep);
         let (_, tape) = source.finish();
-        seen(scenario, invariants, result.history, tape, Vec::new())
+        observed(subject, scenario, result.history, tape, Vec::new())
     })
 }
 
@@ -380,40 +460,57 @@ pub fn replay_seed(
 /// If the run panics: a bug of this crate.
 #[must_use]
 pub fn replay(
+    subject: &Subject,
     deployment: &Deployment,
     scenario: &Scenario,
-    invariants: &[&dyn Invariant],
     seed: Seed,
     tape: &Tape,
 ) -> Replayed {
     pool::alone(|| {
         let mut source = Recorder::new(tape.player(), true);
-        let result = sim::run(deployment, &scenario.plan, seed, &mut source, Listen::Yes);
+        let result = sim::run(deployment, &scenario.plan, seed, &mut source, Logs::Keep);
         let (player, tape) = source.finish();
-        seen(scenario, invariants, result.history, tape, player.misfits())
+        observed(subject, scenario, result.history, tape, player.stale())
     })
 }
 
-fn seen(
+fn observed(
+    subject: &Subject,
     scenario: &Scenario,
-    invariants: &[&dyn Invariant],
     history: History,
     tape: Tape,
-    misfits: Vec<String>,
+    stale: Vec<String>,
 ) -> Replayed {
     let digest = history.digest();
+    let oracles = subject.oracles_of(scenario);
     let (violations, inconclusive) =
-        match verdict(scenario, invariants, &history, &mut BTreeMap::new()) {
+        match verdict(scenario, &oracles, &history, &mut BTreeMap::new()) {
             Verdict::Held => (Vec::new(), None),
             Verdict::Violated(violations) => (violations, None),
             Verdict::Inconclusive { bound, limit } => (Vec::new(), Some((bound, limit))),
+            Verdict::Panicked { violations, .. } => (violations, None),
         };
-    Replayed { history, digest, tape, violations, inconclusive, misfits }
+    Replayed { history, digest, tape, violations, inconclusive, stale }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        choice::Rate,
+        scenario::plan::{Fault, FaultName},
+    };
+
+    #[test]
+    fn a_fault_that_a_file_names_must_strike_and_one_of_the_usual_mix_need_not() {
+        let mut faults = FaultPlan::usual();
+        faults.rates.insert(FaultName::BuiltIn(Fault::Cancel), Rate::ALWAYS);
+        let tally: Tally =
+            faults.rates.keys().map(|fault| (fault.name(), sim::FaultCounts::default())).collect();
+        assert_eq!(never_fired(&tally, &faults).collect::<Vec<_>>(), ["cancel"]);
+        faults.usual.clear();
+        assert_eq!(never_fired(&tally, &faults).count(), tally.len());
+    }
 
     #[test]
     fn what_kills_left_is_added_up_and_told_of_the_first_seed() {

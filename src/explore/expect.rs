@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     history::{Event, History, Outcome},
-    invariants::Violation,
+    oracle::Violation,
     scenario::plan::{Expectation, Plan},
 };
 
@@ -47,7 +47,7 @@ pub(super) fn judge(
                 None => met = true,
                 Some(_) if expectation.sometimes => {}
                 Some(message) => {
-                    unmet.push(Violation { invariant: NAME, message, records: vec![reply.index] });
+                    unmet.push(Violation::new(NAME, message, [reply.index]));
                 }
             }
         }

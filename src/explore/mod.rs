@@ -4,9 +4,11 @@
 
 mod campaign;
 mod expect;
+mod hunt;
 pub mod outcome;
 mod pool;
 
 pub use campaign::{
-    Campaign, Found, Replayed, Swept, explore, first, judge_run, replay, replay_seed,
+    Campaign, Explored, Found, Replayed, explore, first, judge_run, replay, replay_seed,
 };
+pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of};

@@ -29,7 +29,7 @@ pub struct Summary {
 
 impl Summary {
     /// The current version of the JSON layout.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 }
 
 /// What came of all runs of one scenario.
@@ -51,12 +51,12 @@ pub struct ScenarioReport {
     pub faults: BTreeMap<String, FaultCounts>,
     /// What is expected in some run, and how often it was seen.
     pub sometimes: Vec<Sometimes>,
-    /// What did not hold: one entry per invariant.
+    /// What did not hold: one entry per oracle.
     pub violations: Vec<FoundViolation>,
-    /// The invariant that a planted bug must violate; none for a scenario without a planted bug.
+    /// The oracle that a planted bug must violate; none for a scenario without a planted bug.
     pub expected: Option<String>,
-    /// What operators' kills left half done; no invariant can blame a service for it, and somebody has to
-    /// look after it.
+    /// What operators' kills left half done; no oracle can blame a service for it, and a person has to look
+    /// after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<LeftBehind>,
     /// What a person should know: the fault that had no effect, the bound that was reached.
@@ -79,6 +79,8 @@ pub enum ScenarioVerdict {
     NotFound,
     /// One seed gave two histories.
     Nondeterministic,
+    /// An oracle panicked: its notes name it and the seed.
+    OraclePanicked,
 }
 
 impl ScenarioVerdict {
@@ -125,8 +127,8 @@ pub struct Sometimes {
 pub struct FoundViolation {
     /// The first seed that showed it.
     pub seed: Seed,
-    /// The invariant's name.
-    pub invariant: String,
+    /// The oracle's name.
+    pub oracle: String,
     /// What happened with that seed, in the domain's words.
     pub message: String,
     /// The file that replays it; none if it was not written.

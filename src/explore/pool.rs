@@ -20,7 +20,7 @@ use crate::entropy;
 ///
 /// # Panics
 /// If `each` panics.
-pub(super) fn sweep<A, N, E, S>(range: Range<u64>, jobs: usize, stop: S, new: N, each: E) -> Vec<A>
+pub(super) fn spread<A, N, E, S>(range: Range<u64>, jobs: usize, stop: S, new: N, each: E) -> Vec<A>
 where
     A: Send,
     N: Fn() -> A + Sync,
@@ -78,7 +78,7 @@ mod tests {
     fn every_number_is_run_once_whatever_the_number_of_jobs() {
         for jobs in [1, 2, 7] {
             let parts =
-                sweep(5..1_005, jobs, || false, Vec::new, |all: &mut Vec<u64>, i| all.push(i));
+                spread(5..1_005, jobs, || false, Vec::new, |all: &mut Vec<u64>, i| all.push(i));
             let mut all: Vec<u64> = parts.into_iter().flatten().collect();
             all.sort_unstable();
             assert_eq!(all, (5..1_005).collect::<Vec<_>>());
@@ -86,10 +86,10 @@ mod tests {
     }
 
     #[test]
-    fn stopping_ends_the_sweep_early() {
+    fn stopping_ends_the_spread_early() {
         let seen = AtomicU64::new(0);
         let stop = || seen.load(Ordering::Relaxed) >= 10;
-        sweep(
+        spread(
             0..u64::MAX,
             2,
             stop,
@@ -109,7 +109,7 @@ mod tests {
             let _: u64 = rand::random();
             ids.push(thread::current().id());
         };
-        let mut ids = sweep(0..20, 1, || false, Vec::new, draw).concat();
+        let mut ids = spread(0..20, 1, || false, Vec::new, draw).concat();
         ids.dedup();
         assert_eq!(ids.len(), 20);
     }

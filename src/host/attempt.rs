@@ -1,59 +1,23 @@
 //! One attempt of an invocation: its request stream, its response stream, its open runs.
 
-use std::{
-    collections::VecDeque,
-    convert::Infallible,
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
-    task::{Context, Poll},
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+
+use super::{
+    Endpoint,
+    endpoint::{RequestBody, ResponseBody},
+    panics,
+    runs::OpenRuns,
+    waker::Woken,
 };
-
-use bytes::{Bytes, BytesMut};
-use http_body::{Body, Frame as HttpFrame};
-use restate_sdk::{endpoint::ResponseBody, prelude::Endpoint};
-
-use super::{panics, runs::OpenRuns, waker::Woken};
 use crate::{
-    base::Name,
+    history::Within,
     protocol::{Decoder, Frame},
 };
 
 /// How often a handler may wake itself before it must wait for something.
 const TURNS_MAX: u32 = 100_000;
-
-#[derive(Debug, Default)]
-struct InboundQueue {
-    chunks: VecDeque<Bytes>,
-    closed: bool,
-}
-
-/// The request stream of an attempt; clones share it. It keeps no waker: whoever feeds it polls
-/// the attempt next.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Inbound(Arc<Mutex<InboundQueue>>);
-
-impl Inbound {
-    fn queue(&self) -> MutexGuard<'_, InboundQueue> {
-        self.0.lock().expect("nothing panics while it holds the request stream")
-    }
-}
-
-impl Body for Inbound {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<HttpFrame<Bytes>, Infallible>>> {
-        let mut queue = self.queue();
-        match queue.chunks.pop_front() {
-            Some(chunk) => Poll::Ready(Some(Ok(HttpFrame::data(chunk)))),
-            None if queue.closed => Poll::Ready(None),
-            None => Poll::Pending,
-        }
-    }
-}
 
 /// How a poll of an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +34,8 @@ pub(crate) enum Step {
 
 /// A running attempt.
 pub(super) struct Attempt {
-    inbound: Inbound,
-    body: Pin<Box<ResponseBody>>,
+    inbound: RequestBody,
+    body: ResponseBody,
     decoder: Decoder,
     pub(super) woken: Woken,
     /// The number of polls so far: each has an entropy stream of its own.
@@ -94,7 +58,7 @@ impl Attempt {
         woken: Woken,
         entropy: u64,
     ) -> Result<Self, u16> {
-        let inbound = Inbound::default();
+        let inbound = RequestBody::default();
         let content_type = match version {
             5 => "application/vnd.restate.invocation.v5",
             7 => "application/vnd.restate.invocation.v7",
@@ -110,7 +74,7 @@ impl Attempt {
         }
         let mut attempt = Self {
             inbound,
-            body: Box::pin(response.into_body()),
+            body: response.into_body(),
             decoder: Decoder::default(),
             woken,
             polls: 0,
@@ -130,12 +94,12 @@ impl Attempt {
         for frame in frames {
             frame.encode_into(&mut bytes);
         }
-        self.inbound.queue().chunks.push_back(bytes.freeze());
+        self.inbound.push(bytes.freeze());
     }
 
-    /// Ends the request stream: whoever waits for a message suspends.
+    /// Ends the request stream: a handler that waits for a message suspends.
     pub(super) fn close_input(&mut self) {
-        self.inbound.queue().closed = true;
+        self.inbound.close();
     }
 
     /// Runs the handler until it waits, and collects what it sent.
@@ -165,7 +129,7 @@ impl Attempt {
                     };
                 }
                 Ok(Poll::Ready(Some(Ok(frame)))) => frame.into_data().unwrap_or_default(),
-                Ok(Poll::Ready(Some(Err(e)))) => return Step::Garbled(e.to_string()),
+                Ok(Poll::Ready(Some(Err(e)))) => return Step::Garbled(e),
             };
             self.decoder.push(&chunk);
             loop {
@@ -181,9 +145,9 @@ impl Attempt {
         }
     }
 
-    /// The `ctx.run` whose closure is running, if one is.
-    pub(super) fn current_run(&self) -> Option<&Name> {
-        self.open_runs.current()
+    /// The `ctx.run` whose closure is running.
+    pub(super) fn within(&self) -> Within {
+        self.open_runs.within()
     }
 
     /// Whether the handler waits for something that neither Restate nor `known` callers explain.

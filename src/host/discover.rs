@@ -1,13 +1,10 @@
 //! Asks an endpoint which services and handlers it has.
 
-use std::{
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http_body::Body;
-use restate_sdk::prelude::Endpoint;
+
+use super::Endpoint;
 
 const MANIFEST: &str = "application/vnd.restate.endpointmanifest.v4+json";
 
@@ -34,11 +31,11 @@ pub enum DiscoveryError {
 pub fn discover(endpoint: &Endpoint) -> Result<Bytes, DiscoveryError> {
     let request = http::Request::get("/discover")
         .header("accept", MANIFEST)
-        .body(super::attempt::Inbound::default())
+        .body(super::endpoint::RequestBody::default())
         .expect("a constant request is well formed");
     let response = endpoint.handle(request);
     let status = response.status();
-    let mut body = pin!(response.into_body());
+    let mut body = response.into_body();
     let mut manifest = Vec::new();
     loop {
         match body.as_mut().poll_frame(&mut Context::from_waker(Waker::noop())) {

@@ -1,4 +1,4 @@
-//! Runs a `restate_sdk` endpoint in process: processes, attempts, and how they die.
+//! Runs services in process: processes, attempts, and how they die.
 //!
 //! An attempt is an HTTP exchange without HTTP: the request body is a queue, the response body is
 //! polled in place, and polling it *is* running the handler. Dropping the body is the crash.
@@ -7,6 +7,7 @@
 
 mod attempt;
 mod discover;
+mod endpoint;
 mod panics;
 mod process;
 mod runs;
@@ -14,15 +15,15 @@ mod waker;
 
 pub(crate) use attempt::Step;
 pub use discover::{DiscoveryError, discover};
-pub(crate) use process::Host;
+pub use endpoint::{Endpoint, RequestBody};
+pub(crate) use panics::catch;
+pub(crate) use process::{Host, Polled, attempt_of};
 #[cfg(feature = "serve")]
 pub(crate) use runs::OpenRuns;
 
 use std::sync::Arc;
 
-use restate_sdk::prelude::Endpoint;
+use crate::system::World;
 
-use crate::world::Systems;
-
-/// Builds the services of a new process, with empty memory, around the systems they call.
-pub type Factory = Arc<dyn Fn(&Systems) -> Endpoint + Send + Sync>;
+/// Builds the services of a new process, with empty memory, around the outside world of its run.
+pub type Factory = Arc<dyn Fn(&World) -> Endpoint + Send + Sync>;

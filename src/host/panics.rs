@@ -1,4 +1,4 @@
-//! A handler's panic belongs to its attempt: caught, kept, and not printed.
+//! A panic of a handler belongs to its attempt, that of a system to its call: caught, kept, and not printed.
 
 use std::{
     cell::RefCell,
@@ -13,7 +13,7 @@ thread_local! {
 }
 
 /// Runs `f`; a panic in it becomes its message, with the place in the code.
-pub(super) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let previous = take_hook();
@@ -39,7 +39,7 @@ fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
     payload.downcast_ref::<&str>().copied().or_else(owned).unwrap_or("a panic without a message")
 }
 
-/// Runs `f` without printing panics: tokio catches those of tasks and tells whoever joins them.
+/// Runs `f` without printing panics: tokio catches those of tasks and reports them to the task that joins them.
 pub(super) fn hush<T>(f: impl FnOnce() -> T) -> T {
     LISTENING.set(true);
     let result = f();

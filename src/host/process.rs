@@ -6,25 +6,21 @@
 
 use std::{cell::Cell, collections::BTreeMap, future::Future, pin::pin, sync::Arc, task::Poll};
 
-use restate_sdk::prelude::Endpoint;
 use tokio::runtime::Runtime;
 
 use super::{
-    Factory,
+    Endpoint, Factory,
     attempt::{Attempt, Step},
     panics,
     waker::{Bell, Woken},
 };
 use crate::{
-    base::{Name, Seed, Target, VirtualTime},
+    base::{Seed, Target, VirtualTime},
     entropy,
-    history::CallId,
+    history::{CallId, Inv, Within},
     protocol::Frame,
-    restate::AttemptId,
-    world::{
-        Systems,
-        line::{Answer, Line, Request},
-    },
+    restate::{AttemptId, Protocol},
+    system::{Hub, Outgoing, Reply, Token, World},
 };
 
 /// What one poll of an attempt brought.
@@ -33,9 +29,9 @@ pub(crate) struct Polled {
     /// Messages to Restate, in order.
     pub(crate) frames: Vec<Frame>,
     /// Calls to the outside world, in order.
-    pub(crate) calls: Vec<(CallId, Request)>,
+    pub(crate) calls: Vec<Outgoing>,
     /// The `ctx.run` whose closure is running.
-    pub(crate) run: Option<Name>,
+    pub(crate) within: Within,
     /// How the poll ended.
     pub(crate) step: Step,
 }
@@ -43,10 +39,11 @@ pub(crate) struct Polled {
 /// The machine that the services run on.
 pub(crate) struct Host {
     factory: Factory,
-    systems: Systems,
-    line: Line,
+    world: World,
     seed: Seed,
     version: u8,
+    /// See [`Protocol::runs_announced`].
+    runs_announced: bool,
     process: Process,
 }
 
@@ -69,7 +66,7 @@ thread_local! {
 }
 
 impl Process {
-    fn start(factory: &Factory, systems: &Systems, now: VirtualTime) -> Self {
+    fn start(factory: &Factory, world: &World, now: VirtualTime) -> Self {
         let runtime = UNUSED.take().unwrap_or_else(|| {
             tokio::runtime::Builder::new_current_thread()
                 .enable_time()
@@ -79,7 +76,7 @@ impl Process {
         });
         let endpoint = {
             let _inside = runtime.enter();
-            factory(systems)
+            factory(world)
         };
         let attempts = BTreeMap::new();
         let bell = Arc::default();
@@ -110,22 +107,38 @@ impl Drop for Process {
     }
 }
 
+/// An attempt as connections know it.
+fn token(attempt: AttemptId) -> Token {
+    u64::from(attempt.inv.0) << 32 | u64::from(attempt.number)
+}
+
+/// The attempt that a token stands for.
+pub(crate) fn attempt_of(token: Token) -> AttemptId {
+    let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).expect("it was masked");
+    AttemptId { inv: Inv(half(token >> 32)), number: half(token) }
+}
+
 impl Host {
-    /// Starts the first process.
-    pub(crate) fn start(factory: &Factory, seed: Seed, version: u8) -> Self {
-        let line = Line::default();
-        let systems = line.systems();
+    /// Starts the first process. Its endpoint is spoken to in `version` of the service protocol.
+    pub(crate) fn start(
+        factory: &Factory,
+        world: World,
+        seed: Seed,
+        protocol: Protocol,
+        version: u8,
+    ) -> Self {
         entropy::set_clock(VirtualTime::ZERO);
         entropy::reseed(seed.derive("process 1"));
-        let process = Process::start(factory, &systems, VirtualTime::ZERO);
-        Self { factory: factory.clone(), systems, line, seed, version, process }
+        let process = Process::start(factory, &world, VirtualTime::ZERO);
+        let runs_announced = protocol.runs_announced;
+        Self { factory: factory.clone(), world, seed, version, runs_announced, process }
     }
 
     /// Ends the process with all its attempts and memory, and starts number `number`.
     pub(crate) fn replace_process(&mut self, number: u32, now: VirtualTime) {
         entropy::set_clock(now);
         entropy::reseed(self.seed.derive(&format!("process {number}")));
-        self.process = Process::start(&self.factory, &self.systems, now);
+        self.process = Process::start(&self.factory, &self.world.for_process(number), now);
     }
 
     /// Opens an attempt; `label` names its invocation.
@@ -149,6 +162,10 @@ impl Host {
             Attempt::open(&process.endpoint, &path, self.version, frames, woken, entropy)?;
         process.attempts.insert(attempt, running);
         Ok(())
+    }
+
+    fn hub(&self) -> &Hub {
+        self.world.hub()
     }
 
     /// Queues a message for an attempt; false if it is gone.
@@ -181,8 +198,8 @@ impl Host {
     }
 
     /// Answers a call; false if its caller is gone.
-    pub(crate) fn answer(&self, call: CallId, answer: Answer) -> bool {
-        self.line.answer(call, answer)
+    pub(crate) fn answer(&self, call: CallId, answer: Reply) -> bool {
+        self.hub().answer(call, answer)
     }
 
     /// Runs an attempt until it waits; none if it is gone. A panicked attempt is gone afterwards.
@@ -198,14 +215,19 @@ impl Host {
         entropy::reseed(running.entropy ^ running.polls.wrapping_mul(0xd134_2543_de82_ef95));
         let mut frames = Vec::new();
         let inside = process.runtime.as_ref().map(Runtime::enter);
+        self.world.hub().set_current(Some(token(attempt)));
         let step = running.poll(&mut frames);
+        self.world.hub().set_current(None);
         drop(inside);
-        let run = running.current_run().cloned();
-        let calls = self.line.take_outgoing();
+        let within = match running.within() {
+            Within::NoRun if !self.runs_announced => Within::Unknown,
+            within => within,
+        };
+        let calls = self.world.hub().take_outgoing();
         if matches!(step, Step::Panicked(_) | Step::Garbled(_)) {
             self.drop_attempt(attempt);
         }
-        Some(Polled { frames, calls, run, step })
+        Some(Polled { frames, calls, within, step })
     }
 
     /// Whether the attempt's own code waits for tokio or a task, so that it may go on by itself.
@@ -213,7 +235,7 @@ impl Host {
         self.process
             .attempts
             .get(&attempt)
-            .is_some_and(|a| a.waits_elsewhere(self.line.waiting_through(a.woken.waker().data())))
+            .is_some_and(|a| a.waits_elsewhere(self.hub().waiting_through(a.woken.waker().data())))
     }
 
     /// Whether any code of the process waits for tokio or a task.
@@ -228,8 +250,8 @@ impl Host {
     }
 
     /// Calls to the world made by the process's own tasks, outside of any attempt.
-    pub(crate) fn take_outgoing(&self) -> Vec<(CallId, Request)> {
-        self.line.take_outgoing()
+    pub(crate) fn take_outgoing(&self) -> Vec<Outgoing> {
+        self.hub().take_outgoing()
     }
 
     /// Lets tokio run until an attempt is woken, a task calls the world, or its clock shows
@@ -239,7 +261,7 @@ impl Host {
         let process = &mut self.process;
         let attempts = &process.attempts;
         let bell = process.bell.clone();
-        let line = self.line.clone();
+        let hub = self.world.hub().clone();
         let started = process.clock;
         process.ran = true;
         let budget = until.since(started);
@@ -254,9 +276,9 @@ impl Host {
                 std::future::poll_fn(|cx| {
                     entropy::set_clock(started.after(base.elapsed()));
                     bell.listen(cx.waker());
-                    line.listen(cx.waker());
+                    hub.listen(cx.waker());
                     let interesting =
-                        attempts.values().any(|a| a.woken.is_set()) || line.has_outgoing();
+                        attempts.values().any(|a| a.woken.is_set()) || hub.has_outgoing();
                     if interesting { Poll::Ready(()) } else { limit.as_mut().poll(cx) }
                 })
                 .await;

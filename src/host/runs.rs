@@ -1,7 +1,8 @@
-//! Which `ctx.run` of an attempt is running, told from the messages that pass.
+//! Which `ctx.run` of an attempt is running, found from the messages that pass.
 
 use crate::{
     base::Name,
+    history::Within,
     protocol::{Frame, MessageType, messages},
 };
 
@@ -10,9 +11,14 @@ use crate::{
 pub(crate) struct OpenRuns(Vec<(u32, Name)>);
 
 impl OpenRuns {
-    /// The `ctx.run` whose closure is running, if one is.
-    pub(crate) fn current(&self) -> Option<&Name> {
-        self.0.first().map(|(_, name)| name)
+    /// The `ctx.run` whose closure is running. Messages tell which runs are open, not whose closure is polled:
+    /// of several that are open at once it cannot be said.
+    pub(crate) fn within(&self) -> Within {
+        match self.0.as_slice() {
+            [] => Within::NoRun,
+            [(id, name)] => Within::Run { id: *id, name: name.clone() },
+            _ => Within::Unknown,
+        }
     }
 
     /// Notes a message between the attempt and Restate, in either direction.

@@ -1,5 +1,5 @@
-//! The waker that an attempt is polled with. It counts: whoever still holds a copy after a poll
-//! that the host cannot account for is waiting on something else: tokio's clock, or a task.
+//! The waker that an attempt is polled with. It counts: a copy that is still held after a
+//! poll, and that the host cannot account for, waits on something else: tokio's clock, or a task.
 
 use std::{
     sync::{
@@ -62,7 +62,7 @@ impl Woken {
         self.shared.woken.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether somebody woke the attempt and it was not polled yet.
+    /// Whether the attempt was woken and not polled since.
     pub(super) fn is_set(&self) -> bool {
         self.shared.woken.load(Ordering::Relaxed)
     }

@@ -6,21 +6,21 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
-
 use super::{
     LiveError,
     clock::Clock,
+    deliveries::Deliveries,
     log::{Log, Rows, Seen, text, unix_ms},
-    server::{Answer, Server, in_path},
+    names::Names,
+    server::{Answer, Row, Server, path},
 };
 use crate::{
-    base::{Digest, Name, Seed, Target, VirtualTime},
+    base::{Digest, Seed, VirtualTime},
     choice::Seeded,
-    history::{Event, Outcome},
-    scenario::plan::{Action, Plan},
+    history::Event,
+    scenario::plan::{Action, Plan, Step},
     sim,
-    world::{WEBHOOK_SECRET, signature},
+    system::Delivery,
 };
 
 /// How often the server is looked at while nothing else is to be done.
@@ -28,67 +28,13 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How long nothing may have moved before an unanswered request counts as stuck.
 const STUCK: Duration = Duration::from_secs(3);
 
-/// The names of a run: what is added to keys so that no two runs meet.
-#[derive(Clone, Debug)]
-pub(super) struct Names {
-    prefix: String,
-    keys: BTreeSet<String>,
-}
-
-impl Names {
-    pub(super) fn new(plan: &Plan, prefix: &str) -> Self {
-        let mut keys = BTreeSet::new();
-        for step in &plan.steps {
-            if let Action::Call { target, .. } = &step.action {
-                keys.insert(target.key.to_string());
-            }
-        }
-        keys.extend(plan.world.accounts.keys().cloned());
-        keys.extend(plan.world.stock.keys().cloned());
-        keys.remove("");
-        Self { prefix: prefix.to_owned(), keys }
-    }
-
-    /// A key as the server gets it.
-    pub(super) fn own(&self, key: &str) -> String {
-        format!("{}{key}", self.prefix)
-    }
-
-    /// A body as the server gets it: texts in it that are keys of objects stay the keys of the same objects.
-    fn own_body(&self, body: &str) -> String {
-        let Ok(mut value) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
-        if self.rename(&mut value) { value.to_string() } else { body.to_owned() }
-    }
-
-    /// True if something was renamed.
-    fn rename(&self, value: &mut Value) -> bool {
-        match value {
-            Value::String(text) => {
-                let of_key = |key: &String| {
-                    text.strip_prefix(key.as_str())
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-                };
-                let renamed = self.keys.iter().any(of_key);
-                if renamed {
-                    *text = self.own(text);
-                }
-                renamed
-            }
-            Value::Array(items) => items.iter_mut().fold(false, |r, item| self.rename(item) | r),
-            Value::Object(fields) => {
-                fields.values_mut().fold(false, |r, field| self.rename(field) | r)
-            }
-            _ => false,
-        }
-    }
-}
-
 /// Everything that acts on the server in a run.
 pub(super) struct Clients<'a> {
     pub(super) server: &'a Server,
     pub(super) plan: &'a Plan,
     pub(super) names: &'a Names,
     pub(super) log: &'a Log,
+    pub(super) deliveries: &'a Deliveries,
     pub(super) clock: Clock,
     pub(super) patience: Duration,
     /// Looks at the server's tables.
@@ -141,7 +87,7 @@ impl Clients<'_> {
                 && next.is_some_and(|gap| gap > left)
                 && let Some(((at, index), ())) = agenda.pop_first()
             {
-                // nobody waits an hour to ask for a balance: it is asked when all is quiet
+                // what is due in an hour is done when all is quiet
                 self.wait_for_quiet(index, at)?;
                 agenda.insert((self.clock.now(), index), ());
                 continue;
@@ -149,7 +95,8 @@ impl Clients<'_> {
             match done.recv_timeout(next.unwrap_or(LOOK).min(LOOK)).ok() {
                 Some(Done { step, answer }) => {
                     if let Some(answer) = answer? {
-                        self.answered(step, answer);
+                        let request = self.plan.steps[step].request.as_str().into();
+                        self.log.answered(request, 1, &answer);
                     }
                     flying.remove(&step);
                     let name = self.plan.steps[step].request.as_str();
@@ -157,7 +104,12 @@ impl Clients<'_> {
                         plan(&mut agenda, next);
                     }
                 }
-                None if agenda.is_empty() && stuck.is(&(self.look)()?, self.clock) => return Ok(()),
+                None if agenda.is_empty()
+                    && !self.deliveries.waits()
+                    && stuck.is(&(self.look)()?, self.clock) =>
+                {
+                    return Ok(());
+                }
                 None => {}
             }
             if self.clock.elapsed() > self.patience {
@@ -172,10 +124,9 @@ impl Clients<'_> {
     fn wait_for_quiet(&self, index: usize, at: VirtualTime) -> Result<(), LiveError> {
         loop {
             let rows = (self.look)()?;
-            let open = |row: &&super::server::Row| {
-                !matches!(text(row, "status"), "completed" | "paused" | "scheduled")
-            };
-            let due = |row: &super::server::Row| {
+            let open =
+                |row: &&Row| !matches!(text(row, "status"), "completed" | "paused" | "scheduled");
+            let due = |row: &Row| {
                 let due = unix_ms(text(row, "scheduled_start_at"));
                 text(row, "status") == "scheduled"
                     && due.is_some_and(|due| self.clock.at_unix_ms(due) <= at)
@@ -186,7 +137,7 @@ impl Clients<'_> {
                 let at = at.since(VirtualTime::ZERO);
                 return Err(LiveError::TooLong { step, at });
             }
-            if !rows.invocations.iter().any(|row| open(&row)) {
+            if !rows.invocations.iter().any(|row| open(&row)) && !self.deliveries.busy(at) {
                 return Ok(());
             }
             super::clock::pause(LOOK);
@@ -195,36 +146,8 @@ impl Clients<'_> {
 
     fn start(&self, index: usize, done: &Sender<Done>) -> Result<(), LiveError> {
         let step = &self.plan.steps[index];
-        let (server, done) = (self.server.clone(), done.clone());
         match &step.action {
-            Action::Call { target, body, idempotency_key, webhook, headers: own } => {
-                let key = idempotency_key.as_deref();
-                let mut headers = vec![("traceparent".to_owned(), self.trace_parent(index))];
-                if let Some(key) = key {
-                    headers.push(("idempotency-key".to_owned(), self.names.own(key)));
-                }
-                self.log.push(Seen::Event(Event::RequestSent {
-                    request: step.request.as_str().into(),
-                    attempt: 1,
-                    target: target.clone(),
-                    idempotency_key: key.map(Into::into),
-                    body: body.as_str().into(),
-                }));
-                let body = self.names.own_body(body);
-                if !body.is_empty() {
-                    headers.push(("content-type".to_owned(), "application/json".to_owned()));
-                }
-                if *webhook {
-                    headers.push((signature::HEADER.to_owned(), self.sign(index, &body)));
-                }
-                headers.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
-                let path = self.path(target);
-                let patience = self.patience.saturating_sub(self.clock.elapsed());
-                std::thread::spawn(move || {
-                    let answer = server.call(&path, &headers, body.as_bytes(), patience);
-                    drop(done.send(Done { step: index, answer: answer.map(Some) }));
-                });
-            }
+            Action::Call { .. } => self.call(index, step, done.clone()),
             Action::Cancel { request }
             | Action::Kill { request }
             | Action::Pause { request }
@@ -246,6 +169,55 @@ impl Clients<'_> {
         Ok(())
     }
 
+    /// Sends a request in a thread of its own, or lets a system send it.
+    fn call(&self, index: usize, step: &Step, done: Sender<Done>) {
+        let Action::Call { target, body, idempotency_key, from, headers: own } = &step.action
+        else {
+            return;
+        };
+        let mut headers = vec![("traceparent".to_owned(), self.trace_parent(index))];
+        if let Some(sender) = from.as_deref().and_then(|system| self.deliveries.sender(system)) {
+            let delivery = Delivery {
+                name: step.request.as_str().into(),
+                target: target.clone(),
+                body: body.clone().into(),
+                headers: own.clone(),
+                idempotency_key: idempotency_key.as_deref().map(Into::into),
+                after_ms: 0,
+                retries: None,
+            };
+            let deliveries = self.deliveries.clone();
+            std::thread::spawn(move || {
+                let answer = deliveries.send(sender, &delivery, &headers).map(|()| None);
+                drop(done.send(Done { step: index, answer }));
+            });
+            return;
+        }
+        let key = idempotency_key.as_deref();
+        if let Some(key) = key {
+            headers.push(("idempotency-key".to_owned(), self.names.own(key)));
+        }
+        self.log.push(Seen::Event(Event::RequestSent {
+            request: step.request.as_str().into(),
+            attempt: 1,
+            target: target.clone(),
+            idempotency_key: key.map(Into::into),
+            body: body.as_str().into(),
+        }));
+        let body = self.names.own_body(body);
+        if !body.is_empty() {
+            headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        }
+        headers.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let path = path(&self.names.own_target(target));
+        let patience = self.patience.saturating_sub(self.clock.elapsed());
+        let server = self.server.clone();
+        std::thread::spawn(move || {
+            let answer = server.call(&path, &headers, body.as_bytes(), patience);
+            drop(done.send(Done { step: index, answer: answer.map(Some) }));
+        });
+    }
+
     /// What an operator does to an invocation.
     fn operate(&self, action: &Action, id: &str) -> Result<(), LiveError> {
         let kill = matches!(action, Action::Kill { .. });
@@ -258,41 +230,6 @@ impl Clients<'_> {
                 if kill { self.server.kill(id) } else { self.server.cancel(id) }
             }
         }
-    }
-
-    fn answered(&self, step: usize, answer: Answer) {
-        let request: Name = self.plan.steps[step].request.as_str().into();
-        let outcome = if answer.status < 300 {
-            Outcome::Success(self.log.plain_body(&answer.body))
-        } else {
-            let body = String::from_utf8_lossy(&answer.body).into_owned();
-            let message = serde_json::from_str::<Value>(&body)
-                .ok()
-                .and_then(|v| Some(v.get("message")?.as_str()?.to_owned()));
-            let message = self.log.plain(&message.unwrap_or(body));
-            Outcome::Failure { code: answer.status.into(), message }
-        };
-        self.log.push(Seen::Answered { request, outcome, invocation: answer.invocation });
-    }
-
-    fn path(&self, target: &Target) -> String {
-        let Target { service, key, handler } = target;
-        if key.is_empty() {
-            format!("{service}/{handler}")
-        } else {
-            format!("{service}/{}/{handler}", in_path(&self.names.own(key)))
-        }
-    }
-
-    fn sign(&self, index: usize, body: &str) -> String {
-        let signed_at = i64::try_from(self.clock.unix_ms() / 1000).unwrap_or(i64::MAX);
-        self.log.push(Seen::Event(Event::WebhookSent {
-            request: self.plan.steps[index].request.as_str().into(),
-            attempt: 1,
-            authentic: true,
-            signed_at,
-        }));
-        signature::sign(WEBHOOK_SECRET, body.as_bytes(), signed_at)
     }
 
     /// A trace of its own for each request: by it, the server tells which invocation a request became.
@@ -314,7 +251,7 @@ impl Clients<'_> {
         };
         let rows = (self.look)()?;
         let key = idempotency_key.as_deref().map(|key| self.names.own(key));
-        let of_target = |row: &&super::server::Row| {
+        let of_target = |row: &&Row| {
             text(row, "target_service_name") == &*target.service
                 && text(row, "target_handler_name") == &*target.handler
         };
@@ -336,8 +273,7 @@ pub(super) struct Stuck {
 impl Stuck {
     /// True if nothing has an attempt to come, and nothing moved for a while.
     fn is(&mut self, rows: &Rows, clock: Clock) -> bool {
-        let resting =
-            |row: &super::server::Row| matches!(text(row, "status"), "completed" | "paused");
+        let resting = |row: &Row| matches!(text(row, "status"), "completed" | "paused");
         rows.invocations.iter().all(resting) && self.unmoved(rows, clock) > STUCK
     }
 
@@ -358,38 +294,5 @@ impl Stuck {
             self.since = clock.elapsed();
         }
         clock.elapsed().saturating_sub(self.since)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scenario::plan::Step;
-
-    #[test]
-    fn bodies_go_on_naming_the_objects_that_steps_call() {
-        let call = |key: &str| Step {
-            request: key.to_owned(),
-            step: key.to_owned(),
-            action: Action::Call {
-                target: Target::new("S", key, "h"),
-                body: String::new(),
-                idempotency_key: None,
-                webhook: false,
-                headers: BTreeMap::new(),
-            },
-            at_ms: Default::default(),
-            after: None,
-        };
-        let plan = Plan { steps: vec![call("order-1")], ..Default::default() };
-        let names = Names::new(&plan, "x-");
-        for (body, expected) in [
-            ("", ""),
-            (r#"{"id": "order-1", "n": 1}"#, r#"{"id":"x-order-1","n":1}"#),
-            (r#"[{"ref":"order-1-payment"}]"#, r#"[{"ref":"x-order-1-payment"}]"#),
-            (r#"{ "id": "order-12" }"#, r#"{ "id": "order-12" }"#),
-        ] {
-            assert_eq!(names.own_body(body), expected);
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Real time, told as virtual time: nanoseconds since a run began.
+//! Real time as virtual time: nanoseconds since a run began.
 
 use std::{
     thread,

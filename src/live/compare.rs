@@ -2,6 +2,8 @@
 //!
 //! Several simulated runs, of different seeds, say what can happen without a fault: who wins a race, what a
 //! random number is. Each part of the real run must be as it is in one of them.
+//!
+//! Must not know: servers, handlers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +14,7 @@ use super::Observed;
 /// One thing that is not the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// What: `reply pay`, `state Account/abc balance`.
+    /// What: `reply book`, `state Rooms/12 free`.
     pub what: String,
     /// How it is on the server.
     pub server: String,
@@ -162,7 +164,7 @@ mod tests {
             journal: vec!["Input".to_owned(), "Output".to_owned()],
         };
         Observed {
-            replies: [("pay".to_owned(), reply.to_owned())].into(),
+            replies: [("book".to_owned(), reply.to_owned())].into(),
             invocations: [("S/k/h".to_owned(), vec![one])].into(),
             ..Observed::default()
         }
@@ -181,27 +183,27 @@ mod tests {
             (seen(r#"{"won":true}"#, "completed"), seen(r#"{"won":false}"#, "completed"));
         check(&won, std::slice::from_ref(&won), &[]);
         check(&won, &[lost.clone(), won.clone()], &[]);
-        check(&won, std::slice::from_ref(&lost), &["reply pay", "invocations of S/k/h"]);
+        check(&won, std::slice::from_ref(&lost), &["reply book", "invocations of S/k/h"]);
         check(&won, &[seen(r#"{"won":true}"#, "paused")], &["invocations of S/k/h"]);
-        check(&won, &[], &["reply pay", "invocations of S/k/h"]);
+        check(&won, &[], &["reply book", "invocations of S/k/h"]);
         let mut more = won.clone();
         more.state.insert("S/k x".to_owned(), "1".to_owned());
-        more.effects.insert("S/k/h".to_owned(), vec!["charged".to_owned()]);
+        more.effects.insert("S/k/h".to_owned(), vec!["booked".to_owned()]);
         check(&won, &[more.clone()], &["state S/k x", "effects of S/k/h"]);
         check(&more, &[won], &["state S/k x", "effects of S/k/h"]);
     }
 
     #[test]
     fn only_what_differs_from_seed_to_seed_may_be_anything() {
-        let order = |number: &str| seen(&format!(r#"{{"n":"{number}","s":"ok"}}"#), "completed");
-        let simulated = [order("ORD-1a2b"), order("ORD-3c4d")];
-        check(&order("ORD-9z9z"), &simulated, &[]);
-        check(&order("ORD-long9"), &simulated, &["reply pay", "invocations of S/k/h"]);
-        check(&order("ORD-9z9z"), &simulated[..1], &["reply pay", "invocations of S/k/h"]);
+        let booking = |number: &str| seen(&format!(r#"{{"n":"{number}","s":"ok"}}"#), "completed");
+        let simulated = [booking("BKG-1a2b"), booking("BKG-3c4d")];
+        check(&booking("BKG-9z9z"), &simulated, &[]);
+        check(&booking("BKG-long9"), &simulated, &["reply book", "invocations of S/k/h"]);
+        check(&booking("BKG-9z9z"), &simulated[..1], &["reply book", "invocations of S/k/h"]);
         check(
-            &order("ORD-9z9z"),
-            &[order("ORD-1a2b"), order("ORD-1a2b")],
-            &["reply pay", "invocations of S/k/h"],
+            &booking("BKG-9z9z"),
+            &[booking("BKG-1a2b"), booking("BKG-1a2b")],
+            &["reply book", "invocations of S/k/h"],
         );
     }
 }

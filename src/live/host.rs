@@ -1,14 +1,16 @@
 //! Hosts services on a loopback port for a real Restate server, in a thread of their own that ends with
 //! [`Hosted`].
 //!
-//! [`serve`] is the SDK's own server and watches nothing. A run's host watches each attempt's messages as they
-//! pass, so that what handlers ask of the world has its cause.
+//! It watches each attempt's messages as they pass, so that what handlers ask of systems has its cause.
+//!
+//! Must not know: any SDK, any system.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
-    future::Future,
+    future::{Future, poll_fn},
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     thread::JoinHandle,
@@ -19,29 +21,28 @@ use bytes::Bytes;
 use http_body::{Body, Frame as HttpFrame};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use restate_sdk::{
-    endpoint::{HandleOptions, ProtocolMode, ResponseBody},
-    http_server::HttpServer,
-    prelude::Endpoint,
-};
 use tokio::{net::TcpListener as AsyncListener, sync::oneshot};
 
 use super::{
     LiveError, WorldOptions,
     clock::Clock,
-    log::{By, Log, Seen},
-    outside::{Outside, payment_place},
+    log::{By, Known, Log, Seen},
+    world::Systems,
 };
 use crate::{
-    history::{CallId, Outcome, Payload},
-    host::OpenRuns,
+    base::{Seed, Target},
+    history::{Outcome, Payload, Within},
+    host::{Endpoint, OpenRuns, RequestBody},
     protocol::{Decoder, Frame, MessageType, messages},
     sim::Deployment,
-    world::line::{Line, Request},
+    system::{Hub, Outgoing, Token},
 };
 
 /// How long open attempts may take to end when a host ends.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How many attempts are remembered, so that calls of tasks that outlive them have a cause.
+const REMEMBERED_MAX: usize = 10_000;
 
 /// Services on a port; they are gone when this is dropped.
 #[derive(Debug)]
@@ -74,8 +75,8 @@ impl Drop for Hosted {
     }
 }
 
-/// Hosts services over the SDK's own HTTP server, with the simulated world in real time. Port 0 is any that
-/// is free.
+/// Hosts services over HTTP/2 without TLS, with the simulated outside world in real time. Port 0 is any that is
+/// free.
 ///
 /// # Errors
 /// If the port is taken, or the ledger cannot be used.
@@ -84,17 +85,8 @@ pub fn serve(
     world: &WorldOptions,
     port: u16,
 ) -> Result<Hosted, LiveError> {
-    let line = Line::default();
-    let outside = Outside::new(line.clone(), world, Log::new(Clock::start(), ""))?;
-    let deployment = deployment.clone();
-    start(port, "port", move |listener, stop| async move {
-        let server = HttpServer::new(deployment.build(&line.systems()));
-        tokio::select! {
-            () = server.serve_with_cancel(listener, std::future::pending::<()>()) => {}
-            () = outside.serve() => {}
-            _ = stop => {}
-        }
-    })
+    let log = Log::forgetful(Clock::start());
+    host(deployment, world, (port, "port"), &log).map(|(hosted, _)| hosted)
 }
 
 /// Hosts services for a run, and writes down what passes.
@@ -103,20 +95,36 @@ pub(super) fn watch(
     world: &WorldOptions,
     port: u16,
     log: &Log,
-) -> Result<Hosted, LiveError> {
-    let line = Line::default();
-    let outside = Outside::new(line.clone(), world, log.clone())?;
-    let (deployment, log) = (deployment.clone(), log.clone());
-    start(port, "serve-port", move |listener, stop| async move {
-        let watched =
-            Watched { endpoint: deployment.build(&line.systems()), outside: outside.clone(), log };
-        tokio::select! {
-            () = accept(listener, watched) => {}
-            // what handlers' own tasks ask
-            () = outside.serve() => {}
-            _ = stop => {}
-        }
-    })
+) -> Result<(Hosted, Systems), LiveError> {
+    host(deployment, world, (port, "serve-port"), log)
+}
+
+/// Hosts services; a port has the option with it that chooses it.
+fn host(
+    deployment: &Deployment,
+    options: &WorldOptions,
+    (port, option): (u16, &'static str),
+    log: &Log,
+) -> Result<(Hosted, Systems), LiveError> {
+    let world = deployment.world(Seed(0)).with_opening_states(&options.state);
+    let hub = world.hub().clone();
+    let systems = Systems::new(deployment.systems(), hub.clone(), options, log.clone())?;
+    let (deployment, log, mine) = (deployment.clone(), log.clone(), systems.clone());
+    let hosted = start(port, option, move |listener, stop| async move {
+        let attempts = Arc::default();
+        let endpoint = deployment.build(&world);
+        let host = Host { endpoint, hub, systems: mine, log, attempts };
+        let mut accepting = pin!(accept(listener, host.clone()));
+        let mut background = pin!(host.answer_tasks());
+        let mut stop = pin!(stop);
+        poll_fn(|cx| {
+            let _: Poll<()> = accepting.as_mut().poll(cx);
+            let _: Poll<()> = background.as_mut().poll(cx);
+            stop.as_mut().poll(cx).map(drop)
+        })
+        .await;
+    })?;
+    Ok((hosted, systems))
 }
 
 fn start<F: Future<Output = ()>>(
@@ -145,19 +153,45 @@ fn start<F: Future<Output = ()>>(
     Ok(Hosted { port: bound, stop: Some(stop), thread })
 }
 
-#[derive(Clone)]
-struct Watched {
-    endpoint: Endpoint,
-    outside: Outside,
-    log: Log,
+/// What is known of attempts, by the tokens that their calls have.
+#[derive(Debug, Default)]
+struct Attempts {
+    last: Token,
+    began: BTreeMap<Token, Origin>,
 }
 
-async fn accept(listener: AsyncListener, watched: Watched) {
+/// An attempt as the cause of calls.
+#[derive(Clone, Debug)]
+struct Origin {
+    id: String,
+    invocation: Known,
+    target: Target,
+    attempt: u32,
+}
+
+impl Origin {
+    fn by(self, within: Within) -> By {
+        let Self { id, invocation, target, attempt } = self;
+        By { id, invocation, target, attempt, within }
+    }
+}
+
+/// Services that are hosted; clones share them.
+#[derive(Clone)]
+struct Host {
+    endpoint: Endpoint,
+    hub: Hub,
+    systems: Systems,
+    log: Log,
+    attempts: Arc<Mutex<Attempts>>,
+}
+
+async fn accept(listener: AsyncListener, host: Host) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        let watched = watched.clone();
+        let host = host.clone();
         let service = service_fn(move |request| {
-            let answer = watched.handle(request);
+            let answer = host.handle(request);
             async move { Ok::<_, Infallible>(answer) }
         });
         let connection = http2::Builder::new(TokioExecutor::default())
@@ -167,17 +201,72 @@ async fn accept(listener: AsyncListener, watched: Watched) {
     }
 }
 
-impl Watched {
-    fn handle(&self, request: http::Request<Incoming>) -> http::Response<Answers> {
+impl Host {
+    fn handle(&self, request: http::Request<Incoming>) -> http::Response<Exchange> {
         let target = request.uri().path().strip_prefix("/invoke/").map(str::to_owned);
         let tap = target.map(|target| {
-            let (outside, log) = (self.outside.clone(), self.log.clone());
-            Tap(Arc::new(Mutex::new(Attempt::new(target, outside, log))))
+            let mut attempts = self.attempts();
+            attempts.last += 1;
+            let attempt = Attempt::new(target, attempts.last, self.clone());
+            Tap(Arc::new(Mutex::new(attempt)))
         });
-        let request = request.map(|inner| Asks { inner, tap: tap.clone() });
-        let options = HandleOptions { protocol_mode: ProtocolMode::BidiStream };
-        let answer = self.endpoint.handle_with_options(request, options);
-        answer.map(|inner| Answers { inner: Box::pin(inner), tap })
+        let (parts, incoming) = request.into_parts();
+        let body = RequestBody::waking();
+        let answer = self.endpoint.handle(http::Request::from_parts(parts, body.clone()));
+        let (hub, incoming) = (self.hub.clone(), Some(incoming));
+        answer.map(|inner| Exchange { inner, incoming, body, hub, tap })
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of an attempt that begins.
+    fn began(&self, token: Token, origin: Origin) {
+        let mut attempts = self.attempts();
+        attempts.began.insert(token, origin);
+        if attempts.began.len() > REMEMBERED_MAX {
+            attempts.began.pop_first();
+        }
+    }
+
+    /// Starts a call on its way, with its cause.
+    fn dispatch(&self, outgoing: Outgoing, within: Within) {
+        let origin = outgoing.by.and_then(|token| self.attempts().began.get(&token).cloned());
+        self.systems.start(outgoing, origin.map(|origin| origin.by(within)));
+    }
+
+    /// Starts the calls on their way that tasks make outside of any attempt's poll.
+    async fn answer_tasks(&self) {
+        loop {
+            let calls = poll_fn(|cx| {
+                self.hub.listen(cx.waker());
+                match self.hub.take_outgoing() {
+                    calls if calls.is_empty() => Poll::Pending,
+                    calls => Poll::Ready(calls),
+                }
+            })
+            .await;
+            for outgoing in calls {
+                self.dispatch(outgoing, Within::Unknown);
+            }
+        }
+    }
+}
+
+/// While it lives, calls that are made are those of an attempt.
+struct Current<'a>(&'a Hub);
+
+impl<'a> Current<'a> {
+    fn new(hub: &'a Hub, token: Option<Token>) -> Self {
+        hub.set_current(token);
+        Self(hub)
+    }
+}
+
+impl Drop for Current<'_> {
+    fn drop(&mut self) {
+        self.0.set_current(None);
     }
 }
 
@@ -193,36 +282,35 @@ impl Tap {
 
 struct Attempt {
     /// `Service/handler`.
-    target: String,
-    outside: Outside,
-    log: Log,
+    path: String,
+    token: Token,
+    host: Host,
     to_handler: Decoder,
     from_handler: Decoder,
     id: String,
-    key: String,
     number: u32,
     runs: OpenRuns,
     /// Calls whose run is not known before the poll is over.
-    held: Vec<(CallId, Request)>,
+    held: Vec<Outgoing>,
 }
 
 impl Attempt {
-    fn new(target: String, outside: Outside, log: Log) -> Self {
+    fn new(path: String, token: Token, host: Host) -> Self {
         Self {
-            target,
-            outside,
-            log,
+            path,
+            token,
+            host,
             to_handler: Decoder::new(),
             from_handler: Decoder::new(),
             id: String::new(),
-            key: String::new(),
             number: 0,
             runs: OpenRuns::default(),
             held: Vec::new(),
         }
     }
 
-    fn heard(&mut self, bytes: &[u8]) {
+    /// Restate sent something.
+    fn received(&mut self, bytes: &[u8]) {
         self.to_handler.push(bytes);
         while let Ok(Some(frame)) = self.to_handler.next() {
             self.runs.note(&frame);
@@ -234,25 +322,27 @@ impl Attempt {
         match frame.ty {
             MessageType::Start => {
                 let Ok(start) = frame.decode::<messages::Start>() else { return };
-                self.number = self.log.attempts_of(&start.debug_id) + 1;
-                self.id = start.debug_id;
-                self.key = self.log.plain(&start.key);
-                self.log.push(Seen::Attempt {
-                    id: self.id.clone(),
-                    number: self.number,
-                    replayed: start.known_entries,
-                });
+                let log = &self.host.log;
+                let (service, handler) = self.path.split_once('/').unwrap_or((&self.path, ""));
+                let target = Target::new(service, &log.plain(&start.key), handler);
+                let id = start.debug_id;
+                let (invocation, number) = log.attempt_begins(&id, &target);
+                log.push(Seen::Attempt { id: id.clone(), number, replayed: start.known_entries });
+                (self.id, self.number) = (id.clone(), number);
+                let origin = Origin { id, invocation, target, attempt: number };
+                self.host.began(self.token, origin);
             }
             MessageType::InputCommand if self.number == 1 => {
                 let Ok(input) = frame.decode::<messages::InputCommand>() else { return };
-                let value = self.log.plain_body(&input.value.unwrap_or_default().content);
-                self.log.push(Seen::Input { id: self.id.clone(), value });
+                let value = self.host.log.plain_body(&input.value.unwrap_or_default().content);
+                self.host.log.push(Seen::Input { id: self.id.clone(), value });
             }
             _ => {}
         }
     }
 
-    fn said(&mut self, bytes: &[u8]) {
+    /// The handler sent something.
+    fn sent(&mut self, bytes: &[u8]) {
         self.from_handler.push(bytes);
         while let Ok(Some(frame)) = self.from_handler.next() {
             self.runs.note(&frame);
@@ -265,7 +355,7 @@ impl Attempt {
         let change = match frame.ty {
             MessageType::SetStateCommand => {
                 let Ok(set) = frame.decode::<messages::SetStateCommand>() else { return };
-                let value = self.log.plain_body(&set.value.unwrap_or_default().content);
+                let value = self.host.log.plain_body(&set.value.unwrap_or_default().content);
                 (name(&set.key), Some(value))
             }
             MessageType::ClearStateCommand => {
@@ -279,82 +369,99 @@ impl Attempt {
                         Outcome::Failure { code: failure.code, message: failure.message }
                     }
                     Some(messages::OutputResult::Value(value)) => {
-                        Outcome::Success(self.log.plain_body(&value.content))
+                        Outcome::Success(self.host.log.plain_body(&value.content))
                     }
                     None => Outcome::Success(Payload::default()),
                 };
-                self.log.push(Seen::Output { id: self.id.clone(), outcome });
+                self.host.log.push(Seen::Output { id: self.id.clone(), outcome });
                 return;
             }
             _ => return,
         };
         let (name, value) = change;
-        self.log.push(Seen::State { id: self.id.clone(), name, value });
+        self.host.log.push(Seen::State { id: self.id.clone(), name, value });
     }
 
     /// Lets the calls of a poll go once it is known which run they belong to.
     fn let_go(&mut self) {
-        for (call, request) in std::mem::take(&mut self.held) {
-            let run = self.runs.current().cloned();
-            let by = By { id: self.id.clone(), attempt: self.number, run };
-            let (service, handler) = self.target.split_once('/').unwrap_or((&self.target, ""));
-            let place = payment_place(&format!("{service}/{}/{handler}", self.key), 1);
-            self.outside.start(call, request, Some(by), Some(&place));
+        for outgoing in std::mem::take(&mut self.held) {
+            self.host.dispatch(outgoing, self.runs.within());
         }
     }
-}
 
-/// The request stream of an attempt.
-struct Asks {
-    inner: Incoming,
-    tap: Option<Tap>,
-}
-
-impl Body for Asks {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<HttpFrame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        if let (Poll::Ready(Some(Ok(frame))), Some(tap)) = (&polled, &self.tap)
-            && let Some(data) = frame.data_ref()
-        {
-            tap.attempt().heard(data);
+    /// What was asked of systems in a poll, and what came of it.
+    fn polled(&mut self, polled: &Poll<Option<Result<HttpFrame<Bytes>, String>>>) {
+        for outgoing in self.host.hub.take_outgoing() {
+            if outgoing.by == Some(self.token) {
+                self.held.push(outgoing);
+            } else {
+                self.host.dispatch(outgoing, Within::Unknown);
+            }
         }
-        polled
-    }
-}
-
-/// The response stream of an attempt; polling it is running the handler.
-struct Answers {
-    inner: Pin<Box<ResponseBody>>,
-    tap: Option<Tap>,
-}
-
-impl Body for Answers {
-    type Data = Bytes;
-    type Error = <ResponseBody as Body>::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<HttpFrame<Bytes>, Self::Error>>> {
-        let polled = self.inner.as_mut().poll_frame(cx);
-        let Some(tap) = &self.tap else { return polled };
-        let mut attempt = tap.attempt();
-        let calls = attempt.outside.take_outgoing();
-        attempt.held.extend(calls);
-        match &polled {
+        match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
-                    attempt.said(data);
+                    self.sent(data);
                 }
             }
-            _ => attempt.let_go(),
+            _ => self.let_go(),
         }
+    }
+}
+
+/// The response stream of an exchange, with the request stream that feeds it; polling it is running the handler.
+struct Exchange {
+    inner: Pin<Box<dyn Body<Data = Bytes, Error = String> + Send>>,
+    /// Gone once it ended.
+    incoming: Option<Incoming>,
+    body: RequestBody,
+    hub: Hub,
+    tap: Option<Tap>,
+}
+
+impl Exchange {
+    /// Passes on what Restate has sent.
+    fn forward(&mut self, cx: &mut Context<'_>) -> Result<(), String> {
+        while let Some(incoming) = &mut self.incoming {
+            match Pin::new(incoming).poll_frame(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) => {
+                    self.incoming = None;
+                    self.body.close();
+                }
+                Poll::Ready(Some(Err(error))) => return Err(error.to_string()),
+                Poll::Ready(Some(Ok(frame))) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    if let Some(tap) = &self.tap {
+                        tap.attempt().received(&data);
+                    }
+                    self.body.push(data);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Body for Exchange {
+    type Data = Bytes;
+    type Error = String;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<HttpFrame<Bytes>, String>>> {
+        let this = &mut *self;
+        if let Err(error) = this.forward(cx) {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let Some(tap) = &this.tap else { return this.inner.as_mut().poll_frame(cx) };
+        let token = tap.attempt().token;
+        let polled = {
+            let _current = Current::new(&this.hub, Some(token));
+            this.inner.as_mut().poll_frame(cx)
+        };
+        tap.attempt().polled(&polled);
         polled
     }
 

@@ -1,4 +1,6 @@
 //! What was seen of a run against a real server, and the history that it makes.
+//!
+//! Must not know: how it came to be seen.
 
 use std::{
     collections::BTreeMap,
@@ -7,11 +9,14 @@ use std::{
 
 use serde_json::Value;
 
-use super::{clock::Clock, server::Row};
+use super::{
+    clock::Clock,
+    server::{Answer, Row},
+};
 use crate::{
     base::{Name, Target, VirtualTime},
     history::{
-        CallFate, CallId, Cause, Effect, End, Event, History, Inv, Origin, Outcome, Payload, System,
+        CallId, Cause, Data, End, Event, History, Inv, Origin, Outcome, Payload, Phase, Within,
     },
     protocol::MessageType,
     restate::{Catalog, HandlerKind},
@@ -22,8 +27,8 @@ use crate::{
 pub(super) enum Seen {
     /// It says all about itself.
     Event(Event),
-    /// A client's request was answered by this invocation.
-    Answered { request: Name, outcome: Outcome, invocation: Option<String> },
+    /// A try of a request was answered by this invocation; without an outcome if no client waited for it.
+    Answered { request: Name, attempt: u32, outcome: Option<Outcome>, invocation: Option<String> },
     /// An attempt began.
     Attempt { id: String, number: u32, replayed: u32 },
     /// The handler's input.
@@ -32,18 +37,39 @@ pub(super) enum Seen {
     Output { id: String, outcome: Outcome },
     /// A handler changed its object's state.
     State { id: String, name: Name, value: Option<Payload> },
-    /// A handler called the outside world.
-    Called { call: CallId, system: System, operation: &'static str, by: Option<By> },
-    /// A client's cancel or kill of another's invocation.
+    /// A system was called; by no attempt if a background task did.
+    Called { call: CallId, system: Name, operation: &'static str, request: Data, by: Option<By> },
+    /// An operator's cancel or kill of an invocation.
     Operated { id: String, kill: bool },
 }
 
-/// The code that called the outside world.
+/// The attempt whose code called a system.
 #[derive(Clone, Debug)]
 pub(super) struct By {
+    /// The server's id of its invocation.
     pub(super) id: String,
+    /// What else is known of its invocation.
+    pub(super) invocation: Known,
+    pub(super) target: Target,
     pub(super) attempt: u32,
-    pub(super) run: Option<Name>,
+    pub(super) within: Within,
+}
+
+/// An invocation, in the words of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    /// Its number, in the order in which first attempts began.
+    pub(super) inv: Inv,
+    /// `Bookings/b-1/Book#1`
+    pub(super) label: Name,
+}
+
+/// The invocations of which an attempt was seen, by the server's ids.
+#[derive(Debug, Default)]
+struct Attempts {
+    invocations: BTreeMap<String, (Known, u32)>,
+    /// How many there are of each target.
+    numbers: BTreeMap<Target, u32>,
 }
 
 /// What was seen, in order; clones share it.
@@ -52,12 +78,36 @@ pub(super) struct Log {
     clock: Clock,
     /// What keys of this run begin with, beside what the scenario calls them.
     prefix: Arc<str>,
+    /// False if there will be no history.
+    keeps: bool,
     seen: Arc<Mutex<Vec<(VirtualTime, Seen)>>>,
+    attempts: Arc<Mutex<Attempts>>,
 }
 
 impl Log {
+    /// The log of a run whose keys begin with `prefix`.
     pub(super) fn new(clock: Clock, prefix: &str) -> Self {
-        Self { clock, prefix: prefix.into(), seen: Arc::default() }
+        let (seen, attempts) = (Arc::default(), Arc::default());
+        Self { clock, prefix: prefix.into(), keeps: true, seen, attempts }
+    }
+
+    /// A log that keeps nothing, for services that are hosted without end.
+    pub(super) fn forgetful(clock: Clock) -> Self {
+        Self { keeps: false, ..Self::new(clock, "") }
+    }
+
+    /// Whether there will be a history.
+    pub(super) const fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// Whether keys of this run differ from what the scenario calls them.
+    pub(super) fn has_prefix(&self) -> bool {
+        !self.prefix.is_empty()
+    }
+
+    pub(super) const fn clock(&self) -> Clock {
+        self.clock
     }
 
     fn seen(&self) -> MutexGuard<'_, Vec<(VirtualTime, Seen)>> {
@@ -65,13 +115,58 @@ impl Log {
     }
 
     pub(super) fn push(&self, seen: Seen) {
+        if !self.keeps {
+            return;
+        }
         let now = self.clock.now();
         self.seen().push((now, seen));
+    }
+
+    /// Writes down that a try of a request was answered.
+    pub(super) fn answered(&self, request: Name, attempt: u32, answer: &Answer) {
+        let outcome = if answer.status < 300 {
+            Outcome::Success(self.plain_body(&answer.body))
+        } else {
+            let body = String::from_utf8_lossy(&answer.body).into_owned();
+            let message = serde_json::from_str::<Value>(&body)
+                .ok()
+                .and_then(|v| Some(v.get("message")?.as_str()?.to_owned()));
+            let message = self.plain(&message.unwrap_or(body));
+            Outcome::Failure { code: answer.status.into(), message }
+        };
+        let (outcome, invocation) = (Some(outcome), answer.invocation.clone());
+        self.push(Seen::Answered { request, attempt, outcome, invocation });
     }
 
     /// Text as the scenario has it, without the prefix.
     pub(super) fn plain(&self, text: &str) -> String {
         if self.prefix.is_empty() { text.to_owned() } else { text.replace(&*self.prefix, "") }
+    }
+
+    /// Takes the prefix out of every text in `value`; true if it was somewhere.
+    pub(super) fn make_plain(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) => {
+                let found = !self.prefix.is_empty() && text.contains(&*self.prefix);
+                if found {
+                    *text = self.plain(text);
+                }
+                found
+            }
+            Value::Array(items) => {
+                items.iter_mut().fold(false, |found, item| self.make_plain(item) | found)
+            }
+            Value::Object(fields) => {
+                let mut found = false;
+                for (name, mut field) in std::mem::take(fields) {
+                    let plain = self.plain(&name);
+                    found |= self.make_plain(&mut field) | (plain != name);
+                    fields.insert(plain, field);
+                }
+                found
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
     }
 
     /// A body as the scenario has it.
@@ -82,11 +177,20 @@ impl Log {
         }
     }
 
-    /// How often each attempt of an invocation was seen to begin.
-    pub(super) fn attempts_of(&self, invocation: &str) -> u32 {
-        let seen = self.seen();
-        let of = |seen: &Seen| matches!(seen, Seen::Attempt { id, .. } if id == invocation);
-        u32::try_from(seen.iter().filter(|(_, s)| of(s)).count()).unwrap_or(u32::MAX)
+    /// An attempt of an invocation begins: what is known of it, and which attempt it is, from 1.
+    pub(super) fn attempt_begins(&self, id: &str, target: &Target) -> (Known, u32) {
+        let mut attempts = self.attempts.lock().expect("nothing panics while it holds the log");
+        let Attempts { invocations, numbers } = &mut *attempts;
+        if let Some((known, number)) = invocations.get_mut(id) {
+            *number += 1;
+            return (known.clone(), *number);
+        }
+        let number = numbers.entry(target.clone()).or_default();
+        *number += 1;
+        let inv = Inv(u32::try_from(invocations.len()).unwrap_or(u32::MAX));
+        let known = Known { inv, label: format!("{target}#{number}").into() };
+        invocations.insert(id.to_owned(), (known.clone(), 1));
+        (known, 1)
     }
 
     /// The history of the run: what was seen, with what the server's tables say.
@@ -244,8 +348,8 @@ impl Book<'_> {
     fn add(&mut self, at: VirtualTime, seen: Seen) {
         let event = match seen {
             Seen::Event(event) => event,
-            Seen::Answered { request, outcome, .. } => {
-                Event::ReplyReceived { request, attempt: 1, outcome }
+            Seen::Answered { request, attempt, outcome: Some(outcome), .. } => {
+                Event::ReplyReceived { request, attempt, outcome }
             }
             Seen::Attempt { id, number, replayed } => {
                 let Some(inv) = self.inv(&id) else { return };
@@ -256,14 +360,15 @@ impl Book<'_> {
                 let Target { service, key, .. } = target;
                 Event::StateChanged { inv, service, key, name, value }
             }
-            Seen::Called { call, system, operation, by } => {
-                let known = by.and_then(|by| Some((self.invs.get(&by.id)?.clone(), by)));
-                let Some(((inv, target), by)) = known else { return };
-                let cause = Cause { inv, target, attempt: by.attempt, run: by.run };
-                Event::WorldCalled { call, system, operation, cause }
+            Seen::Called { call, system, operation, request, by } => {
+                let cause = by.and_then(|by| {
+                    let (inv, target) = self.invs.get(&by.id)?.clone();
+                    Some(Cause { inv, target, attempt: by.attempt, within: by.within })
+                });
+                Event::SystemCalled { call, system, operation, request, cause }
             }
             Seen::Operated { id, kill } => {
-                use crate::history::Phase::Running as phase;
+                let phase = Phase::Running;
                 let Some(inv) = self.inv(&id) else { return };
                 if kill {
                     Event::Killed { inv, phase }
@@ -272,7 +377,9 @@ impl Book<'_> {
                 }
             }
             // they become part of other events
-            Seen::Input { .. } | Seen::Output { .. } => return,
+            Seen::Answered { outcome: None, .. } | Seen::Input { .. } | Seen::Output { .. } => {
+                return;
+            }
         };
         self.events.push((at, event));
     }
@@ -342,7 +449,7 @@ fn invocation_of(event: &Event) -> Option<Inv> {
         | Event::AttemptStarted { inv, .. }
         | Event::EntryAppended { inv, .. }
         | Event::StateChanged { inv, .. } => Some(*inv),
-        Event::WorldCalled { cause, .. } => Some(cause.inv),
+        Event::SystemCalled { cause, .. } => cause.as_ref().map(|cause| cause.inv),
         _ => None,
     }
 }
@@ -353,19 +460,6 @@ fn failure_of(text: &str) -> Outcome {
     let (code, message) = parts.unwrap_or(("500", text));
     let message = message.to_owned();
     Outcome::Failure { code: code.trim().parse().unwrap_or(500), message }
-}
-
-/// What became of a call, with the effects it had.
-pub(super) fn effects(log: &Log, call: CallId, effects: Vec<Effect>) {
-    for effect in effects {
-        log.push(Seen::Event(Event::WorldEffect { call, effect }));
-    }
-}
-
-/// The end of a call, as its caller sees it.
-pub(super) fn returned(log: &Log, call: CallId, heard: bool) {
-    let fate = if heard { CallFate::Answered } else { CallFate::CallerGone };
-    log.push(Seen::Event(Event::WorldReturned { call, fate }));
 }
 
 #[cfg(test)]
@@ -387,9 +481,30 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_told_apart_by_their_codes() {
+    fn failures_have_codes() {
         let failure = |code, message: &str| Outcome::Failure { code, message: message.to_owned() };
         assert_eq!(failure_of("[409] cancelled"), failure(409, "cancelled"));
         assert_eq!(failure_of("gone"), failure(500, "gone"));
+    }
+    #[test]
+    fn attempts_are_counted_and_invocations_numbered() {
+        let log = Log::forgetful(Clock::start());
+        let begins = |id: &str, key: &str| {
+            let (known, number) = log.attempt_begins(id, &Target::new("Bookings", key, "book"));
+            format!("{} {} {number}", known.inv.0, known.label)
+        };
+        assert_eq!(begins("inv_1", "a"), "0 Bookings/a/book#1 1");
+        assert_eq!(begins("inv_2", "a"), "1 Bookings/a/book#2 1");
+        assert_eq!(begins("inv_1", "a"), "0 Bookings/a/book#1 2");
+        assert_eq!(begins("inv_3", "b"), "2 Bookings/b/book#1 1");
+    }
+
+    #[test]
+    fn the_prefix_of_a_run_is_taken_out_of_every_text() {
+        let log = Log::new(Clock::start(), "op1-");
+        let mut value = serde_json::json!({ "book": { "op1-12": ["for op1-ann", 1, null] } });
+        assert!(log.make_plain(&mut value));
+        assert_eq!(value, serde_json::json!({ "book": { "12": ["for ann", 1, null] } }));
+        assert!(!log.make_plain(&mut value));
     }
 }

@@ -1,20 +1,25 @@
 //! What meets a real Restate server: hosts services for it, runs a scenario's steps against it, and says
 //! where it differs from the simulated one.
 //!
-//! Both runtimes leave a [`History`](crate::history::History); the same invariants judge it, and the same
-//! code reads from it what is compared. Time is real here, and nothing is a function of a seed.
+//! Both runtimes leave a [`History`](crate::history::History); the same oracles judge it, and the same code reads
+//! from it what is compared. Time is real here, and nothing is a function of a seed.
 //!
-//! Must not know: arguments of the command line.
+//! Must not know: any domain, any SDK, arguments of the command line.
 
 mod client;
 mod clock;
 mod compare;
+mod deliveries;
 mod host;
+mod ledger;
 mod log;
+mod names;
 mod observed;
-mod outside;
 mod run;
 mod server;
+#[cfg(test)]
+mod tests;
+mod world;
 
 use std::{io, time::Duration};
 
@@ -22,15 +27,15 @@ pub use self::{
     compare::{Difference, compare},
     host::{Hosted, serve},
     observed::{Observed, SeenInvocation},
-    outside::WorldOptions,
     run::{LiveOptions, LiveReport, run, simulate},
     server::{Answer, Server},
+    world::WorldOptions,
 };
 
 /// Why a real server could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
-    /// Nobody answers there, or somebody who is not a Restate server.
+    /// Nothing answers there, or something that is no Restate server.
     #[error(
         "no Restate server answers at {url} ({problem}); start one, or give its address with --{what}"
     )]
@@ -50,7 +55,7 @@ pub enum LiveError {
         /// For how long.
         waited: Duration,
     },
-    /// The scenario waits longer than anybody would.
+    /// The scenario waits longer than the run may take.
     #[error("step `{step}` comes after {} s, and a real server's time cannot be skipped; give more time with --patience", at.as_secs())]
     TooLong {
         /// The step.

@@ -1,5 +1,7 @@
 //! What can be seen of a run from outside, read from its history: replies, invocations with their journals,
 //! state, effects. Ids and times are masked; they are each runtime's own.
+//!
+//! Must not know: which of the runtimes it was.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,6 +11,9 @@ use crate::{
     base::VirtualTime,
     history::{Event, History, Inv, Outcome, Phase},
 };
+
+/// In whose name effects are listed that no attempt asked for.
+const BACKGROUND: &str = "a background task";
 
 /// An invocation, as it was left.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,14 +35,17 @@ pub struct Observed {
     pub invocations: BTreeMap<String, Vec<SeenInvocation>>,
     /// By `Service/key name`.
     pub state: BTreeMap<String, String>,
-    /// What happened in the outside world, by the target of the invocation that asked for it.
+    /// What systems of the outside world did, by the target of the invocation that asked for it.
     pub effects: BTreeMap<String, Vec<String>>,
 }
 
 impl Observed {
     /// What is seen when clients have their answers and nothing more happens for `calm`.
+    ///
+    /// `numbered_ids` are what ids begin with that systems number: `bk_`.
     #[must_use]
-    pub fn of(history: &History, calm: Duration) -> Self {
+    pub fn of(history: &History, calm: Duration, numbered_ids: &[String]) -> Self {
+        let mask = Mask::new(numbered_ids);
         let mut seen = Self::default();
         let mut invocations: BTreeMap<Inv, (String, SeenInvocation)> = BTreeMap::new();
         let mut callers = BTreeMap::new();
@@ -46,28 +54,29 @@ impl Observed {
         for record in records {
             match &record.event {
                 Event::ReplyReceived { request, outcome, .. } => {
-                    seen.replies.insert(request.to_string(), told(outcome));
+                    seen.replies.insert(request.to_string(), mask.outcome(outcome));
                 }
-                Event::WorldCalled { call, cause, .. } => {
-                    callers.insert(*call, cause.target.to_string());
+                Event::SystemCalled { call, cause, .. } => {
+                    let caller = cause.as_ref().map(|cause| cause.target.to_string());
+                    callers.insert(*call, caller.unwrap_or_else(|| BACKGROUND.to_owned()));
                 }
-                Event::WorldEffect { call, effect } => {
-                    let text = serde_json::to_string(effect).unwrap_or_default();
+                Event::SystemEffect { call, system, effect } => {
+                    let text = serde_json::json!([system, effect]).to_string();
                     let caller = callers.get(call).cloned().unwrap_or_default();
-                    seen.effects.entry(caller).or_default().push(masked(&text));
+                    seen.effects.entry(caller).or_default().push(mask.text(&text));
                 }
-                Event::StateSeeded { service, key, name, value } => {
-                    let value = masked(&value.text());
+                Event::StateOpened { service, key, name, value } => {
+                    let value = mask.text(&value.text());
                     seen.state.insert(format!("{service}/{key} {name}"), value);
                 }
                 Event::StateChanged { service, key, name, value, .. } => {
                     let place = format!("{service}/{key} {name}");
                     match value {
-                        Some(value) => drop(seen.state.insert(place, masked(&value.text()))),
+                        Some(value) => drop(seen.state.insert(place, mask.text(&value.text()))),
                         None => drop(seen.state.remove(&place)),
                     }
                 }
-                event => note(&mut invocations, event, until),
+                event => note(&mut invocations, event, until, mask),
             }
         }
         for (target, mut one) in invocations.into_values() {
@@ -89,7 +98,12 @@ impl Observed {
     }
 }
 
-fn note(all: &mut BTreeMap<Inv, (String, SeenInvocation)>, event: &Event, until: VirtualTime) {
+fn note(
+    all: &mut BTreeMap<Inv, (String, SeenInvocation)>,
+    event: &Event,
+    until: VirtualTime,
+    mask: Mask<'_>,
+) {
     let mut set = |inv: &Inv, status: &str| {
         if let Some((_, one)) = all.get_mut(inv)
             && one.status != "freed"
@@ -121,7 +135,7 @@ fn note(all: &mut BTreeMap<Inv, (String, SeenInvocation)>, event: &Event, until:
         Event::Completed { inv, outcome } => {
             set(inv, "completed");
             if let Some((_, one)) = all.get_mut(inv) {
-                one.outcome = told(outcome);
+                one.outcome = mask.outcome(outcome);
             }
         }
         Event::CancelRequested { inv, phase: Phase::Inboxed | Phase::Scheduled }
@@ -158,75 +172,86 @@ fn at_rest(history: &History, calm: Duration) -> VirtualTime {
     at
 }
 
-fn told(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Success(body) => masked(&body.text()),
-        Outcome::Failure { code, message } => format!("[{code}] {}", masked_words(message)),
-    }
+/// Takes out of texts what is each runtime's own: ids and times.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mask<'a> {
+    /// What ids begin with that systems number: `bk_`.
+    numbered_ids: &'a [String],
 }
 
-/// A body without what is each runtime's own.
-pub(super) fn masked(body: &str) -> String {
-    match serde_json::from_str::<Value>(body) {
-        Ok(mut value) => {
-            mask(&mut value);
-            value.to_string()
+impl<'a> Mask<'a> {
+    pub(super) const fn new(numbered_ids: &'a [String]) -> Self {
+        Self { numbered_ids }
+    }
+
+    fn outcome(self, outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Success(body) => self.text(&body.text()),
+            Outcome::Failure { code, message } => format!("[{code}] {}", self.words(message)),
         }
-        Err(_) => masked_words(body),
     }
-}
 
-fn mask(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = masked_words(text),
-        Value::Number(number) => {
-            let unix = |seconds: u64| (1_700_000_000..2_000_000_000).contains(&seconds);
-            if number.as_u64().is_some_and(|n| unix(n) || unix(n / 1000)) {
-                *value = "TIME".into();
+    /// A body, JSON or not, masked.
+    pub(super) fn text(self, body: &str) -> String {
+        match serde_json::from_str::<Value>(body) {
+            Ok(mut value) => {
+                self.value(&mut value);
+                value.to_string()
             }
+            Err(_) => self.words(body),
         }
-        Value::Array(items) => items.iter_mut().for_each(mask),
-        Value::Object(fields) => fields.values_mut().for_each(mask),
-        Value::Bool(_) | Value::Null => {}
     }
-}
 
-/// Text with its ids and times masked: `ch_alice_12` becomes `ch_alice_N`.
-fn masked_words(text: &str) -> String {
-    let part = |c: char| c.is_ascii_alphanumeric() || "_-:.".contains(c);
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
-        out.push_str(&masked_word(word));
-        let next = after.find(part).unwrap_or(after.len());
-        out.push_str(&after[..next]);
-        rest = &after[next..];
+    fn value(self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.words(text),
+            Value::Number(number) => {
+                let unix = |seconds: u64| (1_700_000_000..2_000_000_000).contains(&seconds);
+                if number.as_u64().is_some_and(|n| unix(n) || unix(n / 1000)) {
+                    *value = "TIME".into();
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.value(field)),
+            Value::Bool(_) | Value::Null => {}
+        }
     }
-    out
-}
 
-fn masked_word(whole: &str) -> String {
-    let word = whole.trim_end_matches([':', '.']);
-    masked_id(word) + &whole[word.len()..]
-}
+    /// Text with its ids and times masked: `bk_ann_12` becomes `bk_ann_N`.
+    fn words(self, text: &str) -> String {
+        let part = |c: char| c.is_ascii_alphanumeric() || "_-:.".contains(c);
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
+            let (whole, after) = rest.split_at(end);
+            let word = whole.trim_end_matches([':', '.']);
+            out.push_str(&self.word(word));
+            out.push_str(&whole[word.len()..]);
+            let next = after.find(part).unwrap_or(after.len());
+            out.push_str(&after[..next]);
+            rest = &after[next..];
+        }
+        out
+    }
 
-fn masked_id(word: &str) -> String {
-    if word.len() == 24 && word.as_bytes()[10] == b'T' && word.ends_with('Z') {
-        return "TIME".to_owned();
+    fn word(self, word: &str) -> String {
+        if word.len() == 24 && word.as_bytes()[10] == b'T' && word.ends_with('Z') {
+            return "TIME".to_owned();
+        }
+        if word.starts_with("inv_") || word.starts_with("sign_") || word.starts_with("prom_") {
+            return word[..word.find('_').unwrap_or(0)].to_owned() + "_ID";
+        }
+        let numbered =
+            self.numbered_ids.iter().any(|start| !start.is_empty() && word.starts_with(start));
+        if !numbered {
+            let masked = |part| if is_random(part) { "RANDOM" } else { part };
+            return word.split('-').map(masked).collect::<Vec<_>>().join("-");
+        }
+        let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let masked = |part| if number(part) { "N" } else { part };
+        word.split('_').map(masked).collect::<Vec<_>>().join("_")
     }
-    if word.starts_with("inv_") || word.starts_with("sign_") || word.starts_with("prom_") {
-        return word[..word.find('_').unwrap_or(0)].to_owned() + "_ID";
-    }
-    let issued = ["ch_", "re_", "msg_", "lbl_"].iter().any(|kind| word.starts_with(kind));
-    if !issued {
-        let masked = |part| if is_random(part) { "RANDOM" } else { part };
-        return word.split('-').map(masked).collect::<Vec<_>>().join("-");
-    }
-    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let masked = |part| if number(part) { "N" } else { part };
-    word.split('_').map(masked).collect::<Vec<_>>().join("_")
 }
 
 /// True for what a handler drew from its context: eight hexadecimal digits or more, `4EE658B938`.
@@ -238,23 +263,55 @@ fn is_random(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        base::Target,
+        history::{CallId, Cause, Change, Data, Effect, EffectRecord, Within},
+    };
 
     #[test]
     fn ids_and_times_are_masked_and_nothing_else() {
+        let ids = ["bk_".to_owned(), "cx_".to_owned()];
         for (text, expected) in [
-            (r#"{"chargeId":"ch_cust-alice_3","n":3}"#, r#"{"chargeId":"ch_cust-alice_N","n":3}"#),
-            (r#""re_ch_bob_1_2""#, r#""re_ch_bob_N_N""#),
+            (r#"{"booking":"bk_room-12_3","n":3}"#, r#"{"booking":"bk_room-12_N","n":3}"#),
+            (r#""cx_bk_ann_1_2""#, r#""cx_bk_ann_N_N""#),
             (r#"["2026-01-01T00:00:00.000Z"]"#, r#"["TIME"]"#),
             (r#"{"at":1767225600000,"in":1767225600}"#, r#"{"at":"TIME","in":"TIME"}"#),
-            ("refund of ch_a_1: too much", "refund of ch_a_N: too much"),
+            ("bk_a_1 is cancelled: too late", "bk_a_N is cancelled: too late"),
             ("inv_1gdJBtdVEcM942bjcDmb1c1khoaJe11Hbz failed", "inv_ID failed"),
-            (r#"{"orderId":"o_1"}"#, r#"{"orderId":"o_1"}"#),
-            ("Order ORD-4EE658B938 of 2026-01-01", "Order ORD-RANDOM of 2026-01-01"),
+            (r#"{"room":"r_1"}"#, r#"{"room":"r_1"}"#),
+            ("Booking BK-4EE658B938 of 2026-01-01", "Booking BK-RANDOM of 2026-01-01"),
             ("a-deadbeef", "a-deadbeef"),
             ("", ""),
         ] {
-            assert_eq!(masked(text), expected);
+            assert_eq!(Mask::new(&ids).text(text), expected);
         }
+        assert_eq!(Mask::new(&[]).text("bk_a_1"), "bk_a_1");
+    }
+
+    #[test]
+    fn effects_are_listed_by_caller_with_their_system_and_kind() {
+        #[derive(Debug, serde::Serialize)]
+        struct Booked(&'static str);
+        impl Effect for Booked {
+            const KIND: &'static str = "booked";
+        }
+        let mut history = History::new();
+        let target = Target::new("Bookings", "b", "book");
+        let within = Within::NoRun;
+        let causes = [Some(Cause { inv: Inv(0), target, attempt: 1, within }), None];
+        for (number, cause) in (0..).zip(causes) {
+            let (call, system) = (CallId(number), "hotel".into());
+            let request = Data::new("12");
+            let called = Event::SystemCalled { call, system, operation: "book", request, cause };
+            history.push(VirtualTime::ZERO, called);
+            let effect = EffectRecord::new(Booked("bk_1"), Change::Made);
+            let system = "hotel".into();
+            history.push(VirtualTime::ZERO, Event::SystemEffect { call, system, effect });
+        }
+        let seen = Observed::of(&history, Duration::ZERO, &["bk_".to_owned()]);
+        let effect = r#"["hotel",{"kind":"booked","change":"made","fields":"bk_N"}]"#;
+        assert_eq!(seen.effects["Bookings/b/book"], [effect]);
+        assert_eq!(seen.effects[BACKGROUND], [effect]);
     }
 
     #[test]
@@ -272,9 +329,9 @@ mod tests {
         history.push(at(50), Event::ReplyReceived { request: "r".into(), attempt: 1, outcome });
         history.push(at(55), set("1"));
         history.push(at(3600), set("2"));
-        let seen = Observed::of(&history, Duration::from_secs(10));
+        let seen = Observed::of(&history, Duration::from_secs(10), &[]);
         assert_eq!(seen.state["S/k x"], "1");
         assert_eq!(seen.replies["r"], "true");
-        assert_eq!(Observed::of(&history, Duration::from_secs(4000)).state["S/k x"], "2");
+        assert_eq!(Observed::of(&history, Duration::from_secs(4000), &[]).state["S/k x"], "2");
     }
 }

@@ -1,23 +1,33 @@
 //! One scenario on a real server: hosted, registered, run, read back, judged, and compared with the simulation.
+//!
+//! Must not know: any system, arguments.
 
-use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::Duration,
+};
 
 use super::{
     Difference, LiveError, Observed, Server, WorldOptions,
-    client::{Clients, Names, Stuck},
+    client::{Clients, Stuck},
     clock::{Clock, pause},
     compare,
+    deliveries::Deliveries,
     host::{Hosted, watch},
     log::{Log, Rows, Seen, text, unix_ms},
+    names::Names,
+    observed::Mask,
     server::{Row, quoted},
 };
 use crate::{
     base::Seed,
     explore::{judge_run, replay_seed},
     history::{Event, History},
-    invariants::{Invariant, Verdict, Violation},
+    oracle::{Oracle, Verdict, Violation},
     scenario::plan::{Action, FaultPlan, RestatePlan, Scenario, Step},
-    sim::{Deployment, opening_states},
+    sim::Deployment,
+    subject::Subject,
 };
 
 /// How many seeds say what can happen without a fault.
@@ -84,14 +94,14 @@ impl LiveReport {
             seen.effects.values().map(Vec::len).sum::<usize>()
         );
         for violation in &self.violations {
-            let Violation { invariant, message, .. } = violation;
-            writeln!(text, "  ✗ {invariant}: {message}").expect("text takes text");
+            let Violation { oracle, message, .. } = violation;
+            writeln!(text, "  ✗ {oracle}: {message}").expect("text takes text");
         }
         for Difference { what, server, simulation } in &self.differences {
             writeln!(text, "  ✗ {what}").expect("text takes text");
-            for (who, said) in [("server", server), ("simulation", simulation)] {
-                let said = said.replace('\n', "\n                  ");
-                writeln!(text, "      {who:<10}  {said}").expect("text takes text");
+            for (runtime, seen) in [("server", server), ("simulation", simulation)] {
+                let seen = seen.replace('\n', "\n                  ");
+                writeln!(text, "      {runtime:<10}  {seen}").expect("text takes text");
             }
         }
         if self.differences.is_empty() {
@@ -106,47 +116,26 @@ impl LiveReport {
 
 /// Runs `scenario` once on `server`, and as often in the simulation as it takes to know what can happen.
 ///
+/// `deployment` are the services of `subject` that the scenario asks for; it is judged by the oracles of `subject`
+/// that the scenario names.
+///
 /// # Errors
 /// If the server cannot be used, goes away, or does not come to rest in time.
 pub fn run(
     server: &Server,
+    subject: &Subject,
     deployment: &Deployment,
     scenario: &Scenario,
-    invariants: &[&dyn Invariant],
     options: &LiveOptions,
 ) -> Result<LiveReport, LiveError> {
-    server.check()?;
-    let clock = Clock::start();
-    let prefix = format!("op{:x}-", clock.start_unix_ms());
-    let log = Log::new(clock, &prefix);
-    let world = WorldOptions { plan: scenario.plan.world.clone(), ledger: None };
-    let hosted = watch(deployment, &world, options.port, &log)?;
-    let guest = Guest::register(server, deployment, hosted, prefix, clock)?;
-    let names = Names::new(&scenario.plan, &guest.prefix);
-    guest.seed_state(scenario, &names, &log)?;
-    let look = || guest.invocations();
-    let clients = Clients {
-        server,
-        plan: &scenario.plan,
-        names: &names,
-        log: &log,
-        clock,
-        patience: options.patience,
-        look: &look,
-    };
-    clients.act()?;
     let mut notes = Vec::new();
-    let rows = guest.settle(options, &mut notes)?;
-    let history = log.history(&rows, deployment.catalog());
-    let mut observed = Observed::of(&history, options.patience);
-    observed.state = guest.state(&log)?;
-    drop(guest);
-
-    let (violations, mut said) = judge_live(scenario, invariants, &history);
-    notes.append(&mut said);
+    let (history, observed) =
+        on_server(server, subject, deployment, scenario, options, &mut notes)?;
+    let oracles = subject.oracles_of(scenario);
+    let violations = judge_live(scenario, &oracles, &history, &mut notes);
     let plain = without_faults(scenario, &mut notes);
     let seeds: Vec<u64> = (0..SEEDS).collect();
-    let simulated = simulate(deployment, &plain, &seeds, options.calm);
+    let simulated = simulate(subject, deployment, &plain, &seeds, options.calm);
     let differences = compare(&observed, &simulated);
     let operator = |step: &Step| matches!(step.action, Action::Cancel { .. } | Action::Kill { .. });
     if !differences.is_empty() && scenario.plan.steps.iter().any(operator) {
@@ -157,49 +146,96 @@ pub fn run(
     Ok(LiveReport { title, observed, differences, violations, notes, history })
 }
 
+/// Hosts the services, registers them, does what the scenario says, and reads back what came of it.
+fn on_server(
+    server: &Server,
+    subject: &Subject,
+    deployment: &Deployment,
+    scenario: &Scenario,
+    options: &LiveOptions,
+    notes: &mut Vec<String>,
+) -> Result<(History, Observed), LiveError> {
+    server.check()?;
+    let clock = Clock::start();
+    let prefix = format!("op{:x}-", clock.start_unix_ms());
+    let log = Log::new(clock, &prefix);
+    let world = WorldOptions { plan: scenario.plan.world.clone(), ..WorldOptions::default() };
+    let (hosted, systems) = watch(deployment, &world, options.port, &log)?;
+    let names = Names::new(&scenario.plan, &prefix);
+    let deliveries = Deliveries::start(systems, server, &names, &log, options.patience);
+    let guest = Guest::register(server, deployment, hosted, deliveries, prefix, clock)?;
+    guest.set_opening_states(scenario, &names, &log)?;
+    let look = || guest.invocations();
+    let clients = Clients {
+        server,
+        plan: &scenario.plan,
+        names: &names,
+        log: &log,
+        deliveries: &guest.deliveries,
+        clock,
+        patience: options.patience,
+        look: &look,
+    };
+    clients.act()?;
+    let rows = guest.settle(options, notes)?;
+    let history = log.history(&rows, deployment.catalog());
+    let ids = subject.id_prefixes();
+    let mut observed = Observed::of(&history, options.patience, ids);
+    observed.state = guest.state(&log, Mask::new(ids))?;
+    Ok((history, observed))
+}
+
 /// What is seen of a scenario in the simulation, seed by seed.
 #[must_use]
 pub fn simulate(
+    subject: &Subject,
     deployment: &Deployment,
     scenario: &Scenario,
     seeds: &[u64],
     calm: Duration,
 ) -> Vec<Observed> {
     let one = |seed: &u64| {
-        let run = replay_seed(deployment, scenario, &[], Seed(*seed));
-        Observed::of(&run.history, calm)
+        let run = replay_seed(subject, deployment, scenario, Seed(*seed));
+        Observed::of(&run.history, calm, subject.id_prefixes())
     };
     seeds.iter().map(one).collect()
 }
 
-/// Judges what the world saw by the scenario's invariants.
+/// Judges what the world saw by the scenario's oracles.
 fn judge_live(
     scenario: &Scenario,
-    invariants: &[&dyn Invariant],
+    oracles: &[&dyn Oracle],
     history: &History,
-) -> (Vec<Violation>, Vec<String>) {
-    let Verdict::Violated(violations) = judge_run(scenario, invariants, history) else {
-        return (Vec::new(), Vec::new());
+    notes: &mut Vec<String>,
+) -> Vec<Violation> {
+    let violations = match judge_run(scenario, oracles, history) {
+        Verdict::Violated(violations) => violations,
+        // the others cannot be relied on either: it is shown as a violation of its own
+        Verdict::Panicked { oracle, message, mut violations } => {
+            violations.push(Violation::new(oracle, format!("the oracle panicked: {message}"), []));
+            return violations;
+        }
+        Verdict::Held | Verdict::Inconclusive { .. } => return Vec::new(),
     };
     let wanted = scenario.must_violate.as_deref();
     let (planted, others): (Vec<_>, Vec<_>) =
-        violations.into_iter().partition(|v| Some(v.invariant) == wanted);
-    let notes = planted.into_iter().map(|v| format!("the planted bug shows: {}", v.message));
-    (others, notes.collect())
+        violations.into_iter().partition(|v| Some(v.oracle.as_str()) == wanted);
+    notes.extend(planted.into_iter().map(|v| format!("the planted bug shows: {}", v.message)));
+    others
 }
 
 fn without_faults(scenario: &Scenario, notes: &mut Vec<String>) -> Scenario {
     let mut plain = scenario.clone();
     let faults = std::mem::take(&mut plain.plan.faults);
     if faults != FaultPlan::default() {
-        let mut names: Vec<&str> = faults.rates.keys().map(|fault| fault.name()).collect();
+        let mut names: Vec<_> = faults.rates.keys().map(|fault| fault.name()).collect();
         for (name, places) in [
             ("crash_at", &faults.crash_at),
             ("cancel_at", &faults.cancel_at),
             ("kill_at", &faults.kill_at),
         ] {
             if !places.is_empty() {
-                names.push(name);
+                names.push(name.into());
             }
         }
         let names = names.join(", ");
@@ -218,6 +254,7 @@ struct Guest<'a> {
     services: String,
     prefix: String,
     clock: Clock,
+    deliveries: Deliveries,
     hosted: Option<Hosted>,
 }
 
@@ -226,6 +263,7 @@ impl<'a> Guest<'a> {
         server: &'a Server,
         deployment: &Deployment,
         hosted: Hosted,
+        deliveries: Deliveries,
         prefix: String,
         clock: Clock,
     ) -> Result<Self, LiveError> {
@@ -233,29 +271,39 @@ impl<'a> Guest<'a> {
             deployment.catalog().services().map(|service| quoted(&service.name)).collect();
         let deployment = server.register(&hosted.uri())?;
         let services = services.join(", ");
-        Ok(Self { server, deployment, services, prefix, clock, hosted: Some(hosted) })
+        let hosted = Some(hosted);
+        Ok(Self { server, deployment, services, prefix, clock, deliveries, hosted })
     }
 
-    /// Gives accounts and products their opening state.
-    fn seed_state(&self, scenario: &Scenario, names: &Names, log: &Log) -> Result<(), LiveError> {
-        let seeds: Vec<_> = opening_states(&scenario.plan.world).collect();
-        for (service, key, name, value) in &seeds {
-            let own = if value.contains(key) {
-                value.replace(&format!("\"{key}\""), &format!("\"{}\"", names.own(key)))
-            } else {
-                value.clone()
-            };
-            self.server.set_state(service, &names.own(key), name, own.as_bytes())?;
-            log.push(Seen::Event(Event::StateSeeded {
-                service: (*service).into(),
-                key: (*key).into(),
-                name: (*name).into(),
-                value: value.as_str().into(),
+    /// Gives objects their opening states.
+    fn set_opening_states(
+        &self,
+        scenario: &Scenario,
+        names: &Names,
+        log: &Log,
+    ) -> Result<(), LiveError> {
+        let states = &scenario.plan.state;
+        let mut objects: BTreeMap<(&str, &str), BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+        for state in states {
+            let own = names.own_value(&state.value).to_string().into_bytes();
+            let object = objects.entry((&state.service, &state.key)).or_default();
+            object.insert(state.name.clone(), own);
+        }
+        let values = objects.values().map(BTreeMap::len).sum();
+        for ((service, key), state) in &objects {
+            self.server.set_state(service, &names.own(key), state)?;
+        }
+        for state in states {
+            log.push(Seen::Event(Event::StateOpened {
+                service: state.service.as_str().into(),
+                key: state.key.as_str().into(),
+                name: state.name.as_str().into(),
+                value: state.value.to_string().as_str().into(),
             }));
         }
         // the server takes note before it acts
         let started = self.clock.elapsed();
-        while self.state_rows()?.len() < seeds.len() {
+        while self.state_rows()?.len() < values {
             let waited = self.clock.elapsed() - started;
             if waited > Duration::from_secs(15) {
                 return Err(LiveError::Timeout { what: "the opening state".to_owned(), waited });
@@ -309,17 +357,22 @@ impl<'a> Guest<'a> {
             };
             let over = |row: &Row| matches!(text(row, "status"), "completed" | "paused");
             let left = rows.invocations.iter().filter(|row| !over(row)).count();
-            let calm = rows.invocations.iter().all(|row| over(row) || later(row));
+            let calm = rows.invocations.iter().all(|row| over(row) || later(row))
+                && !self.deliveries.busy(self.clock.now().after(options.calm));
             if calm || stuck.unmoved(&rows, self.clock) > options.calm {
                 rows.left = left;
                 if left > 0 {
                     notes.push(format!("{left} invocations are due later and were not waited for"));
                 }
+                let left = self.deliveries.left();
+                if left > 0 {
+                    notes.push(format!("{left} deliveries are due later and were not waited for"));
+                }
                 break rows;
             }
             if self.clock.elapsed() > options.patience {
                 let open = rows.invocations.iter().find(|row| !over(row));
-                let name = open.map_or("an invocation", |row| text(row, "target_service_name"));
+                let name = open.map_or("a delivery", |row| text(row, "target_service_name"));
                 let what = format!("the end of {name} and {} more", left.saturating_sub(1));
                 return Err(LiveError::Timeout { what, waited: options.patience });
             }
@@ -344,12 +397,12 @@ impl<'a> Guest<'a> {
         ))
     }
 
-    fn state(&self, log: &Log) -> Result<std::collections::BTreeMap<String, String>, LiveError> {
+    fn state(&self, log: &Log, mask: Mask<'_>) -> Result<BTreeMap<String, String>, LiveError> {
         let place = |row: &Row| {
             let key = log.plain(text(row, "service_key"));
             format!("{}/{key} {}", text(row, "service_name"), text(row, "key"))
         };
-        let value = |row: &Row| super::observed::masked(&log.plain(text(row, "value_utf8")));
+        let value = |row: &Row| mask.text(&log.plain(text(row, "value_utf8")));
         Ok(self.state_rows()?.iter().map(|row| (place(row), value(row))).collect())
     }
 }
@@ -358,6 +411,7 @@ impl Drop for Guest<'_> {
     /// Leaves nothing behind that would run, or ask for services that are gone. If the server is gone there
     /// is nothing to do.
     fn drop(&mut self) {
+        self.deliveries.stop();
         if let Ok(rows) = self.invocations() {
             for row in rows.invocations.iter().filter(|row| text(row, "status") != "completed") {
                 drop(self.server.kill(text(row, "id")));

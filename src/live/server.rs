@@ -1,6 +1,6 @@
 //! A real Restate server's ingress and admin API.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Map, Value, json};
 
@@ -8,6 +8,7 @@ use super::{
     LiveError,
     clock::{Clock, pause},
 };
+use crate::base::Target;
 
 /// How long a question to the admin API may take.
 const ADMIN_PATIENCE: Duration = Duration::from_secs(15);
@@ -30,7 +31,7 @@ pub struct Answer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
-    /// The invocation's id, if the server told it.
+    /// The invocation's id, if the server named it.
     pub invocation: Option<String>,
 }
 
@@ -82,8 +83,8 @@ impl Server {
         match answer.get("id").and_then(Value::as_str) {
             Some(id) if status < 300 => Ok(id.to_owned()),
             _ => {
-                let told = answer.get("message").and_then(Value::as_str).map(str::to_owned);
-                let problem = told.unwrap_or_else(|| format!("status {status}: {answer}"));
+                let said = answer.get("message").and_then(Value::as_str).map(str::to_owned);
+                let problem = said.unwrap_or_else(|| format!("status {status}: {answer}"));
                 Err(LiveError::Refused { uri: uri.to_owned(), problem })
             }
         }
@@ -144,7 +145,7 @@ impl Server {
         self.admin("PATCH", &format!("/invocations/{invocation}/kill"), None).map(drop)
     }
 
-    /// Gives an object this state, and no other.
+    /// Gives an object this state, by names, and no other.
     ///
     /// # Errors
     /// If the server is gone, or knows no such service.
@@ -152,10 +153,9 @@ impl Server {
         &self,
         service: &str,
         key: &str,
-        name: &str,
-        value: &[u8],
+        state: &BTreeMap<String, Vec<u8>>,
     ) -> Result<(), LiveError> {
-        let body = json!({ "object_key": key, "new_state": { name: value } });
+        let body = json!({ "object_key": key, "new_state": state });
         let path = format!("/services/{service}/state");
         let (status, answer) = self.admin("POST", &path, Some(&body))?;
         if status < 300 {
@@ -234,12 +234,22 @@ impl Server {
 }
 
 /// A name as it stands in a path or in a query's literal.
-pub(super) fn in_path(name: &str) -> String {
+fn in_path(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     let encode = |byte: u8| {
         if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     name.bytes().map(encode).collect()
+}
+
+/// Where a handler is on the ingress.
+pub(super) fn path(target: &Target) -> String {
+    let Target { service, key, handler } = target;
+    if key.is_empty() {
+        format!("{service}/{handler}")
+    } else {
+        format!("{service}/{}/{handler}", in_path(key))
+    }
 }
 
 /// Text as a literal of a query.
@@ -253,15 +263,17 @@ mod tests {
 
     #[test]
     fn keys_travel_in_paths_and_queries() {
-        assert_eq!(in_path("order 1/a?b=ü"), "order%201%2Fa%3Fb%3D%C3%BC");
+        let target = Target::new("Rooms", "room 1/a?b=ü", "book");
+        assert_eq!(path(&target), "Rooms/room%201%2Fa%3Fb%3D%C3%BC/book");
+        assert_eq!(path(&Target::new("Hotels", "", "list")), "Hotels/list");
         assert_eq!(quoted("o'neil"), "'o''neil'");
     }
 
     #[test]
     fn a_server_that_is_not_there_is_named() {
-        // port 1 is reserved, and nobody serves there
+        // port 1 is reserved, and nothing listens there
         let server = Server::new("127.0.0.1:1", "http://127.0.0.1:1/");
-        let error = server.check().expect_err("nobody is there");
+        let error = server.check().expect_err("nothing is there");
         assert!(error.is_about_the_server());
         let text = error.to_string();
         assert!(text.starts_with("no Restate server answers at http://127.0.0.1:1 ("), "{text}");

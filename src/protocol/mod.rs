@@ -7,11 +7,15 @@
 //! Must not know: what the messages do.
 
 mod codec;
+mod error;
 mod frame;
+mod message_type;
 pub mod messages;
 
-pub use codec::{Decoder, FRAME_LENGTH_MAX, HEADER_LENGTH, ProtocolError};
-pub use frame::{Frame, MessageType};
+pub use codec::Decoder;
+pub use error::{FRAME_LENGTH_MAX, ProtocolError};
+pub use frame::{Frame, HEADER_LENGTH};
+pub use message_type::MessageType;
 
 #[cfg(test)]
 mod tests;

@@ -131,7 +131,7 @@ fn control_messages_survive_the_wire() {
             known_entries: 1,
             state_map: vec![StateEntry { key: Bytes::from_static(b"k"), value: Bytes::new() }],
             partial_state: true,
-            key: "payment-001".into(),
+            key: "room-101".into(),
             retry_count_since_last_stored_entry: 2,
             duration_since_last_stored_entry: 3,
             random_seed: u64::MAX,

@@ -1,18 +1,46 @@
-//! Hand-built histories and summaries for the tests of reports.
+//! Hand-built histories and summaries for the tests of reports: guests who book rooms of a hotel.
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::Serialize;
+
 use crate::{
-    base::{Cents, Digest, Seed, Target, VirtualTime},
+    base::{Digest, Seed, Target, VirtualTime},
     explore::outcome::{
         FaultCounts, FoundViolation, ScenarioReport, ScenarioVerdict, Sometimes, Summary,
     },
     history::{
-        CallFate, CallId, Cause, Crash, Effect, End, Event, History, Inv, LogLine, Origin, Outcome,
-        System,
+        CallFate, CallId, Cause, Change, Crash, Data, Effect, EffectRecord, End, Event, History,
+        Inv, LogLine, Origin, Outcome, Within,
     },
-    invariants::Violation,
+    oracle::Violation,
 };
+
+/// The hotel gave a room to a guest.
+#[derive(Debug, Serialize)]
+pub(super) struct Booked {
+    pub(super) room: String,
+    pub(super) guest: String,
+    pub(super) key: Option<String>,
+}
+
+impl Effect for Booked {
+    const KIND: &'static str = "booked";
+}
+
+/// The hotel took a room back.
+#[derive(Debug, Serialize)]
+pub(super) struct Cancelled {
+    pub(super) room: String,
+}
+
+impl Effect for Cancelled {
+    const KIND: &'static str = "cancelled";
+
+    fn text(&self) -> String {
+        format!("room {} is free again", self.room)
+    }
+}
 
 /// Builds a history, event by event.
 #[derive(Default)]
@@ -32,11 +60,11 @@ impl Story {
         self
     }
 
-    /// A client calls `CreatePayment` of `key`.
+    /// A client calls `Book` of `key`.
     pub(super) fn request(&mut self, request: &str, inv: u32, key: &str) -> &mut Self {
-        let target = create_payment(key);
+        let target = book(key);
         let body = format!(
-            r#"{{"customerId":"cust-{key}","amountCents":10000,"currency":"USD","description":"{}"}}"#,
+            r#"{{"guest":"guest-{key}","from":"2026-03-01","nights":2,"wishes":"{}"}}"#,
             "a long text ".repeat(12)
         );
         self.event(Event::RequestSent {
@@ -72,34 +100,28 @@ impl Story {
         self.event(Event::EntryAppended { inv: Inv(inv), index, kind, name: name.into() })
     }
 
-    /// The gateway is asked to charge, and does.
-    pub(super) fn charge(&mut self, call: u32, inv: u32, key: &str, attempt: u32) -> &mut Self {
-        let cause = Cause {
-            inv: Inv(inv),
-            target: create_payment(key),
-            attempt,
-            run: Some("charge".into()),
-        };
-        self.event(Event::WorldCalled {
-            call: CallId(call),
-            system: System::Gateway,
-            operation: "charge",
-            cause,
-        })
-        .event(Event::WorldEffect {
-            call: CallId(call),
-            effect: Effect::Charged {
-                charge: format!("ch_{call}").as_str().into(),
-                customer: format!("cust-{key}").as_str().into(),
-                amount: Cents(10_000),
-                currency: "USD".into(),
-                key: None,
-            },
-        })
+    /// The hotel is asked for a room, and gives one: call 3 gets room 103.
+    pub(super) fn booked(&mut self, call: u32, inv: u32, key: &str, attempt: u32) -> &mut Self {
+        let within = Within::Run { id: 0, name: "book".into() };
+        let cause = Cause { inv: Inv(inv), target: book(key), attempt, within };
+        let (room, guest) = (format!("10{call}"), format!("guest-{key}"));
+        let effect = EffectRecord::new(Booked { room, guest, key: None }, Change::Made);
+        self.asked(call, "hotel", Some(cause)).effect(call, "hotel", effect)
+    }
+
+    /// A system is asked to `book`.
+    pub(super) fn asked(&mut self, call: u32, system: &str, cause: Option<Cause>) -> &mut Self {
+        let (call, request) = (CallId(call), Data::new("a room"));
+        let (system, operation) = (system.into(), "book");
+        self.event(Event::SystemCalled { call, system, operation, request, cause })
+    }
+
+    pub(super) fn effect(&mut self, call: u32, system: &str, effect: EffectRecord) -> &mut Self {
+        self.event(Event::SystemEffect { call: CallId(call), system: system.into(), effect })
     }
 
     pub(super) fn returned(&mut self, call: u32, fate: CallFate) -> &mut Self {
-        self.event(Event::WorldReturned { call: CallId(call), fate })
+        self.event(Event::SystemReturned { call: CallId(call), fate })
     }
 
     pub(super) fn log(&mut self, inv: u32, attempt: u32, message: &str) -> &mut Self {
@@ -108,7 +130,7 @@ impl Story {
             at: self.now,
             attempt: Some((Inv(inv), attempt)),
             level: "INFO",
-            module: "payments".into(),
+            module: "bookings".into(),
             message: message.into(),
         });
         self
@@ -121,37 +143,42 @@ impl Story {
             .event(Event::ReplyReceived { request: request.into(), attempt: 1, outcome })
     }
 
+    /// How many events there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.history.len()
+    }
+
     pub(super) fn end(&mut self) -> History {
         self.event(Event::Ended { end: End::Quiet });
         std::mem::take(&mut self.history)
     }
 }
 
-pub(super) fn create_payment(key: &str) -> Target {
-    Target::new("PaymentService", key, "CreatePayment")
+pub(super) fn book(key: &str) -> Target {
+    Target::new("Bookings", key, "Book")
 }
 
-/// A payment that is charged twice, because its first attempt dies between the charge and the journal;
-/// beside it another payment, to which nothing happens.
-pub(super) fn double_charge() -> (History, Vec<Violation>) {
+/// A booking that takes two rooms, because its first attempt dies between the effect and the journal;
+/// beside it another booking, to which nothing happens.
+pub(super) fn double_booking() -> (History, Vec<Violation>) {
     let mut story = Story::default();
     story.event(Event::ProcessStarted { process: 1 });
-    story.request("pay", 0, "alice").attempt(0, 1, 1).entry(0, 0, "Command: Input", "");
+    story.request("book", 0, "alice").attempt(0, 1, 1).entry(0, 0, "Command: Input", "");
     story.at(2).request("other", 1, "bob").attempt(1, 1, 1);
-    story.at(3).log(0, 1, "charging customer=cust-alice");
-    story.entry(0, 1, "Command: SetState", "payment").event(Event::StateChanged {
+    story.at(3).log(0, 1, "booking guest=guest-alice");
+    story.entry(0, 1, "Command: SetState", "booking").event(Event::StateChanged {
         inv: Inv(0),
-        service: "PaymentService".into(),
+        service: "Bookings".into(),
         key: "alice".into(),
-        name: "payment".into(),
+        name: "booking".into(),
         value: Some(r#"{"status":"pending"}"#.into()),
     });
-    story.at(53).charge(1, 0, "alice", 1);
-    let first = story.history.len() - 1;
+    story.at(53).booked(1, 0, "alice", 1);
+    let first = story.len() - 1;
     story
         .event(Event::FaultFired {
-            fault: "crash_in_run",
-            place: "PaymentService/alice/CreatePayment#1 attempt 1 after Run(charge)".into(),
+            fault: "crash_in_run".into(),
+            place: "Bookings/alice/Book#1 attempt 1 at hotel book in Run(book)".into(),
         })
         .event(Event::AttemptCrashed { inv: Inv(0), attempt: 1, how: Crash::AfterEffect, lost: 2 })
         .event(Event::AttemptFailed {
@@ -161,30 +188,26 @@ pub(super) fn double_charge() -> (History, Vec<Violation>) {
             message: "connection reset".into(),
         })
         .event(Event::RetryScheduled { inv: Inv(0), at: VirtualTime::from_millis(612) });
-    story.at(60).charge(2, 1, "bob", 1).returned(2, CallFate::Answered);
+    story.at(60).booked(2, 1, "bob", 1).returned(2, CallFate::Answered);
     story.event(Event::FaultFired {
-        fault: "request_delayed",
-        place: "PaymentService/bob/CreatePayment".into(),
+        fault: "request_delayed".into(),
+        place: "Bookings/bob/Book".into(),
     });
-    story.at(80).answer("other", 1, r#"{"status":"completed"}"#);
-    story.at(612).attempt(0, 2, 2).log(0, 2, "charging customer=cust-alice");
-    story.at(672).charge(3, 0, "alice", 2);
-    let second = story.history.len() - 1;
+    story.at(80).answer("other", 1, r#"{"status":"booked"}"#);
+    story.at(612).attempt(0, 2, 2).log(0, 2, "booking guest=guest-alice");
+    story.at(672).booked(3, 0, "alice", 2);
+    let second = story.len() - 1;
     story.returned(3, CallFate::Answered);
-    story.entry(0, 2, "Command: Run", "charge").entry(0, 3, "Notification: Run", "");
-    story.at(700).answer(
-        "pay",
-        0,
-        r#"{"paymentId":"alice","status":"completed","chargeId":"ch_3"}"#,
-    );
+    story.entry(0, 2, "Command: Run", "book").entry(0, 3, "Notification: Run", "");
+    let answer =
+        r#"{"booking":"alice","status":"booked","room":"103","from":"2026-03-01","nights":2}"#;
+    story.at(700).answer("book", 0, answer);
     let history = story.end();
-    let violation = Violation {
-        invariant: "charged_at_most_once",
-        message: "alice was charged twice: ch_1 at 0.053s, ch_3 at 0.672s".into(),
-        records: vec![first, second],
-    };
-    (history, vec![violation])
+    (history, vec![Violation::new("booked_at_most_once", BOOKED_TWICE, [first, second])])
 }
+
+/// What is wrong in [`double_booking`].
+const BOOKED_TWICE: &str = "alice was booked twice: room 101 at 0.053s, room 103 at 0.672s";
 
 /// A scenario in which nothing went wrong.
 pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
@@ -199,7 +222,7 @@ pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
             "crash".to_owned(),
             FaultCounts { planned: 9 * runs, fired: runs / 2, effective: runs / 4 },
         )]),
-        sometimes: vec![Sometimes { what: "reply pay fails with 409".into(), reached: runs / 5 }],
+        sometimes: vec![Sometimes { what: "reply book fails with 409".into(), reached: runs / 5 }],
         violations: Vec::new(),
         expected: None,
         left_behind: None,
@@ -207,13 +230,13 @@ pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
     }
 }
 
-/// What was found in [`double_charge`].
+/// What was found in [`double_booking`].
 pub(super) fn found() -> FoundViolation {
     FoundViolation {
         seed: Seed(12),
-        invariant: "charged_at_most_once".into(),
-        message: "alice was charged twice: ch_1 at 0.053s, ch_3 at 0.672s".into(),
-        reproducer: Some("onceproof-out/crash.charged_at_most_once.json".into()),
+        oracle: "booked_at_most_once".into(),
+        message: BOOKED_TWICE.into(),
+        reproducer: Some("onceproof-out/crash.booked_at_most_once.json".into()),
         occurrences: 7,
     }
 }
@@ -226,12 +249,12 @@ pub(super) fn every_verdict() -> Summary {
         report
     };
     let scenarios = vec![
-        held("scenarios/payment-happy.json", "a payment is charged once", 500),
+        held("scenarios/booking-happy.json", "a booking takes one room", 500),
         with(
-            held("scenarios/planted-01.json", "the tutorial's own code charges twice", 100),
+            held("scenarios/planted-01.json", "the tutorial's own code books twice", 100),
             ScenarioVerdict::Held,
             |s| {
-                s.expected = Some("charged_at_most_once".into());
+                s.expected = Some("booked_at_most_once".into());
                 s.violations.push(found());
             },
         ),
@@ -250,13 +273,20 @@ pub(super) fn every_verdict() -> Summary {
             s.faults.insert("zombie".into(), FaultCounts::default());
         }),
         with(held("s/planted.json", "a planted bug", 10), ScenarioVerdict::NotFound, |s| {
-            s.expected = Some("refunded_at_most_once".into());
+            s.expected = Some("cancelled_at_most_once".into());
         }),
         with(
             held("s/clock.json", "looks at the clock", 2),
             ScenarioVerdict::Nondeterministic,
             |s| {
                 s.notes.push("seed 1 gave two histories".into());
+            },
+        ),
+        with(
+            held("s/oracle.json", "asks a broken oracle", 4),
+            ScenarioVerdict::OraclePanicked,
+            |s| {
+                s.notes.push("the oracle rooms_conserved panicked with seed 3: no room 9".into());
             },
         ),
     ];

@@ -1,7 +1,7 @@
 //! Which part of a history a person must see to understand a violation.
 //!
-//! Concerned are the invocations that the violating records speak of, the others on the same objects,
-//! whoever called them and whomever they called, and the requests that led to any of these.
+//! Concerned are the invocations that the violating records speak of, the others on the same objects, the callers
+//! and the callees of these, and the requests that led to any of them.
 //!
 //! Must not know: how events are worded, how lines are laid out.
 
@@ -12,8 +12,8 @@ use crate::{
     report::wording::Names,
 };
 
-/// Journal entries that say nothing which another shown line does not say.
-const TOLD_ELSEWHERE: &[&str] = &[
+/// Journal entries that add nothing to the other lines that are shown.
+const SHOWN_ELSEWHERE: &[&str] = &[
     "Input",
     "GetEagerState",
     "GetEagerStateKeys",
@@ -23,7 +23,7 @@ const TOLD_ELSEWHERE: &[&str] = &[
     "ClearState",
     "ClearAllState",
     "Output",
-    // The callee's own lines, and the cancels of those called, tell these.
+    // The lines of the callee, and those of its cancellation, show these.
     "Call",
     "OneWayCall",
     "CallInvocationId",
@@ -50,6 +50,8 @@ const SHOWN_AS_EVENTS: &[&str] = &[
 
 /// What is concerned by some records of a history.
 pub(crate) struct Focus<'h> {
+    /// True if no record confines what is shown.
+    everything: bool,
     invocations: BTreeSet<Inv>,
     requests: BTreeSet<&'h str>,
     /// Objects and requests that are not concerned: a fault at one of these is not shown.
@@ -72,7 +74,7 @@ impl<'h> Focus<'h> {
                 .extend(history.records().iter().filter_map(|r| invocation(&r.event, names)));
             requests.extend(history.records().iter().filter_map(|r| request(&r.event)));
         }
-        let mut focus = Self { invocations, requests, others: BTreeSet::new() };
+        let mut focus = Self { everything, invocations, requests, others: BTreeSet::new() };
         focus.add_invocations_of_requests(history);
         focus.add_same_objects(history);
         focus.add_relatives(history);
@@ -90,12 +92,13 @@ impl<'h> Focus<'h> {
     pub(crate) fn shows(&self, event: &Event, names: &Names<'_>) -> bool {
         if invocation(event, names).is_some_and(|inv| !self.invocations.contains(&inv))
             || request(event).is_some_and(|name| !self.requests.contains(name))
+            || (!self.everything && is_of_no_attempt(event, names))
         {
             return false;
         }
         match event {
             Event::EntryAppended { kind, .. } => {
-                kind.split_once(": ").is_none_or(|(_, name)| !TOLD_ELSEWHERE.contains(&name))
+                kind.split_once(": ").is_none_or(|(_, name)| !SHOWN_ELSEWHERE.contains(&name))
             }
             Event::InvocationCreated { origin, due, .. } => {
                 due.is_some() || !matches!(origin, Origin::Client(_))
@@ -103,12 +106,15 @@ impl<'h> Focus<'h> {
             Event::AttemptFailed { code, .. } => *code != 0,
             Event::AttemptCrashed { how, lost, .. } => *how != Crash::Aborted || *lost > 0,
             Event::ProcessStarted { process } => *process > 1,
-            Event::WorldReturned { fate, .. } => *fate != CallFate::Answered,
+            // a rejection has a line of its own
+            Event::SystemReturned { fate, .. } => {
+                !matches!(fate, CallFate::Answered | CallFate::Rejected)
+            }
             Event::FaultFired { fault, place } => {
-                !SHOWN_AS_EVENTS.contains(fault) && self.concerns_place(place)
+                !SHOWN_AS_EVENTS.contains(&&**fault) && self.concerns_place(place)
             }
             Event::Ended { .. } | Event::FaultsOver => true,
-            Event::Suspended { .. } | Event::WorldCalled { .. } | Event::StateSeeded { .. } => {
+            Event::Suspended { .. } | Event::SystemCalled { .. } | Event::StateOpened { .. } => {
                 false
             }
             _ => true,
@@ -169,7 +175,7 @@ impl<'h> Focus<'h> {
                 _ => None,
             })
             .collect();
-        // A caller is created before whom it calls: one pass back finds all callers, one pass forth all called.
+        // A caller is created before its callees: one pass back finds all callers, one pass forth all callees.
         for (inv, by) in created.iter().rev() {
             if self.invocations.contains(inv) {
                 self.invocations.insert(*by);
@@ -214,6 +220,12 @@ impl<'h> Focus<'h> {
         let mut others = BTreeSet::new();
         for record in history.records() {
             match &record.event {
+                // a fault that makes a copy lies at the request that is copied
+                Event::Delivered { request, copy: Some(copy), .. }
+                    if self.requests.contains(&**request) =>
+                {
+                    concerned.extend(original(request, copy).map(str::to_owned));
+                }
                 Event::InvocationCreated { inv, target, .. } if !target.key.is_empty() => {
                     let object = format!("{}/{}", target.service, target.key);
                     if self.invocations.contains(inv) {
@@ -230,6 +242,11 @@ impl<'h> Focus<'h> {
         }
         &others - &concerned
     }
+}
+
+/// The request of which `request` is a copy: `note` for `note~forged`.
+fn original<'r>(request: &'r str, copy: &str) -> Option<&'r str> {
+    request.strip_suffix(copy)?.strip_suffix('~')
 }
 
 /// The invocations on objects with keys, and their objects.
@@ -265,24 +282,40 @@ fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::Completed { inv, .. }
         | Event::AttemptCrashed { inv, .. }
         | Event::HandlerPanicked { inv, .. } => Some(*inv),
-        Event::WorldCalled { cause, .. } => Some(cause.inv),
-        Event::WorldEffect { call, .. } | Event::WorldReturned { call, .. } => {
-            names.call(*call).map(|(_, cause)| cause.inv)
-        }
+        Event::SystemCalled { call, .. }
+        | Event::SystemEffect { call, .. }
+        | Event::SystemRejected { call, .. }
+        | Event::SystemReturned { call, .. }
+        | Event::SystemPanicked { call, .. } => Some(names.call(*call)?.cause?.inv),
         Event::RequestSent { .. }
         | Event::RequestLost { .. }
         | Event::AnswerLost { .. }
         | Event::ReplyReceived { .. }
-        | Event::WebhookSent { .. }
+        | Event::Delivered { .. }
         | Event::OutcomeAsked { .. }
         | Event::GaveUp { .. }
-        | Event::StateSeeded { .. }
+        | Event::StateOpened { .. }
         | Event::ProcessStarted { .. }
         | Event::ProcessCrashed { .. }
         | Event::FaultFired { .. }
+        | Event::BooksDiffer { .. }
         | Event::Restarted
         | Event::FaultsOver
         | Event::Ended { .. } => None,
+    }
+}
+
+/// True for what happens in a call that no attempt made.
+fn is_of_no_attempt(event: &Event, names: &Names<'_>) -> bool {
+    match event {
+        Event::SystemCalled { call, .. }
+        | Event::SystemEffect { call, .. }
+        | Event::SystemRejected { call, .. }
+        | Event::SystemReturned { call, .. }
+        | Event::SystemPanicked { call, .. } => {
+            names.call(*call).is_none_or(|called| called.cause.is_none())
+        }
+        _ => false,
     }
 }
 
@@ -293,7 +326,7 @@ fn request(event: &Event) -> Option<&str> {
         | Event::RequestLost { request, .. }
         | Event::AnswerLost { request, .. }
         | Event::ReplyReceived { request, .. }
-        | Event::WebhookSent { request, .. }
+        | Event::Delivered { request, .. }
         | Event::OutcomeAsked { request, .. }
         | Event::RequestAccepted { request, .. }
         | Event::GaveUp { request } => Some(request),
@@ -301,7 +334,7 @@ fn request(event: &Event) -> Option<&str> {
     }
 }
 
-/// True if `name` stands in `text` as a whole: `pay` is not in `payment-1`.
+/// True if `name` stands in `text` as a whole: `book` is not in `booking-1`.
 fn mentions(text: &str, name: &str) -> bool {
     let inside = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '[');
     text.match_indices(name).any(|(at, _)| {
@@ -318,11 +351,11 @@ mod tests {
     #[test]
     fn a_name_is_mentioned_only_as_a_whole() {
         for (text, name, expected) in [
-            ("PaymentService/payment-1/CreatePayment", "PaymentService/payment-1", true),
-            ("PaymentService/payment-10/CreatePayment", "PaymentService/payment-1", false),
-            ("request pay[1].2", "pay[1]", false),
-            ("request pay[1].2", "pay[1].2", true),
-            ("gateway", "pay", false),
+            ("Bookings/booking-1/Book", "Bookings/booking-1", true),
+            ("Bookings/booking-10/Book", "Bookings/booking-1", false),
+            ("request book[1].2", "book[1]", false),
+            ("request book[1].2", "book[1].2", true),
+            ("rebook", "book", false),
         ] {
             assert_eq!(mentions(text, name), expected, "{name} in {text}");
         }

@@ -28,14 +28,14 @@ mod tests {
         all.scenarios.truncate(1);
         insta::assert_snapshot!(summary(&all), @r#"
         {
-          "version": 1,
-          "runs": 1123,
-          "events": 46043,
+          "version": 2,
+          "runs": 1127,
+          "events": 46207,
           "elapsed_seconds": 12.345,
           "scenarios": [
             {
               "file": "scenarios/planted-01.json",
-              "title": "the tutorial's own code charges twice",
+              "title": "the tutorial's own code books twice",
               "runs": 100,
               "verdict": "held",
               "digest": "0000000000000000000000000000feed",
@@ -49,20 +49,20 @@ mod tests {
               },
               "sometimes": [
                 {
-                  "what": "reply pay fails with 409",
+                  "what": "reply book fails with 409",
                   "reached": 20
                 }
               ],
               "violations": [
                 {
                   "seed": 12,
-                  "invariant": "charged_at_most_once",
-                  "message": "alice was charged twice: ch_1 at 0.053s, ch_3 at 0.672s",
-                  "reproducer": "onceproof-out/crash.charged_at_most_once.json",
+                  "oracle": "booked_at_most_once",
+                  "message": "alice was booked twice: room 101 at 0.053s, room 103 at 0.672s",
+                  "reproducer": "onceproof-out/crash.booked_at_most_once.json",
                   "occurrences": 7
                 }
               ],
-              "expected": "charged_at_most_once",
+              "expected": "booked_at_most_once",
               "notes": []
             }
           ]
@@ -73,9 +73,15 @@ mod tests {
     #[test]
     fn every_verdict_has_its_name() {
         let text = summary(&every_verdict());
-        for name in
-            ["held", "violated", "inconclusive", "ineffective", "not_found", "nondeterministic"]
-        {
+        for name in [
+            "held",
+            "violated",
+            "inconclusive",
+            "ineffective",
+            "not_found",
+            "nondeterministic",
+            "oracle_panicked",
+        ] {
             assert!(text.contains(&format!("\"verdict\": \"{name}\"")), "{name}");
         }
     }

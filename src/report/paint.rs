@@ -1,6 +1,6 @@
 //! Colours: what a piece of text means, and how that looks.
 //!
-//! Must not know: terminals. Whether colours are wanted is decided by whoever prints.
+//! Must not know: terminals. The caller decides whether colours are wanted.
 
 use std::fmt::Display;
 

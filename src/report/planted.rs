@@ -4,13 +4,13 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use crate::planted::{Hunt, Planted};
+use crate::explore::{Hunt, PlantedBug};
 
 /// One line of the table.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The bug.
-    pub planted: Planted,
+    pub bug: PlantedBug,
     /// What came of the hunt for it.
     pub hunt: Hunt,
 }
@@ -26,13 +26,7 @@ const HEADINGS: [&str; 7] = [
 ];
 
 fn cells(row: &Row) -> [String; 7] {
-    let bug = row.planted.bug;
-    let (service, caught_by) = match bug {
-        Some((service, variant)) => {
-            (format!("{service}: {}", variant.name), variant.caught_by.unwrap_or("none"))
-        }
-        None => ("none".to_owned(), "none"),
-    };
+    let PlantedBug { class, title, service, variant } = &row.bug;
     let (seeds, seconds, also) = match &row.hunt {
         Hunt::Found { seeds, elapsed, also, .. } => {
             (seeds.to_string(), seconds(*elapsed), also.join(", "))
@@ -43,10 +37,10 @@ fn cells(row: &Row) -> [String; 7] {
         Hunt::Missed => ("missed".to_owned(), String::new(), String::new()),
     };
     [
-        row.planted.class.to_string(),
-        row.planted.title().to_owned(),
-        service,
-        caught_by.to_owned(),
+        class.to_string(),
+        title.clone(),
+        format!("{service}: {}", variant.name),
+        variant.caught_by.clone().unwrap_or_else(|| "none".to_owned()),
         seeds,
         seconds,
         also,
@@ -66,7 +60,7 @@ pub fn text(rows: &[Row]) -> String {
     for cells in std::iter::once(&headings).chain(&table) {
         let mut line = String::new();
         for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-            // numbers stand to the right
+            // numbers are aligned to the right
             let padded = if matches!(column, 0 | 4 | 5) {
                 format!("{cell:>width$}  ")
             } else {
@@ -85,7 +79,8 @@ pub fn text(rows: &[Row]) -> String {
 pub fn markdown(rows: &[Row]) -> String {
     let mut out = format!("| {} |\n|{}\n", HEADINGS.join(" | "), "---|".repeat(HEADINGS.len()));
     for row in rows {
-        writeln!(out, "| {} |", cells(row).join(" | ")).expect("writing to a String cannot fail");
+        let cells = cells(row).map(|cell| cell.replace('|', r"\|"));
+        writeln!(out, "| {} |", cells.join(" | ")).expect("writing to a String cannot fail");
     }
     writeln!(out, "\n{}", totals(rows)).expect("writing to a String cannot fail");
     out
@@ -94,11 +89,11 @@ pub fn markdown(rows: &[Row]) -> String {
 /// `35 of 36 classes found`.
 fn totals(rows: &[Row]) -> String {
     let found = |row: &&Row| matches!(row.hunt, Hunt::Found { .. });
-    let mut classes: Vec<u8> = rows.iter().map(|row| row.planted.class).collect();
+    let mut classes: Vec<u16> = rows.iter().map(|row| row.bug.class).collect();
     classes.dedup();
     let complete = classes
         .iter()
-        .filter(|class| rows.iter().filter(|r| r.planted.class == **class).all(|r| found(&r)))
+        .filter(|class| rows.iter().filter(|r| r.bug.class == **class).all(|r| found(&r)))
         .count();
     let of = classes.len();
     let word = if of == 1 { "class" } else { "classes" };
@@ -113,36 +108,54 @@ fn seconds(elapsed: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{base::Seed, planted::all};
+    use crate::{base::Seed, subject::Variant};
+
+    fn row(class: u16, title: &str, variant: Variant, hunt: Hunt) -> Row {
+        let (title, service) = (title.to_owned(), "Bookings".to_owned());
+        Row { bug: PlantedBug { class, title, service, variant }, hunt }
+    }
 
     fn rows() -> Vec<Row> {
-        let all = all();
-        let of = |class: u8| *all.iter().find(|p| p.class == class).expect("every class is there");
+        let variant = |name: &str| Variant::new(name, "a planted bug");
         vec![
-            Row {
-                planted: of(1),
-                hunt: Hunt::Found {
+            row(
+                1,
+                "booking without an idempotency key",
+                variant("books-without-key").caught_by("booked_at_most_once"),
+                Hunt::Found {
                     seed: Seed(2),
                     seeds: 3,
                     elapsed: Duration::from_millis(12),
-                    also: vec!["money_conserved", "status_matches_charge"],
+                    also: vec!["rooms_conserved".into(), "status_matches_booking".into()],
                 },
-            },
-            Row {
-                planted: of(33),
-                hunt: Hunt::NotFound { seeds: 100, elapsed: Duration::from_millis(1_500) },
-            },
-            Row { planted: Planted { class: 36, bug: None }, hunt: Hunt::Missed },
+            ),
+            row(
+                33,
+                "nondeterminism | on replay",
+                variant("wall-clock-in-state").caught_by("no_journal_mismatch"),
+                Hunt::NotFound { seeds: 100, elapsed: Duration::from_millis(1_500) },
+            ),
+            row(36, "retries exhausted leave half a stay", variant("gives-up"), Hunt::Missed),
         ]
     }
 
     #[test]
-    fn the_table_has_a_line_per_bug_and_says_what_is_missed() {
+    fn the_table_has_a_line_per_bug_and_shows_what_is_missed() {
         insta::assert_snapshot!(text(&rows()));
     }
 
     #[test]
     fn the_same_table_fits_a_readme() {
         insta::assert_snapshot!(markdown(&rows()));
+    }
+
+    #[test]
+    fn a_class_counts_as_found_if_all_of_its_bugs_are() {
+        let mut rows = rows();
+        rows[1].bug.class = 1;
+        assert_eq!(totals(&rows), "0 of 2 classes found");
+        rows[1].hunt = rows[0].hunt.clone();
+        assert_eq!(totals(&rows), "1 of 2 classes found");
+        assert_eq!(totals(&rows[..2]), "1 of 1 class found");
     }
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt::Display, time::Duration};
 use crate::{
     explore::outcome::{FoundViolation, ScenarioReport, ScenarioVerdict, Summary},
     history::{Event, History},
-    invariants::Violation,
+    oracle::Violation,
     report::{
         focus::Focus,
         paint::{Paint, Tone},
@@ -31,14 +31,22 @@ pub enum Verbosity {
 pub enum Again<'a> {
     /// By the command line, called by this name.
     Command(&'a str),
-    /// By the test that found it, with its seed in this environment variable.
-    Test(&'a str),
+    /// By the test that found it.
+    Test {
+        /// The environment variable that the test takes its seed from.
+        variable: &'a str,
+        /// The name of the test; without it the command runs all tests with this seed.
+        test: Option<&'a str>,
+    },
 }
 
 impl Again<'_> {
     fn text(self, scenario: &ScenarioReport, found: &FoundViolation) -> String {
         match (self, &found.reproducer) {
-            (Self::Test(variable), _) => format!("{variable}={} cargo test", found.seed),
+            (Self::Test { variable, test }, _) => {
+                let test = test.map_or_else(String::new, |test| format!(" {}", quoted(test)));
+                format!("{variable}={} cargo test{test}", found.seed)
+            }
             (Self::Command(program), Some(path)) => {
                 format!("{} replay {}", quoted(program), quoted(path))
             }
@@ -74,7 +82,7 @@ pub fn summary(summary: &Summary, verbosity: Verbosity, paint: Paint, again: Aga
     text
 }
 
-/// A run in which an invariant did not hold.
+/// A run that violated an oracle.
 #[derive(Clone, Copy, Debug)]
 pub struct Failure<'a> {
     /// The scenario that it is a run of.
@@ -96,8 +104,8 @@ pub fn failure(failure: &Failure<'_>, look: Look) -> String {
     let Failure { scenario, found, history, violations, again } = failure;
     let paint = look.paint;
     let found_here: Vec<Violation> =
-        violations.iter().filter(|v| v.invariant == found.invariant).cloned().collect();
-    let sentence = format!("{}: {}", found.invariant, found.message);
+        violations.iter().filter(|v| v.oracle == found.oracle).cloned().collect();
+    let sentence = format!("{}: {}", found.oracle, found.message);
     let mut text =
         format!("{} {}\n", paint.paint(Tone::Bad, "✗"), paint.paint(Tone::Bad, sentence));
     text.push_str(&format!(
@@ -122,13 +130,13 @@ pub fn failure(failure: &Failure<'_>, look: Look) -> String {
     text
 }
 
-/// A path as a shell takes it.
-fn quoted(path: &str) -> String {
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+%".contains(c);
-    if !path.is_empty() && path.chars().all(plain) {
-        path.to_owned()
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
     } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -199,10 +207,11 @@ fn mark(verdict: ScenarioVerdict) -> (char, &'static str, Tone) {
         ScenarioVerdict::Ineffective => ('✗', "ineffective", Tone::Bad),
         ScenarioVerdict::NotFound => ('✗', "not found", Tone::Bad),
         ScenarioVerdict::Nondeterministic => ('✗', "nondeterministic", Tone::Bad),
+        ScenarioVerdict::OraclePanicked => ('✗', "oracle panicked", Tone::Bad),
     }
 }
 
-/// What kills left half done: never hidden, also if everything held.
+/// What kills left half done: shown even if everything held.
 fn left_behind(scenario: &ScenarioReport, out: &mut String) {
     let Some(left) = &scenario.left_behind else { return };
     out.push_str(&format!(
@@ -219,8 +228,8 @@ fn left_behind(scenario: &ScenarioReport, out: &mut String) {
 /// How a planted bug showed itself.
 fn caught(scenario: &ScenarioReport, again: Again<'_>, out: &mut String) {
     let expected = scenario.expected.as_deref();
-    for found in scenario.violations.iter().filter(|f| Some(f.invariant.as_str()) == expected) {
-        let sentence = format!("{}: {}", found.invariant, found.message);
+    for found in scenario.violations.iter().filter(|f| Some(f.oracle.as_str()) == expected) {
+        let sentence = format!("{}: {}", found.oracle, found.message);
         out.push_str(&format!("    {}\n", shortened(&sentence, 140)));
         out.push_str(&format!("      {}\n", again.text(scenario, found)));
     }
@@ -232,11 +241,11 @@ fn details(scenario: &ScenarioReport, paint: Paint, again: Again<'_>, out: &mut 
         out.push_str(&text);
         out.push('\n');
     };
-    if let (Some(invariant), ScenarioVerdict::NotFound) = (&scenario.expected, scenario.verdict) {
-        line(format!("no run violated {invariant}, which the planted bug must violate"));
+    if let (Some(oracle), ScenarioVerdict::NotFound) = (&scenario.expected, scenario.verdict) {
+        line(format!("no run violated {oracle}, which the planted bug must violate"));
     }
     for found in &scenario.violations {
-        line(paint.paint(Tone::Strong, format!("{}: {}", found.invariant, found.message)));
+        line(paint.paint(Tone::Strong, format!("{}: {}", found.oracle, found.message)));
         line(format!(
             "  {} of {}, first with seed {}",
             grouped(found.occurrences),
@@ -271,6 +280,7 @@ fn totals(summary: &Summary, paint: Paint) -> String {
         ScenarioVerdict::NotFound,
         ScenarioVerdict::Ineffective,
         ScenarioVerdict::Nondeterministic,
+        ScenarioVerdict::OraclePanicked,
         ScenarioVerdict::Inconclusive,
     ] {
         let n = summary.scenarios.iter().filter(|s| s.verdict == verdict).count();
@@ -283,13 +293,17 @@ fn totals(summary: &Summary, paint: Paint) -> String {
     if parts.is_empty() {
         parts.push("nothing was run".into());
     }
+    // `cargo test` says itself how long it took
+    let time = match summary.elapsed {
+        Duration::ZERO => String::new(),
+        elapsed => format!(" in {}", seconds(elapsed)),
+    };
     format!(
-        "{}: {}; {}, {} in {}\n",
+        "{}: {}; {}, {}{time}\n",
         count(u64::try_from(all).unwrap_or(u64::MAX), "scenario"),
         parts.join(", "),
         count(summary.runs, "run"),
         count(summary.events, "event"),
-        seconds(summary.elapsed),
     )
 }
 

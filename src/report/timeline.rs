@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use crate::{
     base::VirtualTime,
     history::{History, LogLine},
-    invariants::Violation,
+    oracle::Violation,
     report::{
         focus::Focus,
         paint::{Paint, Tone},
-        wording::{Names, Wording, wording},
+        wording::{Names, Who, Wording, wording},
     },
 };
 
@@ -50,13 +50,13 @@ pub fn timeline(history: &History, violations: &[Violation], look: Look) -> Stri
         violations.iter().flat_map(|violation| violation.records.iter().copied()).collect();
     let lines = lines(history, &marked, look.detail);
     let hidden = history.len() + history.logs().len() - lines.len();
-    let time_width = lines.iter().map(|line| line.at.to_string().len()).max().unwrap_or(0);
+    let widths = Widths::of(&lines);
     let mut text = String::new();
     for line in &lines {
-        line.write(time_width, look, &mut text);
+        line.write(widths, look, &mut text);
     }
     if hidden > 0 {
-        let indent = time_width + 4;
+        let indent = widths.time + 4;
         let more = format!("{:indent$}({hidden} more events are left out)", "");
         text.push_str(&look.paint.paint(Tone::Faint, more));
         text.push('\n');
@@ -64,16 +64,33 @@ pub fn timeline(history: &History, violations: &[Violation], look: Look) -> Stri
     text
 }
 
-/// The width of the longest word for who did something.
-const WHO_WIDTH: usize = 7;
+/// A longer name of a system is cut, or little would be left for what it does.
+const WHO_WIDTH_MAX: usize = 12;
 
-struct Line {
-    at: VirtualTime,
-    marked: bool,
-    wording: Wording,
+/// The widths of the columns before the text.
+#[derive(Clone, Copy)]
+struct Widths {
+    time: usize,
+    who: usize,
 }
 
-fn lines(history: &History, marked: &BTreeSet<usize>, detail: Detail) -> Vec<Line> {
+impl Widths {
+    fn of(lines: &[Line<'_>]) -> Self {
+        let longest = |width: fn(&Line<'_>) -> usize| lines.iter().map(width).max().unwrap_or(0);
+        Self {
+            time: longest(|line| line.at.to_string().len()),
+            who: longest(|line| line.wording.who.name().chars().count()).min(WHO_WIDTH_MAX),
+        }
+    }
+}
+
+struct Line<'h> {
+    at: VirtualTime,
+    marked: bool,
+    wording: Wording<'h>,
+}
+
+fn lines<'h>(history: &'h History, marked: &BTreeSet<usize>, detail: Detail) -> Vec<Line<'h>> {
     let mut names = Names::new(history);
     let focus = match detail {
         Detail::Brief => Some(Focus::new(history, marked, &names)),
@@ -101,31 +118,32 @@ fn lines(history: &History, marked: &BTreeSet<usize>, detail: Detail) -> Vec<Lin
     lines
 }
 
-fn logged(log: &LogLine, names: &Names<'_>) -> Wording {
+fn logged<'h>(log: &LogLine, names: &Names<'_>) -> Wording<'h> {
     let by = log.attempt.map_or_else(String::new, |(inv, _)| names.by(inv));
-    Wording { who: "handler", text: format!("{} {}{by}", log.level, log.message) }
+    Wording { who: Who::Handler, text: format!("{} {}{by}", log.level, log.message) }
 }
 
-impl Line {
-    fn write(&self, time_width: usize, look: Look, out: &mut String) {
+impl Line<'_> {
+    fn write(&self, widths: Widths, look: Look, out: &mut String) {
+        let Widths { time: time_width, who: who_width } = widths;
         let paint = look.paint;
         let mark = if self.marked { paint.paint(Tone::Bad, ">") } else { " ".to_owned() };
         let time = paint.paint(Tone::Faint, format!("{:>time_width$}", self.at));
-        let who = format!("{:WHO_WIDTH$}", self.wording.who);
-        let left = 2 + time_width + 2 + WHO_WIDTH + 2;
+        let who = format!("{:who_width$}", shortened(self.wording.who.name(), who_width));
+        let left = 2 + time_width + 2 + who_width + 2;
         let text = shortened(&self.wording.text, look.width.max(40).saturating_sub(left));
         let (who, text) = match self.wording.who {
             _ if self.marked => (paint.paint(Tone::Bad, who), paint.paint(Tone::Bad, text)),
-            "fault" => (paint.paint(Tone::Warning, who), paint.paint(Tone::Warning, text)),
-            "client" => (paint.paint(Tone::Strong, who), text),
-            "restate" | "process" | "end" => (paint.paint(Tone::Faint, who), text),
-            _ => (who, text),
+            Who::Fault => (paint.paint(Tone::Warning, who), paint.paint(Tone::Warning, text)),
+            Who::Client => (paint.paint(Tone::Strong, who), text),
+            Who::Restate | Who::Process | Who::End => (paint.paint(Tone::Faint, who), text),
+            Who::Handler | Who::System(_) => (who, text),
         };
         out.push_str(&format!("{mark} {time}  {who}  {text}\n"));
     }
 }
 
-/// `text` on one line of at most `width` characters; escapes in what handlers said have no effect.
+/// `text` on one line of at most `width` characters; escape sequences in it have no effect.
 pub(crate) fn shortened(text: &str, width: usize) -> String {
     let mut line = String::with_capacity(text.len());
     for (n, word) in text.split([' ', '\n', '\r', '\t']).filter(|word| !word.is_empty()).enumerate()

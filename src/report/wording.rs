@@ -1,29 +1,72 @@
-//! One event as a person says it: who did it, and what.
+//! One event in words: who did it, and what.
 //!
-//! Must not know: which events are shown, how lines are laid out.
+//! Must not know: which events are shown, how lines are laid out, any system.
 
 use std::collections::BTreeMap;
 
 use crate::{
     base::Name,
     history::{
-        CallFate, CallId, Cause, Effect, End, Event, History, Inv, Origin, Outcome, Payload, System,
+        CallFate, CallId, Cause, Change, EffectRecord, End, Event, History, Inv, Origin, Outcome,
+        Payload, Within,
     },
 };
 
 /// An event in words.
-pub(crate) struct Wording {
-    /// Who did it: one short word, the same for all events of one kind.
-    pub(crate) who: &'static str,
+pub(crate) struct Wording<'h> {
+    /// Who did it.
+    pub(crate) who: Who<'h>,
     /// What happened.
     pub(crate) text: String,
+}
+
+/// Who does something in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who<'h> {
+    /// A client.
+    Client,
+    /// Restate.
+    Restate,
+    /// A process with the services.
+    Process,
+    /// A handler's code.
+    Handler,
+    /// The simulation, by injecting a fault.
+    Fault,
+    /// The simulation, at the end of the run.
+    End,
+    /// A system of the outside world, by its name.
+    System(&'h str),
+}
+
+impl<'h> Who<'h> {
+    /// One short word.
+    pub(crate) fn name(self) -> &'h str {
+        match self {
+            Self::Client => "client",
+            Self::Restate => "restate",
+            Self::Process => "process",
+            Self::Handler => "handler",
+            Self::Fault => "fault",
+            Self::End => "end",
+            Self::System(name) => name,
+        }
+    }
+}
+
+/// A call to a system, as its later events must be able to name it.
+#[derive(Clone, Copy)]
+pub(crate) struct Called<'h> {
+    system: &'h str,
+    /// The code that made it; none if that belongs to no attempt.
+    pub(crate) cause: Option<&'h Cause>,
 }
 
 /// What the numbers in a history stand for.
 pub(crate) struct Names<'h> {
     targets: BTreeMap<Inv, String>,
-    calls: BTreeMap<CallId, (System, &'h Cause)>,
-    /// True if the reader must be told which invocation a line is about.
+    calls: BTreeMap<CallId, Called<'h>>,
+    /// True if a line must name the invocation that it is about.
     pub(crate) several: bool,
 }
 
@@ -37,8 +80,8 @@ impl<'h> Names<'h> {
                 Event::InvocationCreated { inv, target, .. } => {
                     of_target.entry(target).or_default().push(*inv);
                 }
-                Event::WorldCalled { call, system, cause, .. } => {
-                    calls.insert(*call, (*system, cause));
+                Event::SystemCalled { call, system, cause, .. } => {
+                    calls.insert(*call, Called { system, cause: cause.as_ref() });
                 }
                 _ => {}
             }
@@ -55,12 +98,12 @@ impl<'h> Names<'h> {
         Self { targets, calls, several }
     }
 
-    /// The system that a call went to, and the code that made it.
-    pub(crate) fn call(&self, call: CallId) -> Option<(System, &'h Cause)> {
+    /// Where a call went to, and the code that made it.
+    pub(crate) fn call(&self, call: CallId) -> Option<Called<'h>> {
         self.calls.get(&call).copied()
     }
 
-    /// What an invocation is called.
+    /// The name of an invocation.
     pub(crate) fn invocation(&self, inv: Inv) -> String {
         self.targets.get(&inv).cloned().unwrap_or_else(|| format!("invocation {}", inv.0))
     }
@@ -75,55 +118,53 @@ impl<'h> Names<'h> {
         if self.several { format!(" ({})", self.invocation(inv)) } else { String::new() }
     }
 
-    fn system(&self, call: CallId) -> &'static str {
-        match self.call(call) {
-            Some((system, _)) => system.name(),
-            None => "world",
-        }
+    fn system(&self, call: CallId) -> Who<'h> {
+        Who::System(self.call(call).map_or("system", |called| called.system))
     }
 
-    /// ` (in run charge, attempt 1 of Service/key/handler)`.
+    /// ` (in run book, attempt 1 of Service/key/handler)`; nothing if the call is not in the history.
     fn cause(&self, call: CallId) -> String {
-        self.call(call).map_or_else(String::new, |(_, cause)| {
-            format!(" ({}, attempt {}{})", place(cause), cause.attempt, self.of(cause.inv))
-        })
+        match self.call(call) {
+            Some(Called { cause: Some(cause), .. }) => {
+                format!(" ({}, attempt {}{})", place(cause), cause.attempt, self.of(cause.inv))
+            }
+            Some(Called { cause: None, .. }) => " (by a background task)".to_owned(),
+            None => String::new(),
+        }
     }
 }
 
 /// `event` in words.
-pub(crate) fn wording(event: &Event, names: &Names<'_>) -> Wording {
+pub(crate) fn wording<'h>(event: &'h Event, names: &Names<'h>) -> Wording<'h> {
     let (who, text) = match event {
         Event::RequestSent { .. }
         | Event::RequestLost { .. }
         | Event::AnswerLost { .. }
         | Event::ReplyReceived { .. }
-        | Event::WebhookSent { .. }
+        | Event::Delivered { .. }
         | Event::OutcomeAsked { .. }
         | Event::GaveUp { .. } => client(event),
         Event::RequestAccepted { request, attempt, inv } => (
-            "client",
+            Who::Client,
             format!("{} ← accepted: {}", tried(request, *attempt), names.invocation(*inv)),
         ),
         Event::ProcessStarted { .. }
         | Event::ProcessCrashed { .. }
         | Event::AttemptCrashed { .. }
         | Event::HandlerPanicked { .. } => host(event, names),
-        Event::WorldCalled { call, system, operation, .. } => {
-            ("handler", format!("asks the {system}: {operation}{}", names.cause(*call)))
-        }
-        Event::WorldEffect { call, effect: what } => {
-            (names.system(*call), format!("{}{}", effect(what), names.cause(*call)))
-        }
-        Event::WorldReturned { call, fate: how } => {
-            (names.system(*call), format!("{}{}", fate(*how), names.cause(*call)))
-        }
-        Event::FaultFired { fault, place } => ("fault", format!("{fault} at {place}")),
-        Event::FaultsOver => ("fault", "no more faults from here".into()),
-        Event::Ended { end: End::Quiet } => ("end", "nothing is left to happen".into()),
+        Event::SystemCalled { .. }
+        | Event::SystemEffect { .. }
+        | Event::SystemRejected { .. }
+        | Event::SystemReturned { .. }
+        | Event::BooksDiffer { .. }
+        | Event::SystemPanicked { .. } => system(event, names),
+        Event::FaultFired { fault, place } => (Who::Fault, format!("{fault} at {place}")),
+        Event::FaultsOver => (Who::Fault, "no more faults from here".into()),
+        Event::Ended { end: End::Quiet } => (Who::End, "nothing is left to happen".into()),
         Event::Ended { end: End::Bound { name, limit } } => {
-            ("end", format!("the bound {name} ({limit}) was reached"))
+            (Who::End, format!("the bound {name} ({limit}) was reached"))
         }
-        Event::StateSeeded { .. }
+        Event::StateOpened { .. }
         | Event::InvocationCreated { .. }
         | Event::RequestAttached { .. }
         | Event::Inboxed { .. }
@@ -141,49 +182,50 @@ pub(crate) fn wording(event: &Event, names: &Names<'_>) -> Wording {
         | Event::SignalSent { .. }
         | Event::PausedByOperator { .. }
         | Event::Purged { .. }
-        | Event::Completed { .. } => ("restate", restate(event, names)),
+        | Event::Completed { .. } => (Who::Restate, restate(event, names)),
     };
     Wording { who, text }
 }
 
-fn client(event: &Event) -> (&'static str, String) {
+fn client(event: &Event) -> (Who<'_>, String) {
     match event {
         Event::RequestSent { request, attempt, target, idempotency_key, body } => {
             let key = key(idempotency_key.as_ref());
             let body = text(body);
-            ("client", format!("{} → {target}{key}{body}", tried(request, *attempt)))
+            (Who::Client, format!("{} → {target}{key}{body}", tried(request, *attempt)))
         }
         Event::RequestLost { request, attempt } => {
-            ("fault", format!("⚡ {}: the request was lost", tried(request, *attempt)))
+            (Who::Fault, format!("⚡ {}: the request was lost", tried(request, *attempt)))
         }
         Event::AnswerLost { request, attempt } => {
-            ("fault", format!("⚡ {}: the answer was lost", tried(request, *attempt)))
+            (Who::Fault, format!("⚡ {}: the answer was lost", tried(request, *attempt)))
         }
         Event::ReplyReceived { request, attempt, outcome } => {
-            ("client", format!("{} ← {}", tried(request, *attempt), self::outcome(outcome)))
+            (Who::Client, format!("{} ← {}", tried(request, *attempt), self::outcome(outcome)))
         }
-        Event::WebhookSent { request, attempt, authentic: true, .. } => {
-            ("client", format!("{} arrives, signed just now", tried(request, *attempt)))
+        Event::Delivered { request, attempt, system, copy: None, .. } => {
+            (Who::Client, format!("{} arrives from {system}", tried(request, *attempt)))
         }
-        Event::WebhookSent { request, authentic: false, signed_at, .. } => (
-            "fault",
-            format!("⚡ {request} arrives: not sent by the sender, signed at {signed_at}"),
+        Event::Delivered { request, system, copy: Some(copy), .. } => (
+            Who::Fault,
+            format!("⚡ {request} arrives: {} copy, not sent by {system}", with_article(copy)),
         ),
-        Event::GaveUp { request } => ("client", format!("{request}: gave up")),
+        Event::GaveUp { request } => (Who::Client, format!("{request}: gave up")),
         Event::OutcomeAsked { request, attempt, of, waits } => {
             let what = if *waits { "waits for" } else { "asks for" };
-            ("client", format!("{} → {what} the outcome of {of}", tried(request, *attempt)))
+            (Who::Client, format!("{} → {what} the outcome of {of}", tried(request, *attempt)))
         }
-        _ => unreachable!("only client events come here"),
+        _ => unreachable!("only the events of clients come here"),
     }
 }
 
-fn host(event: &Event, names: &Names<'_>) -> (&'static str, String) {
+fn host<'h>(event: &'h Event, names: &Names<'h>) -> (Who<'h>, String) {
     match event {
-        Event::ProcessStarted { process } => ("process", format!("process {process} started")),
-        Event::ProcessCrashed { process } => {
-            ("fault", format!("⚡ process {process} crashed: its attempts and its memory are gone"))
-        }
+        Event::ProcessStarted { process } => (Who::Process, format!("process {process} started")),
+        Event::ProcessCrashed { process } => (
+            Who::Fault,
+            format!("⚡ process {process} crashed: its attempts and its memory are gone"),
+        ),
         Event::AttemptCrashed { inv, attempt, how, lost } => {
             let lost = match lost {
                 0 => String::new(),
@@ -195,18 +237,18 @@ fn host(event: &Event, names: &Names<'_>) -> (&'static str, String) {
             } else {
                 String::new()
             };
-            ("fault", format!("⚡ crash: {how}{lost}{of}"))
+            (Who::Fault, format!("⚡ crash: {how}{lost}{of}"))
         }
         Event::HandlerPanicked { inv, attempt, message } => {
-            ("handler", format!("panicked in attempt {attempt}{}: {message}", names.of(*inv)))
+            (Who::Handler, format!("panicked in attempt {attempt}{}: {message}", names.of(*inv)))
         }
-        _ => unreachable!("only host events come here"),
+        _ => unreachable!("only the events of hosts come here"),
     }
 }
 
 fn restate(event: &Event, names: &Names<'_>) -> String {
     match event {
-        Event::StateSeeded { service, key, name, value } => {
+        Event::StateOpened { service, key, name, value } => {
             format!("state {service}/{key} {name} starts as{}", text(value))
         }
         Event::InvocationCreated {
@@ -273,52 +315,39 @@ fn restate(event: &Event, names: &Names<'_>) -> String {
         Event::Completed { inv, outcome } => {
             format!("{} ends: {}", names.invocation(*inv), self::outcome(outcome))
         }
-        _ => unreachable!("the events of clients, hosts and the world do not come here"),
+        _ => unreachable!("only the events of Restate come here"),
     }
 }
 
-fn effect(effect: &Effect) -> String {
-    let stored = |id: &Option<Name>, none: &str| match id {
-        Some(id) => format!("{id} again"),
-        None => none.to_owned(),
-    };
-    match effect {
-        Effect::Charged { charge, customer, amount, currency, key: k } => {
-            let key = key(k.as_ref());
-            format!("charged {customer} {amount} {currency}: {charge}{key}")
+fn system<'h>(event: &'h Event, names: &Names<'h>) -> (Who<'h>, String) {
+    match event {
+        Event::SystemCalled { call, system, operation, .. } => {
+            (Who::Handler, format!("asks the {system}: {operation}{}", names.cause(*call)))
         }
-        Effect::Declined { customer, reason, key: k } => {
-            format!("declined {customer}: {reason}{}", key(k.as_ref()))
+        Event::SystemEffect { call, system, effect: what } => {
+            (Who::System(system), format!("{}{}", effect(what), names.cause(*call)))
         }
-        Effect::ChargeRepeated { charge, key } => {
-            let answer = stored(charge, "declined again");
-            format!("knows key {key}, charges nothing: {answer}")
+        Event::SystemRejected { call, reason } => {
+            (names.system(*call), format!("rejected: {reason}{}", names.cause(*call)))
         }
-        Effect::Refunded { refund, charge, amount, key: k } => {
-            format!("refunded {amount} of {charge}: {refund}{}", key(k.as_ref()))
+        Event::SystemReturned { call, fate: how } => {
+            (names.system(*call), format!("{}{}", fate(*how), names.cause(*call)))
         }
-        Effect::RefundRepeated { refund, key } => {
-            let answer = stored(refund, "rejected again");
-            format!("knows key {key}, refunds nothing: {answer}")
+        Event::BooksDiffer { system, difference } => {
+            (Who::System(system), format!("its books differ from its effects: {difference}"))
         }
-        Effect::Voided { key } => format!("voided key {key}"),
-        Effect::Rejected { reason, key: k } => format!("rejected: {reason}{}", key(k.as_ref())),
-        Effect::Mailed { message, recipient, subject, key: k } => {
-            format!("mailed {recipient} \"{subject}\": {message}{}", key(k.as_ref()))
+        Event::SystemPanicked { call, system, message } => {
+            (Who::System(system), format!("panicked: {message}{}", names.cause(*call)))
         }
-        Effect::MailRepeated { message, key } => {
-            format!("knows key {key}, sends nothing: {message} again")
-        }
-        Effect::Labelled { label, parcel, recipient, key: k } => {
-            format!("labelled {parcel} for {recipient}: {label}{}", key(k.as_ref()))
-        }
-        Effect::LabelRepeated { label, key } => {
-            format!("knows key {key}, makes no label: {label} again")
-        }
-        Effect::LabelCancelled { label } => format!("cancelled {label}"),
-        Effect::LabelVoided { key } => format!("voided key {key}"),
-        Effect::Quoted { plan, price: Some(price) } => format!("plan {plan} costs {price}"),
-        Effect::Quoted { plan, price: None } => format!("there is no plan {plan}"),
+        _ => unreachable!("only the events of systems come here"),
+    }
+}
+
+fn effect(effect: &EffectRecord) -> String {
+    let text = effect.text();
+    match effect.change {
+        Change::Made | Change::Nothing => text,
+        Change::Repeated => format!("knows the request, does nothing again: {text}"),
     }
 }
 
@@ -327,15 +356,18 @@ fn fate(fate: CallFate) -> &'static str {
         CallFate::Answered => "answered",
         CallFate::Refused => "⚡ refused, nothing happened",
         CallFate::AnswerLost => "⚡ the answer was lost, the handler saw a timeout",
-        CallFate::CallerGone => "answered, nobody was left to hear it",
+        CallFate::Rejected => "answered with the rejection",
+        CallFate::CallerGone => "the caller was gone, no answer reached it",
     }
 }
 
 fn place(cause: &Cause) -> String {
-    cause
-        .run
-        .as_ref()
-        .map_or_else(|| "outside of any run".to_owned(), |run| format!("in run {run}"))
+    match &cause.within {
+        Within::Run { name, .. } if name.is_empty() => "in a run without a name".to_owned(),
+        Within::Run { name, .. } => format!("in run {name}"),
+        Within::NoRun => "outside of any run".to_owned(),
+        Within::Unknown => "in one of its runs".to_owned(),
+    }
 }
 
 fn origin(origin: &Origin, names: &Names<'_>) -> String {
@@ -346,7 +378,13 @@ fn origin(origin: &Origin, names: &Names<'_>) -> String {
     }
 }
 
-/// `pay`, or `pay (try 2)`.
+/// `a forged`, `an old`.
+fn with_article(word: &str) -> String {
+    let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u']);
+    if vowel { format!("an {word}") } else { format!("a {word}") }
+}
+
+/// `book`, or `book (try 2)`.
 fn tried(request: &str, attempt: u32) -> String {
     if attempt > 1 { format!("{request} (try {attempt})") } else { request.to_owned() }
 }

@@ -1,12 +1,10 @@
-//! Attach and get-output: the outcome of an invocation that somebody else started.
+//! Attach and get-output: the outcome of an invocation that another caller started.
 //!
 //! Must not know: how invocations end.
 
 use super::{
-    Engine, Handler, HandlerKind, ServiceKind, Ticket,
-    commands::Refusal,
-    invocation::{Status, Waiter},
-    journal::Awaited,
+    Engine, Handler, HandlerKind, ServiceKind, Ticket, invocation::Status, journal::Awaited,
+    refusal::Refusal, waiter::Waiter,
 };
 use crate::{
     base::{Name, Target, VirtualTime},
@@ -32,7 +30,7 @@ pub enum Attachable {
 }
 
 impl Engine {
-    /// A client waits for the outcome of what somebody started. The texts are the server's.
+    /// A client waits for the outcome of what another caller started. The texts are the server's.
     pub fn attach(&mut self, now: VirtualTime, ticket: Ticket, request: Name, to: &Attachable) {
         match self.find_attachable(now, to) {
             None => self.refuse(ticket, failure(404, "not found")),
@@ -43,7 +41,7 @@ impl Engine {
         }
     }
 
-    /// A client asks for the outcome of what somebody started, if there is one by now.
+    /// A client asks for the outcome of what another caller started, if there is one by now.
     pub fn output_of(&mut self, now: VirtualTime, ticket: Ticket, of: &Attachable) {
         let outcome = match self.find_attachable(now, of).map(|inv| &self.get(inv).status) {
             None => failure(404, "invocation not found"),

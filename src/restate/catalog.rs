@@ -41,6 +41,71 @@ pub enum HandlerInput {
     Needed,
 }
 
+/// What the ingress lets through to a handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accepts {
+    /// Whatever a client sends: the handler says nothing about its input.
+    Anything,
+    /// No body and no content type.
+    Nothing,
+    /// A body of this content type; `*` in it stands for anything.
+    Body {
+        /// The content type.
+        content_type: Name,
+        /// False if there may also be no body and no content type.
+        needed: bool,
+    },
+}
+
+/// Why the ingress refuses a request's input. The texts are the server's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WrongInput {
+    /// There is a body, or a content type, and the handler wants none.
+    #[error("Expected body and content-type to be empty, but wasn't with content-type '{0:?}'")]
+    NotEmpty(Option<String>),
+    /// There is no content type.
+    #[error("Empty content-type")]
+    NoContentType,
+    /// It is another content type.
+    #[error("Content-type '{0}' does not match '{1}'")]
+    OtherContentType(String, Name),
+    /// There is no body.
+    #[error("Empty body not allowed")]
+    EmptyBody,
+}
+
+impl Accepts {
+    /// Checks a request's content type and body.
+    ///
+    /// # Errors
+    /// If the ingress would refuse them.
+    pub fn check(&self, content_type: Option<&str>, has_body: bool) -> Result<(), WrongInput> {
+        match self {
+            Self::Anything => Ok(()),
+            Self::Nothing if content_type.is_none() && !has_body => Ok(()),
+            Self::Nothing => Err(WrongInput::NotEmpty(content_type.map(str::to_owned))),
+            Self::Body { needed: false, .. } if content_type.is_none() && !has_body => Ok(()),
+            Self::Body { content_type: wanted, .. } => {
+                let given = content_type.ok_or(WrongInput::NoContentType)?;
+                if !is_media_type(given, wanted) {
+                    return Err(WrongInput::OtherContentType(given.to_owned(), wanted.clone()));
+                }
+                if has_body { Ok(()) } else { Err(WrongInput::EmptyBody) }
+            }
+        }
+    }
+}
+
+/// True if a content type, whatever its parameters, is the wanted one. Capitals count.
+fn is_media_type(given: &str, wanted: &str) -> bool {
+    let given = given.split(';').next().unwrap_or(given).trim();
+    match wanted.strip_suffix("/*") {
+        Some("*") => true,
+        Some(kind) => given.split_once('/').is_some_and(|(first, _)| first == kind),
+        None => given == wanted,
+    }
+}
+
 /// What happens when an invocation's retries are used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -110,6 +175,8 @@ pub struct Handler {
     pub kind: HandlerKind,
     /// Whether it wants a body.
     pub input: HandlerInput,
+    /// What the ingress lets through to it.
+    pub accepts: Accepts,
     /// Its options, with its service's where it has none of its own.
     pub options: HandlerOptions,
 }
@@ -131,6 +198,44 @@ impl Service {
     }
 }
 
+/// How an endpoint wants to be spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocol {
+    /// The oldest version of the service protocol that it speaks.
+    pub version_min: u8,
+    /// The newest one.
+    pub version_max: u8,
+    /// True if an attempt's request is complete before its response begins, as on most serverless platforms: what
+    /// is not in the journal yet makes the attempt suspend.
+    pub request_response: bool,
+    /// True if a `ctx.run` is announced before its closure begins. SDKs that speak no version above 5 may announce it
+    /// together with its result, as restate-sdk 0.10 does (<https://github.com/restatedev/sdk-rust/issues/72>): what
+    /// their code does while no run is open may belong to one.
+    pub runs_announced: bool,
+}
+
+/// The last version whose speakers may announce a `ctx.run` with its result.
+const VERSION_RUNS_LATE: u8 = 5;
+
+/// The versions of the service protocol that are spoken here.
+const VERSIONS: (u8, u8) = (5, 7);
+
+impl Default for Protocol {
+    /// Every version, in both directions at once.
+    fn default() -> Self {
+        let (version_min, version_max) = VERSIONS;
+        Self { version_min, version_max, request_response: false, runs_announced: true }
+    }
+}
+
+impl Protocol {
+    /// The version that is spoken if `wanted` is configured: the nearest one that the endpoint speaks.
+    #[must_use]
+    pub fn version(self, wanted: u8) -> u8 {
+        wanted.min(self.version_max).max(self.version_min)
+    }
+}
+
 /// A discovery manifest that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
@@ -140,22 +245,31 @@ pub enum CatalogError {
     /// One name twice.
     #[error("the endpoint has two services, or handlers of one service, with the name {0:?}")]
     Duplicate(String),
+    /// There is no version of the service protocol that both sides speak.
+    #[error(
+        "the endpoint speaks the service protocol in versions {0} to {1}, and here it is spoken in versions {min} to \
+         {max}; use an SDK that speaks one of these",
+        min = VERSIONS.0,
+        max = VERSIONS.1
+    )]
+    Version(u32, u32),
 }
 
 /// All services of an endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalog {
     services: BTreeMap<Name, Service>,
+    protocol: Protocol,
 }
 
 impl Catalog {
     /// Reads a discovery manifest, version 4.
     ///
     /// # Errors
-    /// If it is not a manifest, or names something twice.
+    /// If it is not a manifest, names something twice, or speaks no version of the protocol that is spoken here.
     pub fn from_manifest(json: &[u8]) -> Result<Self, CatalogError> {
         let manifest: RawManifest = serde_json::from_slice(json)?;
-        let mut catalog = Self::default();
+        let mut catalog = Self { protocol: manifest.protocol()?, ..Self::default() };
         for raw in manifest.services {
             let service = raw.resolve()?;
             if let Some(old) = catalog.services.insert(service.name.clone(), service) {
@@ -163,6 +277,12 @@ impl Catalog {
             }
         }
         Ok(catalog)
+    }
+
+    /// How the endpoint wants to be spoken to.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// A handler, by the names of its service and its own.
@@ -184,8 +304,45 @@ impl Catalog {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RawManifest {
     services: Vec<RawService>,
+    #[serde(default)]
+    min_protocol_version: Option<u32>,
+    #[serde(default)]
+    max_protocol_version: Option<u32>,
+    #[serde(default)]
+    protocol_mode: Option<RawProtocolMode>,
+}
+
+impl RawManifest {
+    /// What both sides speak.
+    fn protocol(&self) -> Result<Protocol, CatalogError> {
+        let ours = Protocol::default();
+        let min = self.min_protocol_version.unwrap_or(ours.version_min.into());
+        let max = self.max_protocol_version.unwrap_or(ours.version_max.into());
+        let wrong = CatalogError::Version(min, max);
+        let (Ok(version_min), version_max) =
+            (u8::try_from(min), u8::try_from(max).unwrap_or(u8::MAX))
+        else {
+            return Err(wrong);
+        };
+        let version_min = version_min.max(ours.version_min);
+        let version_max = version_max.min(ours.version_max);
+        if version_min > version_max {
+            return Err(wrong);
+        }
+        let request_response = self.protocol_mode == Some(RawProtocolMode::RequestResponse);
+        let runs_announced = version_max > VERSION_RUNS_LATE;
+        Ok(Protocol { version_min, version_max, request_response, runs_announced })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum RawProtocolMode {
+    BidiStream,
+    RequestResponse,
 }
 
 #[derive(Deserialize)]
@@ -209,6 +366,7 @@ impl RawService {
                     }
                     _ => HandlerKind::Exclusive,
                 },
+                accepts: raw.input.as_ref().map_or(Accepts::Anything, RawInput::accepts),
                 input: raw.input.unwrap_or_default().resolve(),
                 name: raw.name,
                 service_kind: self.ty,
@@ -243,6 +401,16 @@ struct RawInput {
 }
 
 impl RawInput {
+    fn accepts(&self) -> Accepts {
+        match (self.required, &self.content_type) {
+            (false, None) => Accepts::Nothing,
+            (needed, content_type) => {
+                let content_type = content_type.as_deref().unwrap_or("*/*").into();
+                Accepts::Body { content_type, needed }
+            }
+        }
+    }
+
     fn resolve(self) -> HandlerInput {
         match (self.required, self.content_type) {
             (true, _) => HandlerInput::Needed,

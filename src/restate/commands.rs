@@ -6,18 +6,18 @@ use bytes::Bytes;
 
 use super::{
     AttemptId, Engine, Output,
-    ingress::{CannotResolve, already_invoked},
-    invocation::{Status, Waiter},
+    invocation::{Request, Status},
     journal::{Awaited, Pending},
-    lifecycle::Request,
     object::ObjectId,
+    refusal::{CannotResolve, Refusal, already_invoked},
     timers::Timer,
+    waiter::Waiter,
 };
 use crate::{
     base::{Name, Target, VirtualTime},
     history::{Event, Inv, Origin, Outcome, Payload},
     protocol::{
-        Frame, MessageType, ProtocolError,
+        Frame, MessageType,
         messages::{
             AwaitingOn, CallCommand, ClearStateCommand, Error, GetEagerStateCommand,
             GetLazyStateCommand, GetLazyStateKeysCommand, Header, Notification, NotificationId,
@@ -34,20 +34,6 @@ const PROTOCOL_VIOLATION: u32 = 571;
 /// The code of an attempt that failed for any other reason.
 const INTERNAL: u32 = 500;
 
-/// Why a message is not obeyed. It is not stored; the attempt is cut off.
-pub(super) enum Refusal {
-    /// The attempt broke the protocol.
-    Violation(String),
-    /// It called what does not exist.
-    CannotCall(String),
-}
-
-impl From<ProtocolError> for Refusal {
-    fn from(error: ProtocolError) -> Self {
-        Self::Violation(error.to_string())
-    }
-}
-
 impl Engine {
     /// One message from a handler; they come in the order in which it sent them. What an attempt sends
     /// that is not running any more is void.
@@ -56,14 +42,21 @@ impl Engine {
             return;
         }
         let inv = attempt.inv;
+        if self.get(inv).unheard {
+            use MessageType as T;
+            if matches!(frame.ty, T::End | T::Suspension | T::Error) {
+                self.fail_unheard(now, inv);
+            }
+            return;
+        }
         self.get_mut(inv).heard = now;
         let known = self.get(inv).journal.entries().len();
         let refusal = match self.obey(now, inv, frame) {
             Ok(()) => {
-                // What the attempt stores starts the count of failures afresh; what others tell it does not.
+                // What the attempt stores counts, not what others tell it; its own attempts stay used up.
                 let invocation = self.get_mut(inv);
                 if invocation.journal.entries().len() > known {
-                    invocation.failures = 0;
+                    invocation.failures_since_stored = 0;
                 }
                 return;
             }
@@ -361,7 +354,9 @@ impl Engine {
             CannotResolve::NoService { .. } | CannotResolve::NoHandler { .. } => {
                 format!("the service handler {}/{} was not found", target.service, target.handler)
             }
-            CannotResolve::BadPath | CannotResolve::KeyOfWorkflow => reason.to_string(),
+            CannotResolve::BadPath | CannotResolve::KeyOfWorkflow | CannotResolve::Input(_) => {
+                reason.to_string()
+            }
         };
         Refusal::CannotCall(format!(
             "cannot process command {command} (command index {index}) because of a failed \

@@ -71,7 +71,7 @@ impl Engine {
         let (service, key, name) = (Name::from(service), Name::from(key), Name::from(name));
         let object = self.objects.intern(&service, &key);
         self.objects.get_mut(object).state.insert(name.clone(), value.clone());
-        self.record(Event::StateSeeded { service, key, name, value: value.into() });
+        self.record(Event::StateOpened { service, key, name, value: value.into() });
     }
 
     /// The next thing that the engine wants done; none if it waits for input, or for a timer.
@@ -110,7 +110,7 @@ impl Engine {
         self.by_request.get(request).copied()
     }
 
-    /// True from an attempt's start until it told how it ended, or was cut off: as long as its
+    /// True from an attempt's start until it reported how it ended, or was cut off: as long as its
     /// messages count.
     #[must_use]
     pub fn is_running(&self, attempt: AttemptId) -> bool {

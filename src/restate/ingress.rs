@@ -5,8 +5,9 @@
 use super::{
     Engine, IngressRequest, Mode, Output, Ticket,
     engine::IdempotencyId,
-    invocation::{Rules, Status, Waiter},
-    lifecycle::Request,
+    invocation::{Request, Rules, Status},
+    refusal::{CannotResolve, already_invoked},
+    waiter::Waiter,
 };
 use crate::{
     base::{Name, Target, VirtualTime},
@@ -18,18 +19,17 @@ impl Engine {
     /// A client's request arrives. Its reply comes when the invocation ends; at once if there is no
     /// such handler, or if the idempotency key has a stored answer.
     pub fn ingress(&mut self, now: VirtualTime, request: IngressRequest) {
+        self.enter(now, request, false);
+    }
+
+    /// A request whose target is known. A path can say that an object's key is empty; a target cannot.
+    pub(super) fn enter(&mut self, now: VirtualTime, request: IngressRequest, empty_key: bool) {
+        let rules = match self.admissible(&request, empty_key) {
+            Ok(rules) => rules,
+            Err(failure) => return self.refuse(request.ticket, failure.into()),
+        };
         let IngressRequest { ticket, request, target, idempotency_key, headers, body, mode } =
             request;
-        let rules = match self.resolve(&target) {
-            Ok(rules) if rules.has_state == target.key.is_empty() => {
-                return self.refuse(ticket, CannotResolve::BadPath.into());
-            }
-            Ok(rules) if rules.workflow_run && idempotency_key.is_some() => {
-                return self.refuse(ticket, CannotResolve::KeyOfWorkflow.into());
-            }
-            Ok(rules) => rules,
-            Err(failure) => return self.refuse(ticket, failure.into()),
-        };
         let known = self.known(now, &target, rules, idempotency_key.as_ref());
         if known.is_some() && rules.workflow_run && mode == Mode::Call {
             return self.refuse(ticket, already_invoked());
@@ -58,6 +58,29 @@ impl Engine {
         if due.is_none() {
             self.admit(now, inv);
         }
+    }
+
+    /// The rules of the handler that a request is for. It is checked before there is any invocation.
+    pub(super) fn admissible(
+        &self,
+        request: &IngressRequest,
+        empty_key: bool,
+    ) -> Result<Rules, CannotResolve> {
+        let IngressRequest { target, idempotency_key, headers, body, .. } = request;
+        let rules = self.resolve(target)?;
+        if rules.has_state == target.key.is_empty() && !empty_key {
+            return Err(CannotResolve::BadPath);
+        }
+        if rules.workflow_run && idempotency_key.is_some() {
+            return Err(CannotResolve::KeyOfWorkflow);
+        }
+        if let Some(handler) = self.catalog.handler(&target.service, &target.handler) {
+            let named = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("content-type");
+            let content_type = headers.iter().rfind(named).map(|(_, value)| value.as_str());
+            let checked = handler.accepts.check(content_type, !body.is_empty());
+            checked.map_err(CannotResolve::Input)?;
+        }
+        Ok(rules)
     }
 
     pub(super) fn refuse(&mut self, ticket: Ticket, outcome: Outcome) {
@@ -142,46 +165,4 @@ impl Engine {
             _ => invocation.waiters.push(Waiter::Client(ticket)),
         }
     }
-}
-
-/// Why a target is not one. The texts are the server's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum CannotResolve {
-    #[error("service '{service}' not found, make sure to register the service before calling it.")]
-    NoService { service: Name },
-    #[error(
-        "the service '{service}' exists, but the handler '{handler}' was not found, check that the \
-         handler exists in the latest registered service version."
-    )]
-    NoHandler { service: Name, handler: Name },
-    #[error(
-        "bad path, expected either /:service-name/:handler or /:object-name/:object-key/:handler"
-    )]
-    BadPath,
-    #[error(
-        "cannot use the idempotency key with workflow handlers. The handler invocation will already be \
-         idempotent by the workflow key itself."
-    )]
-    KeyOfWorkflow,
-}
-
-impl CannotResolve {
-    /// The HTTP status code that says it.
-    pub(super) const fn code(&self) -> u32 {
-        match self {
-            Self::NoService { .. } | Self::NoHandler { .. } => 404,
-            Self::BadPath | Self::KeyOfWorkflow => 400,
-        }
-    }
-}
-
-impl From<CannotResolve> for Outcome {
-    fn from(error: CannotResolve) -> Self {
-        Self::Failure { code: error.code(), message: error.to_string() }
-    }
-}
-
-/// What a second run of a workflow gets.
-pub(super) fn already_invoked() -> Outcome {
-    Outcome::Failure { code: 409, message: "the workflow method was already invoked".to_owned() }
 }

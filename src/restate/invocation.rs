@@ -5,15 +5,17 @@
 use bytes::Bytes;
 
 use super::{
-    AttemptId, Config, Handler, HandlerKind, ServiceKind, Ticket,
+    AttemptId, Config, Handler, HandlerKind, ServiceKind,
     journal::{Awaiting, Journal},
     object::ObjectId,
     retry::RetryPolicy,
     timers::TimerId,
+    waiter::Waiter,
 };
 use crate::{
     base::{Name, Target, VirtualTime},
-    history::{Inv, Outcome, Phase},
+    history::{Inv, Origin, Outcome, Phase},
+    protocol::messages::Header,
 };
 
 /// One invocation.
@@ -35,12 +37,17 @@ pub(super) struct Invocation {
     pub(super) status: Status,
     /// How many attempts there were.
     pub(super) attempts: u32,
-    /// How many of them failed since the last new journal entry.
+    /// How many of them failed since the last one that suspended, or that a person started: what its retry
+    /// policy counts.
     pub(super) failures: u32,
+    /// How many of them failed since one stored something: what the policies of single runs count.
+    pub(super) failures_since_stored: u32,
     /// Who wants to know how it ends.
     pub(super) waiters: Vec<Waiter>,
     /// True if it is to pause when its attempt ends.
     pub(super) pausing: bool,
+    /// True if what its attempt sends is void: it did not suspend in time.
+    pub(super) unheard: bool,
     /// When its attempt was last heard of, or told something, and the timer that looks at that.
     pub(super) heard: VirtualTime,
     pub(super) watch: Option<TimerId>,
@@ -52,10 +59,27 @@ impl Invocation {
         AttemptId { inv, number: self.attempts }
     }
 
+    /// All its attempts are before it again.
+    pub(super) const fn forget_failures(&mut self) {
+        self.failures = 0;
+        self.failures_since_stored = 0;
+    }
+
     /// The invocation's id as a handler gets it.
     pub(super) fn raw_id(&self) -> Bytes {
         Bytes::copy_from_slice(self.id.as_bytes())
     }
+}
+
+/// A request for a new invocation.
+pub(super) struct Request {
+    pub(super) target: Target,
+    pub(super) origin: Origin,
+    pub(super) idempotency_key: Option<Name>,
+    pub(super) headers: Vec<Header>,
+    pub(super) body: Bytes,
+    /// When it is to start, if that is later.
+    pub(super) due: Option<VirtualTime>,
 }
 
 /// What its handler's options, or the server's, say about an invocation.
@@ -102,17 +126,6 @@ impl Rules {
             abort_timeout_ms: options.abort_timeout_ms.unwrap_or(config.abort_timeout_ms),
         }
     }
-}
-
-/// Who waits for the end of an invocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waiter {
-    /// A client.
-    Client(Ticket),
-    /// A handler's call: the completion with this id.
-    Call(Inv, u32),
-    /// A handler that attached: the completion with this id.
-    Attached(Inv, u32),
 }
 
 /// Where an invocation is, with what is known only there.

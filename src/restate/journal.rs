@@ -66,7 +66,7 @@ impl Journal {
         self.pending.insert(id, pending);
     }
 
-    /// What the completion `id` is waited for; none if it was stored already, or nobody asked for it.
+    /// What the completion `id` is waited for; none if it was stored already, or no command asked for it.
     pub(super) fn pending(&self, id: u32) -> Option<&Pending> {
         self.pending.get(&id)
     }

@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use super::{
     AttemptId, Engine, OnMaxAttempts, Output,
-    invocation::{Invocation, Rules, Status, Waiter},
+    invocation::{Invocation, Request, Rules, Status},
     journal::{Awaited, Awaiting, Journal},
     timers::Timer,
+    waiter::Waiter,
 };
 use crate::{
     base::{Name, Seed, Target, VirtualTime},
@@ -18,28 +19,32 @@ use crate::{
     protocol::{
         Frame, MessageType,
         messages::{
-            Error, ErrorBehavior, Failure, Header, InputCommand, NotificationResult, Start,
-            StateEntry, Value, Void,
+            Error, ErrorBehavior, Failure, InputCommand, NotificationResult, Start, StateEntry,
+            Value, Void,
         },
     },
 };
 
-/// A request for a new invocation.
-pub(super) struct Request {
-    pub(super) target: Target,
-    pub(super) origin: Origin,
-    pub(super) idempotency_key: Option<Name>,
-    pub(super) headers: Vec<Header>,
-    pub(super) body: Bytes,
-    /// When it is to start, if that is later.
-    pub(super) due: Option<VirtualTime>,
+/// The code of an attempt's failure that brought none: the connection broke.
+const NO_CODE: u32 = 500;
+
+/// What an invocation's id and its random seed are made of. What is known by a key is the same whenever that
+/// key runs again; all others are told apart by which one of their target they are.
+fn identity(target: &Target, rules: Rules, key: &Option<Name>, label: &Name) -> String {
+    match key {
+        _ if rules.workflow_run => format!("{target} run"),
+        Some(key) => format!("{target} key {key}"),
+        None => label.to_string(),
+    }
 }
 
 impl Engine {
     /// An attempt's stream is over, and the attempt had not said how it ended: a crash. `code` is 0 for
     /// a broken connection, or the HTTP status of the endpoint's refusal.
     pub fn disconnected(&mut self, now: VirtualTime, attempt: AttemptId, code: u32, message: &str) {
-        if self.is_running(attempt) {
+        if self.is_running(attempt) && self.get(attempt.inv).unheard {
+            self.fail_unheard(now, attempt.inv);
+        } else if self.is_running(attempt) {
             self.fail_attempt(
                 now,
                 attempt.inv,
@@ -63,6 +68,10 @@ impl Engine {
                 Timer::Due(inv) => self.admit(now, inv),
                 Timer::Silent(inv) => self.look_after(now, inv),
                 Timer::Abort(inv) => self.abort_silent(now, inv),
+                Timer::Answer(answer) => {
+                    let (waiter, outcome) = *answer;
+                    self.tell(now, waiter, outcome);
+                }
                 Timer::Sleep(inv, id) => self.complete_command(
                     now,
                     inv,
@@ -82,7 +91,8 @@ impl Engine {
         let number = self.created.entry(target.clone()).or_default();
         *number += 1;
         let label: Name = format!("{target}#{number}").into();
-        let random_seed = self.config.seed.derive(&label);
+        let random_seed =
+            self.config.seed.derive(&identity(&target, rules, &idempotency_key, &label));
         let id: Name = format!("inv_{:016x}", Seed(random_seed).derive("id")).into();
 
         self.by_id.insert(id.clone(), inv);
@@ -121,8 +131,10 @@ impl Engine {
             status,
             attempts: 0,
             failures: 0,
+            failures_since_stored: 0,
             waiters: Vec::new(),
             pausing: false,
+            unheard: false,
             heard: now,
             watch: None,
         });
@@ -153,6 +165,7 @@ impl Engine {
         let invocation = self.get_mut(inv);
         invocation.attempts += 1;
         invocation.pausing = false;
+        invocation.unheard = false;
         let entries = invocation.journal.entries();
         let mut frames = Vec::with_capacity(1 + entries.len());
         frames.push(start);
@@ -191,7 +204,7 @@ impl Engine {
             state_map,
             partial_state: invocation.rules.lazy_state,
             key: invocation.target.key.to_string(),
-            retry_count_since_last_stored_entry: invocation.failures,
+            retry_count_since_last_stored_entry: invocation.failures_since_stored,
             duration_since_last_stored_entry: u64::try_from(silence).unwrap_or(u64::MAX),
             random_seed: invocation.random_seed,
             scope: None,
@@ -212,7 +225,7 @@ impl Engine {
         let attempt = invocation.attempts;
         let is_there = invocation.journal.has_any(seen, &awaiting);
         let pausing = invocation.pausing;
-        invocation.failures = 0;
+        invocation.forget_failures();
         invocation.status = Status::Suspended(awaiting);
         self.record(Event::Suspended { inv, attempt });
         if pausing {
@@ -235,15 +248,19 @@ impl Engine {
             ))
         };
         let invocation = self.get(inv);
-        let (attempt, failures) = (invocation.attempts, invocation.failures + 1);
+        let attempt = invocation.attempts;
         let (retry, pausing) = (invocation.rules.retry, invocation.pausing);
-        // A run's own policy counts its own tries: the handler's are not used up by them.
+        // A run's own policy counts its own tries: they use up none of the handler's attempts, and give none
+        // back.
+        let failures = invocation.failures + u32::from(next_retry_delay.is_none());
         let used_up = next_retry_delay.is_none() && retry.is_used_up(failures);
         let delay = match next_retry_delay {
             Some(ms) => Duration::from_millis(ms),
             None => retry.delay(failures, random()),
         };
-        self.get_mut(inv).failures = failures;
+        let invocation = self.get_mut(inv);
+        invocation.failures = failures;
+        invocation.failures_since_stored += 1;
         self.record(Event::AttemptFailed { inv, attempt, code, message: message.clone() });
         match behavior {
             ErrorBehavior::Fail => self.complete(now, inv, Outcome::Failure { code, message }),
@@ -255,9 +272,10 @@ impl Engine {
                 self.get_mut(inv).status = Status::BackingOff(timer);
                 self.record(Event::RetryScheduled { inv, at });
             }
+            // No operator's kill: what it called or sent lives on, and callers see the last error.
             ErrorBehavior::Retry if retry.on_max_attempts == OnMaxAttempts::Kill => {
-                self.get_mut(inv).status = Status::Paused;
-                self.kill(now, inv);
+                let code = if code == 0 { NO_CODE } else { code };
+                self.complete(now, inv, Outcome::Failure { code, message });
             }
             ErrorBehavior::Retry => self.give_up(inv),
         }
@@ -280,6 +298,7 @@ impl Engine {
         let object = invocation.object.filter(|_| invocation.rules.exclusive);
         if matches!(before, Status::Scheduled(_) | Status::Inboxed) {
             self.free_names(inv);
+            self.free_id(inv);
         }
         if let Status::Scheduled(timer) | Status::BackingOff(timer) = before {
             self.timers.clear(timer);
@@ -303,6 +322,10 @@ impl Engine {
     pub(super) fn tell(&mut self, now: VirtualTime, waiter: Waiter, outcome: Outcome) {
         match waiter {
             Waiter::Client(ticket) => self.output(Output::Reply { ticket, outcome }),
+            Waiter::Cancelled(caller, id) => {
+                let answer = Box::new((Waiter::Call(caller, id), outcome));
+                self.timers.set(now, 0, Timer::Answer(answer));
+            }
             Waiter::Call(caller, id) | Waiter::Attached(caller, id) => {
                 let result = match outcome {
                     Outcome::Success(Payload(content)) => {

@@ -15,16 +15,19 @@ mod cancel;
 mod catalog;
 mod commands;
 mod engine;
+mod http;
 mod ingress;
 mod invocation;
 mod journal;
 mod lifecycle;
 mod object;
 mod promise;
+mod refusal;
 mod restart;
 mod retry;
 mod signal;
 mod timers;
+mod waiter;
 mod watch;
 
 use bytes::Bytes;
@@ -38,10 +41,11 @@ use crate::{
 pub use admin::AdminError;
 pub use attach::Attachable;
 pub use catalog::{
-    Catalog, CatalogError, Handler, HandlerInput, HandlerKind, HandlerOptions, OnMaxAttempts,
-    Service, ServiceKind,
+    Accepts, Catalog, CatalogError, Handler, HandlerInput, HandlerKind, HandlerOptions,
+    OnMaxAttempts, Protocol, Service, ServiceKind, WrongInput,
 };
 pub use engine::Engine;
+pub use http::HttpRequest;
 
 /// How a server is set up, where a handler's own options do not say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,11 +54,13 @@ pub struct Config {
     pub seed: Seed,
     /// The version of the service protocol that is spoken: 5, 6 or 7.
     pub protocol_version: u8,
+    /// True if an attempt gets the journal and nothing more: see [`Protocol::request_response`].
+    pub request_response: bool,
     /// The delay before the first retry, without its jitter.
     pub retry_initial_ms: u64,
     /// The longest delay before a retry, without its jitter.
     pub retry_max_ms: u64,
-    /// After how many failed attempts in a row, without a new journal entry, an invocation pauses.
+    /// After how many failed attempts, without a suspension between them, an invocation is given up.
     pub retry_max_attempts: u32,
     /// What happens to an invocation whose retries are used up.
     pub on_max_attempts: OnMaxAttempts,
@@ -77,12 +83,12 @@ pub struct Config {
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 impl Default for Config {
-    /// The defaults of server 1.7.12, but that silent attempts are left alone: a server asks them to suspend
-    /// after a minute.
+    /// The defaults of server 1.7.12.
     fn default() -> Self {
         Self {
             seed: Seed(0),
             protocol_version: 6,
+            request_response: false,
             retry_initial_ms: 500,
             retry_max_ms: 60_000,
             retry_max_attempts: 70,
@@ -91,7 +97,7 @@ impl Default for Config {
             workflow_retention_ms: DAY_MS,
             journal_retention_ms: DAY_MS,
             lazy_state: false,
-            inactivity_timeout_ms: None,
+            inactivity_timeout_ms: Some(60_000),
             abort_timeout_ms: 600_000,
         }
     }

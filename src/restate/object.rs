@@ -6,12 +6,20 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::promise::Promise;
-use crate::{base::Name, history::Inv};
+use crate::{base::Name, history::Inv, protocol::messages::NotificationResult};
 
 /// An object's place in [`Objects`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ObjectId(usize);
+
+/// A promise that has waiters, or that is completed.
+#[derive(Debug)]
+pub(super) enum Promise {
+    /// The handlers that wait for it, and the completions that they are to get.
+    Open(Vec<(Inv, u32)>),
+    /// With what it was completed.
+    Completed(NotificationResult),
+}
 
 /// One key of a virtual object.
 #[derive(Debug, Default)]

@@ -2,7 +2,13 @@
 //!
 //! Must not know: when a workflow is forgotten.
 
-use super::{Engine, commands::Refusal, invocation::Status, journal::Awaited, object::ObjectId};
+use super::{
+    Engine,
+    invocation::Status,
+    journal::Awaited,
+    object::{ObjectId, Promise},
+    refusal::Refusal,
+};
 use crate::{
     base::{Name, VirtualTime},
     history::Inv,
@@ -14,15 +20,6 @@ use crate::{
         },
     },
 };
-
-/// A promise that somebody waits for, or that is completed.
-#[derive(Debug)]
-pub(super) enum Promise {
-    /// The handlers that wait for it, and the completions that they are to get.
-    Open(Vec<(Inv, u32)>),
-    /// With what it was completed.
-    Completed(NotificationResult),
-}
 
 impl Engine {
     pub(super) fn get_promise(

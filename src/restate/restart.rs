@@ -4,10 +4,7 @@
 
 use std::mem;
 
-use super::{
-    Engine, Output, Ticket,
-    invocation::{Status, Waiter},
-};
+use super::{Engine, Output, Ticket, invocation::Status, waiter::Waiter};
 use crate::{
     base::VirtualTime,
     history::{Event, Inv},
@@ -27,7 +24,9 @@ impl Engine {
             for waiter in waiters {
                 match waiter {
                     Waiter::Client(ticket) => lost.push(ticket),
-                    Waiter::Call(..) | Waiter::Attached(..) => invocation.waiters.push(waiter),
+                    Waiter::Call(..) | Waiter::Cancelled(..) | Waiter::Attached(..) => {
+                        invocation.waiters.push(waiter);
+                    }
                 }
             }
             match invocation.status {
@@ -43,7 +42,7 @@ impl Engine {
                     self.output(Output::Abort { attempt });
                 }
             }
-            self.get_mut(inv).failures = 0;
+            self.get_mut(inv).forget_failures();
             self.begin_attempt(now, inv);
         }
         lost

@@ -9,6 +9,9 @@ use super::{Config, HandlerOptions, OnMaxAttempts};
 /// Each delay is this many times the one before, in thousandths.
 const FACTOR_PERMILLE: u64 = 2000;
 
+/// How much longer than its delay a server waits at most, as measured.
+const JITTER_PERCENT: u128 = 30;
+
 /// How the attempts of one handler are retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RetryPolicy {
@@ -37,8 +40,8 @@ impl RetryPolicy {
         failures >= self.max_attempts
     }
 
-    /// The delay after this many failures in a row (from 1). `random` decides the jitter: up to a
-    /// third of the delay on top of it.
+    /// The delay after this many failures in a row (from 1). `random` decides the jitter: up to 30 % of
+    /// the delay on top of it.
     pub(super) fn delay(&self, failures: u32, random: u64) -> Duration {
         let mut ms = self.initial_ms.min(self.max_ms);
         for _ in 1..failures {
@@ -49,8 +52,8 @@ impl RetryPolicy {
             ms = next;
         }
         let base = Duration::from_millis(ms);
-        let third = u64::try_from(base.as_nanos() / 3).unwrap_or(u64::MAX - 1);
-        base + Duration::from_nanos(random % (third + 1))
+        let most = u64::try_from(base.as_nanos() / 100 * JITTER_PERCENT).unwrap_or(u64::MAX - 1);
+        base + Duration::from_nanos(random % (most + 1))
     }
 }
 
@@ -73,10 +76,10 @@ mod tests {
     }
 
     #[test]
-    fn jitter_adds_at_most_a_third() {
-        check(1, 166_666_666, 666);
-        check(1, 166_666_667, 500);
-        check(8, 20_000_000_000, 80_000);
+    fn jitter_adds_at_most_thirty_percent() {
+        check(1, 150_000_000, 650);
+        check(1, 150_000_001, 500);
+        check(8, 18_000_000_000, 78_000);
     }
 
     #[test]

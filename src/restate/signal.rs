@@ -2,7 +2,7 @@
 //!
 //! Must not know: what handlers do about them.
 
-use super::{Engine, commands::Refusal, promise::result_of};
+use super::{Engine, promise::result_of, refusal::Refusal};
 use crate::{
     base::{Name, VirtualTime},
     history::{Event, Inv, Outcome, Payload, Phase},
@@ -37,7 +37,31 @@ impl Engine {
             }
         };
         let index = SIGNALS_RESERVED.saturating_add(number);
-        self.signal(now, inv, NotificationId::Signal(index), result);
+        // An awakeable's id names its invocation by its id. One of an invocation that is not known is lost.
+        if let Ok(inv) = self.holder(now, inv) {
+            self.signal(now, inv, NotificationId::Signal(index), result);
+        }
+    }
+
+    /// A client completes the awakeable with this id; false if it is no id. One of an invocation that is not known
+    /// is lost.
+    pub(super) fn complete_awakeable_by_id(
+        &mut self,
+        now: VirtualTime,
+        id: &str,
+        outcome: Outcome,
+    ) -> bool {
+        // what the server gave out before there were signals
+        if id.starts_with("prom_1") {
+            return true;
+        }
+        let Some((id, index)) = read_awakeable_id(id) else { return false };
+        let known = std::str::from_utf8(&id).ok().and_then(|id| self.by_id.get(id).copied());
+        if let Some(inv) = known {
+            let number = index.saturating_sub(SIGNALS_RESERVED);
+            self.complete_awakeable_of(now, inv, number, outcome);
+        }
+        true
     }
 
     pub(super) fn send_signal(
@@ -61,7 +85,7 @@ impl Engine {
         // A signal to an invocation that does not exist is lost.
         if let Some(&target) = self.by_id.get(signal.target_invocation_id.as_str()) {
             match id {
-                NotificationId::Signal(SIGNAL_CANCEL) => self.cancel(now, target),
+                NotificationId::Signal(SIGNAL_CANCEL) => self.cancel_called(now, inv, target),
                 id => self.signal(now, target, id, result),
             }
         }

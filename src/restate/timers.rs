@@ -4,10 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::{base::VirtualTime, history::Inv};
+use super::waiter::Waiter;
+use crate::{
+    base::VirtualTime,
+    history::{Inv, Outcome},
+};
 
 /// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Timer {
     /// The next attempt of an invocation that backs off.
     Retry(Inv),
@@ -19,6 +23,8 @@ pub(super) enum Timer {
     Silent(Inv),
     /// An attempt that was asked to suspend did not.
     Abort(Inv),
+    /// A waiter hears how an invocation ended, once all that happens at this time has happened.
+    Answer(Box<(Waiter, Outcome)>),
 }
 
 /// A timer that is set: its time, its place among those of one time, and a number that makes it unique.

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::{
+    catalog::{Catalog, REFERENCE},
     diagnostic::Diagnostic,
-    known::{Known, REFERENCE},
     plan::{Expectation, SameAs},
     reader::{Reader, Whole, unknown_name},
     steps::{Does, How, StepDoc},
@@ -16,16 +16,20 @@ use super::{
 };
 
 /// `invariants`: the names of those to check; all of them if the field is absent.
-pub(crate) fn invariants(reader: &mut Reader, node: Option<&Node>, known: &Known) -> Vec<String> {
-    let all = || known.invariants.keys().cloned().collect::<Vec<_>>();
+pub(crate) fn invariants(
+    reader: &mut Reader,
+    node: Option<&Node>,
+    catalog: &Catalog,
+) -> Vec<String> {
+    let all = || catalog.invariants.keys().cloned().collect::<Vec<_>>();
     const WHAT: &str = r#""all", a list of invariants, or { "except": [...] }"#;
     let Some(node) = node else { return all() };
     match &node.kind {
         Kind::String(text) if text == "all" => all(),
-        Kind::Array(_) => names(reader, node, known).into_iter().map(|name| name.value).collect(),
+        Kind::Array(_) => names(reader, node, catalog).into_iter().map(|name| name.value).collect(),
         Kind::Object(_) => {
-            let Some(fields) = reader.object(node, &vocabulary::INVARIANTS) else { return all() };
-            let except = fields.get("except").map_or_else(Vec::new, |n| names(reader, n, known));
+            let Some(fields) = reader.object(node, vocabulary::INVARIANTS) else { return all() };
+            let except = fields.get("except").map_or_else(Vec::new, |n| names(reader, n, catalog));
             let kept = |name: &String| except.iter().all(|text| text.value != *name);
             all().into_iter().filter(kept).collect()
         }
@@ -33,7 +37,7 @@ pub(crate) fn invariants(reader: &mut Reader, node: Option<&Node>, known: &Known
             let mut problem =
                 Diagnostic::new(node.head(), format!("expected {WHAT}, found {}", node.found()));
             if let Kind::String(text) = found
-                && known.invariants.contains_key(text)
+                && catalog.invariants.contains_key(text)
             {
                 problem = problem.help(format!(r#"write ["{text}"]"#));
             }
@@ -44,11 +48,11 @@ pub(crate) fn invariants(reader: &mut Reader, node: Option<&Node>, known: &Known
 }
 
 /// A list of invariants, each once.
-fn names(reader: &mut Reader, node: &Node, known: &Known) -> Vec<Text> {
+fn names(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Vec<Text> {
     let mut names: Vec<Text> = Vec::new();
     for node in reader.list(node, "a list of invariants").unwrap_or(&[]) {
         let Some(name) = reader.string(node, "the name of an invariant") else { continue };
-        if !known.invariant(reader, &name.value, name.span.clone()) {
+        if !catalog.invariant(reader, &name.value, name.span.clone()) {
             continue;
         }
         if let Some(first) = names.iter().find(|other| other.value == name.value) {
@@ -69,10 +73,10 @@ pub(crate) fn must_violate(
     node: &Node,
     services: &BTreeMap<String, String>,
     checked: &[String],
-    known: &Known,
+    catalog: &Catalog,
 ) -> Option<String> {
     let name = reader.string(node, "the name of an invariant")?;
-    if !known.invariant(reader, &name.value, name.span.clone()) {
+    if !catalog.invariant(reader, &name.value, name.span.clone()) {
         return None;
     }
     if !checked.contains(&name.value) {
@@ -85,7 +89,7 @@ pub(crate) fn must_violate(
         );
     }
     if services.values().all(|variant| variant == REFERENCE) {
-        let planted: Vec<String> = known
+        let planted: Vec<String> = catalog
             .services
             .iter()
             .flat_map(|(service, s)| s.variants.keys().map(move |v| (service, v)))
@@ -118,7 +122,7 @@ pub(crate) fn expectations(
 
 fn expectation(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<Expectation> {
     const CODE: Whole = Whole { what: "an error code", min: 400, max: 599 };
-    let fields = reader.object(node, &vocabulary::EXPECTATION)?;
+    let fields = reader.object(node, vocabulary::EXPECTATION)?;
     let given: Vec<_> =
         ["matches", "fails", "same_as"].iter().filter_map(|name| fields.member(name)).collect();
     match given.as_slice() {
@@ -144,9 +148,7 @@ fn expectation(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Optio
         ),
     }
     let reply = fields.get("reply").and_then(|n| replying(reader, n, steps));
-    let matches = fields.get("matches").map(|n| {
-        serde_json::from_str(&n.to_json(&mut str::to_owned)).expect("the tree is written as JSON")
-    });
+    let matches = fields.get("matches").map(Node::to_value);
     let fails = fields.get("fails").and_then(|n| reader.whole(n, CODE));
     let same_as = fields.get("same_as").and_then(|n| same_as(reader, n, steps));
     let sometimes = fields.get("sometimes").and_then(|n| reader.boolean(n)).unwrap_or(false);
@@ -160,7 +162,7 @@ fn expectation(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Optio
 }
 
 fn same_as(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<SameAs> {
-    let fields = reader.object(node, &vocabulary::SAME_AS)?;
+    let fields = reader.object(node, vocabulary::SAME_AS)?;
     let reply = fields.get("reply").and_then(|n| replying(reader, n, steps));
     let node = fields.get("fields")?;
     let names = reader.list(node, "a list of field names")?;
@@ -176,13 +178,13 @@ fn same_as(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<Sa
 fn replying(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<String> {
     let id = reader.string(node, "the id of a step")?;
     let Some(step) = steps.iter().find(|step| step.id.value == id.value) else {
-        let known = steps.iter().map(|step| step.id.value.as_str());
+        let ids = steps.iter().map(|step| step.id.value.as_str());
         let written = id.value.split(['[', '.']).next().unwrap_or_default();
         let problem = if steps.iter().any(|step| step.id.value == written) {
             Diagnostic::new(id.span, format!("`{}` is not a step", id.value))
                 .help(format!("write `{written}`: all its repetitions and copies are meant"))
         } else {
-            unknown_name(id.span, "step", "steps", &id.value, known)
+            unknown_name(id.span, "step", "steps", &id.value, ids)
         };
         reader.report(problem);
         return None;

@@ -61,8 +61,8 @@ fn references(
         };
         match by_id.get(id) {
             None => {
-                let known = by_id.keys().copied();
-                reader.report(unknown_name(text.part(0..id.len()), "step", "steps", id, known));
+                let ids = by_id.keys().copied();
+                reader.report(unknown_name(text.part(0..id.len()), "step", "steps", id, ids));
                 all = false;
             }
             Some(other) if other.does.as_ref().is_some_and(|does| !fits(does)) => {
@@ -72,7 +72,7 @@ fn references(
                         format!("`{id}` is not a call: there is no answer to {verb}"),
                     )
                     .help(format!(
-                        "{verb} a step that has a `call`; `at_ms` orders the others in time"
+                        "{verb} a step that has a `call`; `at_ms` says when the others come"
                     )),
                 );
                 all = false;
@@ -158,7 +158,7 @@ fn advance(values: &mut [(&str, u64)], repeats: &[Repeat]) -> bool {
     false
 }
 
-/// `pay`, `pay[3]`, `pay[3,4].2`.
+/// `book`, `book[3]`, `book[3,4].2`.
 fn request_name(id: &str, values: &Values<'_>, copy: u64) -> String {
     let mut name = id.to_owned();
     if !values.is_empty() {
@@ -204,10 +204,10 @@ fn action(
                 }
             }
         }
-        Does::Call { service, key, handler, body, check_input, idempotency_key, headers, how } => {
+        Does::Call { service, key, handler, body, entry, idempotency_key, headers, how } => {
             let text = body
                 .map_or_else(String::new, |body| body.to_json(&mut |s| template::fill(s, values)));
-            if let (Some(node), Some(check)) = (*body, check_input) {
+            if let (Some(node), Some(check)) = (*body, &entry.check_input) {
                 let value = serde_json::from_str(&text).expect("the tree is written as JSON");
                 if let Err(why) = check(&value) {
                     let whom = format!("{service}.{handler}");
@@ -220,11 +220,13 @@ fn action(
             let header =
                 |(name, value): &(String, String)| (name.clone(), template::fill(value, values));
             let headers = headers.iter().map(header).collect();
-            match *how {
-                How::Call { webhook } => {
-                    Action::Call { target, body: text, idempotency_key, webhook, headers }
+            match how {
+                How::Call { from } => {
+                    let from = from.clone();
+                    Action::Call { target, body: text, idempotency_key, from, headers }
                 }
                 How::Send { delay_ms } => {
+                    let delay_ms = *delay_ms;
                     Action::Send { target, body: text, idempotency_key, headers, delay_ms }
                 }
             }

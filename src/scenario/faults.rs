@@ -1,92 +1,223 @@
-//! Reads `faults`: how likely each is, and the places that are crashed in every run.
+//! Reads `faults`: how likely each is, where it strikes, how long it lasts.
 //!
 //! Must not know: how a fault is injected.
 
 use super::{
+    catalog::Catalog,
     diagnostic::Diagnostic,
-    known::Known,
-    plan::{CrashPoint, EntryKind, Fault, FaultPlan, Scope, Side},
-    reader::{MILLIS, Reader, unknown_field, unknown_name},
+    plan::{Fault, FaultName, FaultPlan, Scope},
+    points,
+    reader::{Fields, MILLIS, Reader, Whole, unknown_name},
     suggest,
-    syntax::{Kind, Node, Text},
-    target, vocabulary,
+    syntax::{Kind, Member, Node, Text},
+    vocabulary,
 };
-use crate::{choice::Rate, history::System};
 
-/// `faults`.
-pub(crate) fn read(reader: &mut Reader, node: &Node, known: &Known) -> FaultPlan {
-    let mut plan = FaultPlan::default();
-    for member in reader.map(node, "an object { fault: probability }").unwrap_or(&[]) {
+/// The word, and the field, for the usual mix of faults.
+const DEFAULT: &str = "default";
+
+/// `faults`: an object, or `"default"`.
+pub(crate) fn read(reader: &mut Reader, node: &Node, catalog: &Catalog) -> FaultPlan {
+    const WHAT: &str = r#"an object { fault: probability }, or "default""#;
+    if matches!(&node.kind, Kind::String(word) if word == DEFAULT) {
+        return FaultPlan::usual();
+    }
+    let members = reader.map(node, WHAT).unwrap_or(&[]);
+    // The mix comes first, wherever it stands: what the file says of a fault goes before it.
+    let usual = node.member(DEFAULT).and_then(|member| reader.boolean(&member.value));
+    let mut plan = if usual == Some(true) { FaultPlan::usual() } else { FaultPlan::default() };
+    for member in members {
+        let value = &member.value;
         match member.name.value.as_str() {
-            "crash_at" => plan.crash_at = points(reader, &member.value, known),
-            "cancel_at" => plan.cancel_at = points(reader, &member.value, known),
-            "kill_at" => plan.kill_at = points(reader, &member.value, known),
-            "until_ms" => {
-                plan.until_ms = reader.whole(&member.value, MILLIS).unwrap_or(plan.until_ms);
-            }
-            name => match name.parse::<Fault>() {
-                Err(()) => reader.report(unknown_fault(&member.name)),
-                Ok(fault) => {
-                    // A fault that is never to happen is not asked for.
-                    let (rate, only) = rate(reader, fault, &member.value, known);
-                    if let Some(rate) = rate.filter(|rate| !rate.is_never()) {
-                        plan.rates.insert(fault, rate);
-                        if !only.is_empty() {
-                            plan.only.insert(fault, only);
-                        }
-                    }
+            DEFAULT => {}
+            "crash_at" => plan.crash_at = points::read(reader, value, catalog),
+            "cancel_at" => plan.cancel_at = points::read(reader, value, catalog),
+            "kill_at" => plan.kill_at = points::read(reader, value, catalog),
+            "until_ms" => plan.until_ms = reader.whole(value, MILLIS).unwrap_or(plan.until_ms),
+            _ => {
+                if let Some(fault) = named(reader, &member.name, catalog) {
+                    one(reader, fault, member, catalog, &mut plan);
                 }
-            },
+            }
         }
     }
     plan
 }
 
-fn points(reader: &mut Reader, node: &Node, known: &Known) -> Vec<CrashPoint> {
-    let mut points = Vec::new();
-    for point in reader.list(node, "a list of places").unwrap_or(&[]) {
-        let text = reader.string(point, "a place");
-        points.extend(text.and_then(|text| crash_point(reader, &text, known)));
+/// The fault `name`; an unknown one is reported.
+fn named(reader: &mut Reader, name: &Text, catalog: &Catalog) -> Option<FaultName> {
+    let written = name.value.as_str();
+    if let Ok(fault) = written.parse() {
+        return Some(FaultName::BuiltIn(fault));
     }
-    points
+    if own_faults(catalog).any(|(system, fault)| is_own(written, system, fault)) {
+        return Some(FaultName::Own(written.to_owned()));
+    }
+    match written.split_once('.') {
+        Some((system, fault)) => unknown_own(reader, name, system, fault, catalog),
+        None => unknown(reader, name, catalog),
+    }
+    None
 }
 
-/// `0.05`, or `{ "rate": 0.05, "on": ["carrier"] }`.
-fn rate(
+/// Every fault that a system has of its own: the system's name, and the fault's.
+fn own_faults(catalog: &Catalog) -> impl Iterator<Item = (&str, &str)> {
+    catalog.systems.iter().flat_map(|(system, entry)| {
+        entry.faults.keys().map(move |fault| (system.as_str(), fault.as_str()))
+    })
+}
+
+fn is_own(written: &str, system: &str, fault: &str) -> bool {
+    written.strip_prefix(system).and_then(|rest| rest.strip_prefix('.')) == Some(fault)
+}
+
+/// `hotel.fault` is not one of the hotel's faults, or there is no hotel.
+fn unknown_own(reader: &mut Reader, name: &Text, system: &str, fault: &str, catalog: &Catalog) {
+    let Some(entry) = catalog.system(reader, system, name.part(0..system.len())) else { return };
+    let place = name.part(system.len() + 1..name.value.len());
+    let problem = Diagnostic::new(place, format!("the {system} has no fault `{fault}`"));
+    reader.report(if entry.faults.is_empty() {
+        problem.help("it has no faults of its own")
+    } else {
+        problem.help(suggest::hint(fault, "faults", entry.faults.keys().map(String::as_str)))
+    });
+}
+
+/// Names of faults that earlier versions had.
+const RENAMED: &[(&str, Fault)] = &[
+    ("webhook_duplicated", Fault::DeliveryDuplicated),
+    ("webhook_delayed", Fault::DeliveryDelayed),
+];
+
+/// There is no fault of this name: the one that is meant, if one is close enough.
+fn unknown(reader: &mut Reader, name: &Text, catalog: &Catalog) {
+    let written = name.value.as_str();
+    if let Some((_, fault)) = RENAMED.iter().find(|(old, _)| *old == written) {
+        let problem = format!("`{written}` is called `{fault}` now");
+        let problem = Diagnostic::new(name.span.clone(), problem);
+        reader.report(problem.help(format!("write `{fault}`")));
+        return;
+    }
+    let built_in = Fault::ALL.iter().map(|(fault, _)| fault.name());
+    let built_in: Vec<&str> = built_in.chain(vocabulary::FAULTS.names()).collect();
+    // A fault of a delivery may be one that a system has of its own now.
+    let of_delivery = written.strip_prefix("webhook_");
+    let is_built_in =
+        of_delivery.is_none() && suggest::nearest(written, built_in.iter().copied()).is_some();
+    let last = of_delivery.unwrap_or(written);
+    let near = suggest::nearest(last, own_faults(catalog).map(|(_, fault)| fault));
+    let own = own_faults(catalog).find(|(_, fault)| !is_built_in && Some(*fault) == near);
+    let help = match own {
+        Some((system, fault)) => format!("did you mean `{system}.{fault}`?"),
+        None => {
+            let own = own_faults(catalog).map(|(system, fault)| format!("{system}.{fault}"));
+            let own: Vec<String> = own.collect();
+            // The list that a person sees is cut at its end: what they cannot know comes first.
+            let names: Vec<&str> =
+                own.iter().map(String::as_str).chain(built_in.iter().copied()).collect();
+            reader.field_hint(written, vocabulary::FAULTS, names.iter().copied())
+        }
+    };
+    let problem = format!("unknown fault `{written}`");
+    reader.report(Diagnostic::new(name.span.clone(), problem).help(help));
+}
+
+/// `0.05`, or `{ "rate": 0.05, "on": ["hotel"], "up_to_ms": 500 }`.
+fn one(
     reader: &mut Reader,
-    fault: Fault,
-    node: &Node,
-    known: &Known,
-) -> (Option<Rate>, Vec<Scope>) {
-    let Kind::Object(_) = node.kind else { return (reader.rate(node), Vec::new()) };
-    let Some(fields) = reader.object(node, &vocabulary::FAULT) else { return (None, Vec::new()) };
-    let mut only = Vec::new();
-    if let Some(node) = fields.get("on") {
-        let parts = reader.list(node, "a list of systems, services or handlers");
-        if parts.is_some_and(<[Node]>::is_empty) {
-            reader.report(
-                Diagnostic::new(node.span.clone(), format!("`{fault}` would strike nothing"))
-                    .help("leave `on` out to have it strike everywhere"),
-            );
+    fault: FaultName,
+    member: &Member,
+    catalog: &Catalog,
+    plan: &mut FaultPlan,
+) {
+    let node = &member.value;
+    let (mut only, mut up_to_ms) = (Vec::new(), None);
+    let rate = match node.kind {
+        Kind::Object(_) => {
+            let Some(fields) = reader.object(node, vocabulary::FAULT) else { return };
+            only = scopes(reader, &fault, &fields, catalog);
+            up_to_ms = measure(reader, &fault, &fields);
+            fields.get("rate").and_then(|n| reader.rate(n))
         }
-        for part in parts.unwrap_or(&[]) {
-            let text = reader.string(part, "a system, a service or `Service/handler`");
-            only.extend(text.and_then(|text| scope(reader, fault, &text, known)));
-        }
+        _ => reader.rate(node),
+    };
+    let Some(rate) = rate else { return };
+    plan.usual.remove(&fault);
+    // A fault that is never to happen is not asked for.
+    if rate.is_never() {
+        plan.rates.remove(&fault);
+        return;
     }
-    (fields.get("rate").and_then(|n| reader.rate(n)), only)
+    if !only.is_empty() {
+        plan.only.insert(fault.clone(), only);
+    }
+    if let Some(up_to_ms) = up_to_ms {
+        plan.up_to_ms.insert(fault.clone(), up_to_ms);
+    }
+    plan.rates.insert(fault, rate);
 }
 
-/// `carrier`, `OrderService` or `OrderService/CreateOrder`.
-fn scope(reader: &mut Reader, fault: Fault, text: &Text, known: &Known) -> Option<Scope> {
+/// `up_to_ms`: of faults that take time.
+fn measure(reader: &mut Reader, fault: &FaultName, fields: &Fields<'_>) -> Option<u64> {
+    const UP_TO: Whole = Whole { min: 1, ..MILLIS };
+    let member = fields.member("up_to_ms")?;
+    let takes_time = |fault: Fault| fault.up_to_ms().is_some();
+    if matches!(fault, FaultName::BuiltIn(fault) if takes_time(*fault)) {
+        return reader.whole(&member.value, UP_TO);
+    }
+    let lasting = Fault::ALL.iter().map(|(fault, _)| *fault).filter(|fault| takes_time(*fault));
+    let problem = format!("`{}` takes no time", fault.name());
+    reader.report(Diagnostic::new(member.name.span.clone(), problem).help(format!(
+        "leave `up_to_ms` out; faults that have it: {}",
+        suggest::list(lasting.map(Fault::name))
+    )));
+    None
+}
+
+/// `on`: what the fault is confined to.
+fn scopes(
+    reader: &mut Reader,
+    fault: &FaultName,
+    fields: &Fields<'_>,
+    catalog: &Catalog,
+) -> Vec<Scope> {
+    let mut only = Vec::new();
+    let Some(member) = fields.member("on") else { return only };
+    let fault = match fault {
+        FaultName::BuiltIn(fault) => *fault,
+        FaultName::Own(name) => {
+            let system = own_faults(catalog).find(|(system, own)| is_own(name, system, own));
+            let problem = format!("`{name}` strikes the {} only", system.map_or("", |own| own.0));
+            let problem = Diagnostic::new(member.name.span.clone(), problem);
+            reader.report(problem.help("leave `on` out"));
+            return only;
+        }
+    };
+    let parts = reader.list(&member.value, "a list of systems, services or handlers");
+    if parts.is_some_and(<[Node]>::is_empty) {
+        let problem = format!("`{fault}` would strike nothing");
+        reader.report(
+            Diagnostic::new(member.value.span.clone(), problem)
+                .help("leave `on` out to have it strike everywhere"),
+        );
+    }
+    for part in parts.unwrap_or(&[]) {
+        let text = reader.string(part, "a system, a service or `Service/handler`");
+        only.extend(text.and_then(|text| scope(reader, fault, &text, catalog)));
+    }
+    only
+}
+
+/// `hotel`, `Bookings` or `Bookings/Book`.
+fn scope(reader: &mut Reader, fault: Fault, text: &Text, catalog: &Catalog) -> Option<Scope> {
     if fault.strikes_machines() {
         let message = format!("`{fault}` strikes a whole machine");
         reader.report(Diagnostic::new(text.span.clone(), message).help("leave `on` out"));
         return None;
     }
     let written = text.value.as_str();
-    if let Some(system) = System::ALL.iter().find(|system| system.name() == written) {
-        if !fault.strikes_systems() {
+    if catalog.systems.contains_key(written) {
+        if !fault.strikes_systems() && !fault.strikes_deliveries() {
             let message = format!("`{fault}` does not strike calls to the {written}");
             reader.report(
                 Diagnostic::new(text.span.clone(), message)
@@ -94,109 +225,21 @@ fn scope(reader: &mut Reader, fault: Fault, text: &Text, known: &Known) -> Optio
             );
             return None;
         }
-        return Some(Scope::System(*system));
+        return Some(Scope::System(written.to_owned()));
     }
     let (service, handler) = match written.split_once('/') {
         Some((service, handler)) => (service, Some(handler)),
         None => (written, None),
     };
-    if !known.services.contains_key(service) {
-        let systems = System::ALL.iter().map(|system| system.name());
-        let names = known.services.keys().map(String::as_str).chain(systems);
+    if !catalog.services.contains_key(service) {
+        let names = catalog.services.keys().chain(catalog.systems.keys()).map(String::as_str);
         let place = text.part(0..service.len());
         reader.report(unknown_name(place, "service or system", "names", service, names));
         return None;
     }
     if let Some(handler) = handler {
         let place = text.part(service.len() + 1..written.len());
-        known.handler(reader, service, handler, place)?;
+        catalog.handler(reader, service, handler, place)?;
     }
     Some(Scope::Service { service: service.to_owned(), handler: handler.map(str::to_owned) })
-}
-
-fn unknown_fault(name: &Text) -> Diagnostic {
-    let known = Fault::ALL.iter().map(|(fault, _)| fault.name()).chain(vocabulary::FAULTS.names());
-    let message = format!("unknown fault `{}`", name.value);
-    Diagnostic { message, ..unknown_field(name, &vocabulary::FAULTS, known) }
-}
-
-/// `PaymentService/*/CreatePayment after run charge`.
-fn crash_point(reader: &mut Reader, text: &Text, known: &Known) -> Option<CrashPoint> {
-    let written = text.value.as_str();
-    let sides = [(" before ", Side::Before), (" after ", Side::After)];
-    let found = sides.iter().filter_map(|(word, side)| Some((written.find(word)?, word, *side)));
-    let Some((at, word, side)) = found.min_by_key(|(at, ..)| *at) else {
-        reader.report(
-            Diagnostic::new(text.span.clone(), format!("`{written}` is not a place in a handler"))
-                .help("for example `PaymentService/*/CreatePayment after run charge`: a handler, `before` or `after`, and a kind of entry with its name"),
-        );
-        return None;
-    };
-    let addressed = target::read(reader, text, 0..at, true, known);
-
-    let rest_at = at + word.len();
-    let rest = &written[rest_at..];
-    let kind_at = rest_at + (rest.len() - rest.trim_start().len());
-    let rest = rest.trim();
-    let (kind, name) = rest.split_once(' ').unwrap_or((rest, ""));
-    if kind.is_empty() {
-        let kinds = suggest::list(EntryKind::ALL.iter().map(|entry| entry.name()));
-        reader.report(
-            Diagnostic::new(text.span.clone(), format!("`{}` of what?", word.trim()))
-                .help(format!("name a kind of entry: {kinds}")),
-        );
-        return None;
-    }
-    let Some(entry) = EntryKind::ALL.iter().copied().find(|entry| entry.name() == kind) else {
-        let known = EntryKind::ALL.iter().map(|entry| entry.name());
-        let place = text.part(kind_at..kind_at + kind.len());
-        reader.report(unknown_name(place, "kind of entry", "kinds", kind, known));
-        return None;
-    };
-    let name = name.trim();
-    let name_at = kind_at + rest.len() - name.len();
-    if !entry.is_named() && !matches!(name, "" | "*") {
-        let place = text.part(name_at..name_at + name.len());
-        reader.report(Diagnostic::new(place, format!("`{kind}` has no name")).help("leave it out"));
-        return None;
-    }
-    if matches!(entry, EntryKind::Call | EntryKind::Send) && !matches!(name, "" | "*") {
-        callee(reader, text, name_at..name_at + name.len(), known)?;
-    }
-    let addressed = addressed?;
-    let or_any = |s: &str| if s.is_empty() { "*".to_owned() } else { s.to_owned() };
-    Some(CrashPoint {
-        service: addressed.service,
-        key: or_any(&addressed.key),
-        handler: addressed.handler,
-        side,
-        entry,
-        name: or_any(name),
-    })
-}
-
-/// The callee of a call or send entry: `Service/handler`, without a key.
-fn callee(
-    reader: &mut Reader,
-    text: &Text,
-    span: std::ops::Range<usize>,
-    known: &Known,
-) -> Option<()> {
-    let written = &text.value[span.clone()];
-    let place = |from: usize, to: usize| text.part(span.start + from..span.start + to);
-    let Some((service, handler)) = written.split_once('/') else {
-        reader.report(
-            Diagnostic::new(
-                place(0, written.len()),
-                format!("`{written}` does not name a handler"),
-            )
-            .help(format!(
-                "write `Service/handler`, without a key; services: {}",
-                suggest::list(known.services.keys().map(String::as_str))
-            )),
-        );
-        return None;
-    };
-    known.service(reader, service, place(0, service.len()))?;
-    known.handler(reader, service, handler, place(service.len() + 1, written.len())).map(|_| ())
 }

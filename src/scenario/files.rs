@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{diagnostic::Diagnostics, known::Known, parse, plan::Scenario};
+use super::{catalog::Catalog, diagnostic::Diagnostics, parse, plan::Scenario};
 
 /// A scenario file is written by people: one that is larger is something else.
 const FILE_BYTES_MAX: usize = 4 << 20;
@@ -64,7 +64,7 @@ pub enum LoadError {
 ///
 /// # Errors
 /// If it cannot be read, or is not a valid scenario.
-pub fn load(path: &Path, known: &Known) -> Result<Scenario, LoadError> {
+pub fn load(path: &Path, catalog: &Catalog) -> Result<Scenario, LoadError> {
     if path.is_dir() {
         return Err(LoadError::Folder(path.to_owned()));
     }
@@ -77,7 +77,7 @@ pub fn load(path: &Path, known: &Known) -> Result<Scenario, LoadError> {
         let newlines = error.as_bytes()[..text_until].iter().filter(|b| **b == b'\n').count();
         LoadError::NotUtf8 { path: path.to_owned(), line: newlines + 1 }
     })?;
-    parse(&path.display().to_string(), &text, known).map_err(LoadError::Invalid)
+    parse(&path.display().to_string(), &text, catalog).map_err(LoadError::Invalid)
 }
 
 /// The scenario files that `paths` mean: a file itself, a folder's `.json` files, at any depth, sorted.

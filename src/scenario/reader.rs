@@ -5,14 +5,16 @@
 //!
 //! Must not know: what a scenario means.
 
+use std::collections::BTreeMap;
+
 use super::{
     diagnostic::{Diagnostic, Span},
     plan::Millis,
     suggest,
     syntax::{Kind, Member, Node, Text},
-    vocabulary::{FORMS, Form},
+    vocabulary::{FORMS, Form, INSTEAD},
 };
-use crate::choice::Rate;
+use crate::choice::{ParseRateError, Rate};
 
 /// No delay is longer: a hundred years.
 const MILLIS_MAX: u64 = 100 * 365 * 24 * 3_600_000;
@@ -34,16 +36,23 @@ pub(crate) const MILLIS: Whole =
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     pub(crate) problems: Vec<Diagnostic>,
+    /// What has fields that are not in the vocabulary, by the field's name: the hint for a misplaced one.
+    owners: BTreeMap<String, String>,
 }
 
 /// An object of the file whose fields are those of a [`Form`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'n> {
-    form: &'static Form,
+    form: Form<'n>,
     node: &'n Node,
 }
 
 impl<'n> Fields<'n> {
+    /// All of its members.
+    pub(crate) fn members(&self) -> &'n [Member] {
+        self.node.members()
+    }
+
     /// The field `name`, if it is there.
     pub(crate) fn member(&self, name: &str) -> Option<&'n Member> {
         debug_assert!(self.form.field(name).is_some(), "{name} is not in the vocabulary");
@@ -62,12 +71,62 @@ impl<'n> Fields<'n> {
 }
 
 impl Reader {
+    /// A reader that has found nothing yet; `owners` have fields beside those of the vocabulary, by the field.
+    pub(crate) fn new(owners: BTreeMap<String, String>) -> Self {
+        Self { owners, ..Self::default() }
+    }
+
     /// Notes a problem.
     pub(crate) fn report(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
     }
 
-    fn wrong_type<T>(&mut self, node: &Node, what: &str, help: Option<String>) -> Option<T> {
+    /// Notes that `name` is none of the fields of `form`, nor of `names`.
+    pub(crate) fn unknown_field<'a>(
+        &mut self,
+        name: &Text,
+        form: Form<'_>,
+        names: impl Iterator<Item = &'a str> + Clone,
+    ) {
+        let problem = format!("unknown key `{}` in {}", name.value, form.what);
+        let help = self.field_hint(&name.value, form, names);
+        self.report(Diagnostic::new(name.span.clone(), problem).help(help));
+    }
+
+    /// What is meant by a field that `form` does not have, if a name is close enough; or else what it has.
+    pub(crate) fn field_hint<'a>(
+        &self,
+        written: &str,
+        form: Form<'_>,
+        names: impl Iterator<Item = &'a str> + Clone,
+    ) -> String {
+        let instead = INSTEAD.iter().find(|(of, old, _)| of.what == form.what && *old == written);
+        if let Some((_, _, instead)) = instead {
+            return (*instead).to_owned();
+        }
+        if let Some(name) = in_milliseconds(written, form) {
+            return format!("write `{name}`: times are in milliseconds");
+        }
+        match (suggest::nearest(written, names.clone()), self.owner(written)) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, Some(owner)) => format!("`{written}` belongs to {owner}"),
+            (None, None) => format!("known here: {}", suggest::list(names)),
+        }
+    }
+
+    /// What has the field `name`.
+    fn owner(&self, name: &str) -> Option<&str> {
+        let form = FORMS.iter().find(|form| form.field(name).is_some());
+        form.map(|form| form.what).or_else(|| self.owners.get(name).map(String::as_str))
+    }
+
+    /// Notes that `node` is not `what`.
+    pub(crate) fn wrong_type<T>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        help: Option<String>,
+    ) -> Option<T> {
         self.report(
             Diagnostic::new(node.head(), format!("expected {what}, found {}", node.found()))
                 .help_if(help),
@@ -76,7 +135,7 @@ impl Reader {
     }
 
     /// An object with the fields of `form`: unknown and missing ones are reported.
-    pub(crate) fn object<'n>(&mut self, node: &'n Node, form: &'static Form) -> Option<Fields<'n>> {
+    pub(crate) fn object<'n>(&mut self, node: &'n Node, form: Form<'n>) -> Option<Fields<'n>> {
         let Kind::Object(members) = &node.kind else {
             return self.wrong_type(
                 node,
@@ -85,8 +144,8 @@ impl Reader {
             );
         };
         for member in members {
-            if form.field(&member.name.value).is_none() {
-                self.report(unknown_field(&member.name, form, form.names()));
+            if form.field(&member.name.value).is_none() && !form.open {
+                self.unknown_field(&member.name, form, form.names());
             }
         }
         self.missing(node, form);
@@ -94,7 +153,7 @@ impl Reader {
     }
 
     /// Reports the needed fields of `form` that `node` lacks.
-    fn missing(&mut self, node: &Node, form: &'static Form) {
+    fn missing(&mut self, node: &Node, form: Form<'_>) {
         for field in form.fields.iter().filter(|field| field.needed) {
             let misspelt = || misspelt(node, form).any(|meant| meant == field.name);
             if node.member(field.name).is_none() && !misspelt() {
@@ -222,14 +281,16 @@ impl Reader {
             let help = "0 is never, 1 is always, 0.05 is 5 %".to_owned();
             return self.wrong_type(node, WHAT, Some(help));
         };
-        let (why, help) = match ppm(digits) {
-            Ok(ppm) => return Some(Rate::from_ppm(ppm)),
-            Err(NotARate::Negative) => ("it cannot be negative", None),
-            Err(NotARate::AboveOne) => ("that is more than always", Some(percent_hint(digits))),
-            Err(NotARate::TooFine) => (
-                "it has more than six decimals",
-                Some("the least that can be asked for is 0.000001, one in a million".to_owned()),
-            ),
+        let why = match digits.parse() {
+            Ok(rate) => return Some(rate),
+            Err(why) => why,
+        };
+        let help = match why {
+            ParseRateError::AboveOne => Some(percent_hint(digits)),
+            ParseRateError::TooFine => {
+                Some("the least that can be asked for is 0.000001, one in a million".to_owned())
+            }
+            ParseRateError::Negative | ParseRateError::NotANumber => None,
         };
         self.report(
             Diagnostic::new(node.head(), format!("expected {WHAT}, found {digits}: {why}"))
@@ -240,36 +301,14 @@ impl Reader {
 }
 
 /// The fields of `form` that the unknown names of `node` seem to mean.
-fn misspelt(node: &Node, form: &'static Form) -> impl Iterator<Item = &'static str> {
-    let members = match &node.kind {
-        Kind::Object(members) => members.as_slice(),
-        _ => &[],
-    };
-    let unknown = members.iter().filter(|member| form.field(&member.name.value).is_none());
-    unknown.filter_map(|member| suggest::nearest(&member.name.value, form.names()))
-}
-
-/// An unknown name of a field: the one that is meant, if that can be told.
-pub(crate) fn unknown_field<'a>(
-    name: &Text,
-    form: &Form,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Diagnostic {
-    let written = name.value.as_str();
-    let help = match (in_milliseconds(written, form), suggest::nearest(written, known.clone())) {
-        (Some(known), _) => format!("write `{known}`: times are in milliseconds"),
-        (None, Some(near)) => format!("did you mean `{near}`?"),
-        (None, None) => match FORMS.iter().find(|other| other.field(written).is_some()) {
-            Some(other) => format!("`{written}` belongs to {}", other.what),
-            None => format!("known here: {}", suggest::list(known)),
-        },
-    };
-    Diagnostic::new(name.span.clone(), format!("unknown key `{written}` in {}", form.what))
-        .help(help)
+fn misspelt<'f>(node: &'f Node, form: Form<'f>) -> impl Iterator<Item = &'f str> {
+    let unknown =
+        node.members().iter().filter(move |member| form.field(&member.name.value).is_none());
+    unknown.filter_map(move |member| suggest::nearest(&member.name.value, form.names()))
 }
 
 /// The field that `written` names in another unit, or without one: `at_s`, `latency`.
-fn in_milliseconds(written: &str, form: &Form) -> Option<&'static str> {
+fn in_milliseconds<'f>(written: &str, form: Form<'f>) -> Option<&'f str> {
     const UNITS: &[&str] = &[
         "s", "sec", "secs", "second", "seconds", "m", "min", "minutes", "h", "hours", "us", "ns",
         "millis",
@@ -279,6 +318,11 @@ fn in_milliseconds(written: &str, form: &Form) -> Option<&'static str> {
         _ => written,
     };
     form.names().find(|name| name.strip_suffix("_ms") == Some(base))
+}
+
+/// For a whole number in quotes: how to write it.
+pub(crate) fn unquoted_number(node: &Node) -> Option<String> {
+    unquoted(node, Whole { what: "a whole number", min: 0, max: u64::MAX })
 }
 
 /// For a number in quotes: how to write it.
@@ -301,51 +345,8 @@ fn unquoted(node: &Node, form: Whole) -> Option<String> {
 }
 
 /// What an object of this form looks like.
-fn shape(form: &Form) -> String {
+fn shape(form: Form<'_>) -> String {
     format!("write {{ ... }} with {}", suggest::list(form.names()))
-}
-
-/// Why a number is not a probability.
-#[derive(Debug, PartialEq, Eq)]
-enum NotARate {
-    Negative,
-    AboveOne,
-    TooFine,
-}
-
-/// A JSON number in parts per million, by its digits: a float would round.
-fn ppm(number: &str) -> Result<u32, NotARate> {
-    let (unsigned, negative) = match number.strip_prefix('-') {
-        Some(rest) => (rest, true),
-        None => (number, false),
-    };
-    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
-    let (int, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let all = format!("{int}{fraction}");
-    let digits = all.trim_start_matches('0');
-    let leading_zeros = all.len() - digits.len();
-    let digits = digits.trim_end_matches('0');
-    if digits.is_empty() {
-        return Ok(0);
-    }
-    if negative {
-        return Err(NotARate::Negative);
-    }
-    // The value is 0.DIGITS times ten to the power of `point`. An exponent beyond i32 is far out either way.
-    let far = if exponent.starts_with('-') { -1_000_000 } else { 1_000_000 };
-    let exponent = exponent.parse::<i32>().map_or(far, i64::from);
-    let length = |n: usize| i64::try_from(n).expect("a file is shorter than that");
-    let point = length(int.len()) - length(leading_zeros) + exponent;
-    match point {
-        1 if digits == "1" => Ok(1_000_000),
-        1.. => Err(NotARate::AboveOne),
-        _ => {
-            let zeros = u32::try_from(6 + point - length(digits.len()));
-            let zeros = zeros.map_err(|_| NotARate::TooFine)?;
-            let digits: u32 = digits.parse().expect("at most six digits are left");
-            Ok(digits * 10_u32.pow(zeros))
-        }
-    }
 }
 
 /// What a probability above 1 says, and what may be meant.
@@ -362,50 +363,21 @@ fn percent_hint(digits: &str) -> String {
     }
 }
 
-/// A problem with a name that must be one of a known set.
+/// A problem with a name that must be one of `names`.
 pub(crate) fn unknown_name<'a>(
     span: Span,
     kind: &str,
     plural: &str,
     name: &str,
-    known: impl IntoIterator<Item = &'a str> + Clone,
+    names: impl IntoIterator<Item = &'a str> + Clone,
 ) -> Diagnostic {
     Diagnostic::new(span, format!("unknown {kind} `{name}`"))
-        .help(suggest::hint(name, plural, known))
+        .help(suggest::hint(name, plural, names))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn probabilities_are_read_exactly() {
-        for (text, expected) in [
-            ("0", Ok(0)),
-            ("0.0", Ok(0)),
-            ("-0", Ok(0)),
-            ("0e99999999999", Ok(0)),
-            ("1", Ok(1_000_000)),
-            ("1.000", Ok(1_000_000)),
-            ("10e-1", Ok(1_000_000)),
-            ("0.05", Ok(50_000)),
-            ("5e-2", Ok(50_000)),
-            ("0.5E-1", Ok(50_000)),
-            ("0.000001", Ok(1)),
-            ("0.999999", Ok(999_999)),
-            ("0.1000000000", Ok(100_000)),
-            ("0.0000001", Err(NotARate::TooFine)),
-            ("0.1234567", Err(NotARate::TooFine)),
-            ("1e-99999999999", Err(NotARate::TooFine)),
-            ("1.5", Err(NotARate::AboveOne)),
-            ("1.0000001", Err(NotARate::AboveOne)),
-            ("5", Err(NotARate::AboveOne)),
-            ("1e99999999999", Err(NotARate::AboveOne)),
-            ("-0.1", Err(NotARate::Negative)),
-        ] {
-            assert_eq!(ppm(text), expected, "{text}");
-        }
-    }
 
     #[test]
     fn percent_hints_name_the_probability() {

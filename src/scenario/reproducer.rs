@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// The version of the file's format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// One failing run, whole: it needs neither its scenario file nor its seed to be repeated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reproducer {
-    /// The version of the file's format: 1.
+    /// The version of the file's format: 2.
     pub version: u32,
     /// The version of onceproof that wrote it.
     pub onceproof: String,
@@ -47,8 +47,8 @@ pub struct Reproducer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReproducedVerdict {
-    /// The invariant's name.
-    pub invariant: String,
+    /// The oracle's name.
+    pub oracle: String,
     /// What happened, in the domain's words.
     pub message: String,
 }
@@ -167,7 +167,7 @@ impl Reproducer {
     #[must_use]
     pub fn file_name(&self) -> String {
         let stem = Path::new(&self.file).file_stem().unwrap_or_default().to_string_lossy();
-        format!("{}-{}-{}.json", plain(&stem), plain(&self.verdict.invariant), self.seed)
+        format!("{}-{}-{}.json", plain(&stem), plain(&self.verdict.oracle), self.seed)
     }
 
     /// Writes it into the folder `dir`, which is made if need be; answers with the file's path. The file
@@ -241,7 +241,7 @@ impl Reproducer {
     }
 }
 
-/// The fields by which a reproducer of any version is known.
+/// The fields by which a reproducer of any version is recognised.
 const MARKS: &[&str] = &["version", "onceproof", "tape"];
 
 /// True if `text` looks like a reproducer, of whatever version.
@@ -279,17 +279,20 @@ mod tests {
 
     use super::*;
     use crate::{
-        base::{Cents, Target},
+        base::Target,
         choice::Rate,
-        scenario::plan::{Action, CrashPoint, EntryKind, Fault, Millis, Plan, Side, Step},
+        scenario::plan::{
+            Action, CrashPoint, EntryKind, Fault, FaultName, Millis, OpeningState, Plan, Side,
+            Step, SystemPlan,
+        },
     };
 
     fn scenario(plan: Plan) -> Scenario {
         Scenario {
-            title: "pay twice".to_owned(),
+            title: "book twice".to_owned(),
             why: String::new(),
             plan,
-            invariants: vec!["charged_at_most_once".to_owned()],
+            invariants: vec!["booked_at_most_once".to_owned()],
             must_violate: None,
             expect: Vec::new(),
             runs: 100,
@@ -298,26 +301,26 @@ mod tests {
 
     fn example() -> Reproducer {
         let steps = vec![Step {
-            request: "pay".to_owned(),
-            step: "pay".to_owned(),
+            request: "book".to_owned(),
+            step: "book".to_owned(),
             action: Action::Call {
-                target: Target::new("PaymentService", "p-1", "CreatePayment"),
-                body: r#"{"amountCents":100}"#.to_owned(),
+                target: Target::new("Bookings", "b-1", "Book"),
+                body: r#"{"nights":2}"#.to_owned(),
                 idempotency_key: None,
-                webhook: false,
+                from: None,
                 headers: BTreeMap::new(),
             },
             at_ms: Millis { from: 0, to: 5 },
             after: None,
         }];
         Reproducer::new(
-            "scenarios/pay twice.json".to_owned(),
+            "scenarios/book twice.json".to_owned(),
             scenario(Plan { steps, ..Plan::default() }),
             Seed(42),
-            Tape::new(BTreeMap::from([("crash @ PaymentService/p-1".to_owned(), 1)])),
+            Tape::new(BTreeMap::from([("crash @ Bookings/b-1".to_owned(), 1)])),
             ReproducedVerdict {
-                invariant: "charged_at_most_once".to_owned(),
-                message: "p-1 was charged twice".to_owned(),
+                oracle: "booked_at_most_once".to_owned(),
+                message: "b-1 was booked twice".to_owned(),
             },
             Digest(7),
         )
@@ -336,7 +339,7 @@ mod tests {
         let out = dir.path().join("out/deep");
         let reproducer = example();
         let path = reproducer.write(&out).expect("writable");
-        assert_eq!(path, out.join("pay_twice-charged_at_most_once-42.json"));
+        assert_eq!(path, out.join("book_twice-booked_at_most_once-42.json"));
         assert_eq!(Reproducer::read(&path).expect("readable"), reproducer);
         assert_eq!(reproducer.write(&out).expect("writable again"), path);
         assert_eq!(fs::read_dir(&out).expect("a folder").count(), 1);
@@ -353,7 +356,7 @@ mod tests {
         };
         for (file, said) in [
             (String::new(), "r.json:1:0: EOF while parsing a value"),
-            ("{\n  \"version\": 1,\n  oops".to_owned(), "r.json:3:3: key must be a string"),
+            ("{\n  \"version\": 2,\n  oops".to_owned(), "r.json:3:3: key must be a string"),
             ("{}".to_owned(), "is not a reproducer: it lacks `version`"),
             ("[1]".to_owned(), "is not a reproducer: it lacks `version`"),
             (
@@ -362,17 +365,17 @@ mod tests {
             ),
             ("{ \"title\": \"a\", \"steps\": [] }".to_owned(), "is a scenario"),
             (
-                edited("\"version\": 1", "\"version\": 2"),
-                concat!("has format version 2 (written by onceproof ", env!("CARGO_PKG_VERSION")),
+                edited("\"version\": 2", "\"version\": 1"),
+                concat!("has format version 1 (written by onceproof ", env!("CARGO_PKG_VERSION")),
             ),
-            (edited("\"version\": 1", "\"version\": \"x\""), "has format version \"x\""),
+            (edited("\"version\": 2", "\"version\": \"x\""), "has format version \"x\""),
             (edited("\"seed\": 42", "\"seed\": 43"), "was changed after it was written"),
             (
                 edited("\"seed\": 42", "\"seed\": 43"),
-                "`onceproof run scenarios/pay twice.json --seed 43`",
+                "`onceproof run scenarios/book twice.json --seed 43`",
             ),
-            (edited("PaymentService/p-1", "PaymentService/p-2"), "was changed"),
-            (edited("charged twice", "charged thrice"), "was changed"),
+            (edited("Bookings/b-1", "Bookings/b-2"), "was changed"),
+            (edited("booked twice", "booked thrice"), "was changed"),
             (edited("\"seed\": 42", "\"seed\": -1"), "invalid value: integer `-1`"),
             (edited("\"seed\"", "\"sead\""), "unknown field `sead`"),
         ] {
@@ -388,11 +391,11 @@ mod tests {
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let action = prop_oneof![
-            (any::<[String; 4]>(), any::<Option<String>>(), any::<bool>()).prop_map(
-                |([s, k, h, body], idempotency_key, webhook)| {
+            (any::<[String; 4]>(), any::<Option<String>>(), any::<Option<String>>()).prop_map(
+                |([s, k, h, body], idempotency_key, from)| {
                     let target = Target::new(&s, &k, &h);
                     let headers = BTreeMap::from([(s, k)]);
-                    Action::Call { target, body, idempotency_key, webhook, headers }
+                    Action::Call { target, body, idempotency_key, from, headers }
                 }
             ),
             (any::<[String; 4]>(), any::<Option<String>>(), any::<u64>()).prop_map(
@@ -424,17 +427,26 @@ mod tests {
         #[test]
         fn every_reproducer_survives_its_text(
             words in any::<[String; 5]>(),
-            numbers in any::<(u64, u128, u32, i64, bool)>(),
+            numbers in any::<(u64, u128, u32, i64)>(),
             picks in proptest::collection::btree_map(any::<String>(), any::<u32>(), 0..5),
             steps in steps(),
         ) {
-            let [file, invariant, message, name, account] = words;
-            let (seed, digest, ppm, cents, keys) = numbers;
+            let [file, invariant, message, name, other] = words;
+            let (seed, digest, ppm, number) = numbers;
             let mut plan = Plan { steps, ..Plan::default() };
-            plan.services.insert(name.clone(), account.clone());
-            plan.world.accounts.insert(account, Cents(cents));
-            plan.world.gateway.idempotency_keys = keys;
-            plan.faults.rates.insert(Fault::CrashInRun, Rate::from_ppm(ppm));
+            plan.services.insert(name.clone(), other.clone());
+            let config = serde_json::json!({ &name: number });
+            plan.world.insert(name.clone(), SystemPlan { config, ..SystemPlan::default() });
+            plan.state.push(OpeningState {
+                service: name.clone(),
+                key: other.clone(),
+                name: name.clone(),
+                value: serde_json::json!([number, null]),
+            });
+            let rate = Rate::from_ppm(ppm % 1_000_001);
+            plan.faults.rates.insert(FaultName::BuiltIn(Fault::CrashInRun), rate);
+            plan.faults.rates.insert(FaultName::Own(format!("{name}.{other}")), rate);
+            plan.faults.up_to_ms.insert(FaultName::BuiltIn(Fault::Outage), seed);
             plan.faults.crash_at.push(CrashPoint {
                 service: name.clone(),
                 key: "*".to_owned(),
@@ -443,7 +455,7 @@ mod tests {
                 entry: EntryKind::Run,
                 name,
             });
-            let verdict = ReproducedVerdict { invariant, message };
+            let verdict = ReproducedVerdict { oracle: invariant, message };
             let written = Reproducer::new(
                 file, scenario(plan), Seed(seed), Tape::new(picks), verdict, Digest(digest),
             );

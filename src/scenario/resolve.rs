@@ -5,22 +5,22 @@
 use std::collections::BTreeMap;
 
 use super::{
+    catalog::{Catalog, REFERENCE},
     checks,
     diagnostic::Diagnostic,
     expand, faults,
-    known::{Known, REFERENCE},
     plan::{Plan, Scenario},
     reader::{Reader, Whole},
     settings, steps, suggest,
     syntax::{Kind, Node},
-    vocabulary,
+    vocabulary, world,
 };
 
 const RUNS: Whole = Whole { what: "a number of runs", min: 1, max: 1_000_000 };
 const RUNS_DEFAULT: u64 = 100;
 
 /// The scenario in `node`; worth something only if `reader` has no problem afterwards.
-pub(crate) fn scenario(reader: &mut Reader, node: &Node, known: &Known) -> Option<Scenario> {
+pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Option<Scenario> {
     if ["tape", "plan", "digest"].iter().all(|name| node.member(name).is_some()) {
         reader.report(
             Diagnostic::new(node.head(), "this is a reproducer, not a scenario")
@@ -28,23 +28,29 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, known: &Known) -> Optio
         );
         return None;
     }
-    let fields = reader.object(node, &vocabulary::SCENARIO)?;
+    let fields = reader.object(node, vocabulary::SCENARIO)?;
     if let Some(node) = fields.get("$schema") {
         reader.string(node, "the path of the schema");
     }
     let title = fields.get("title").and_then(|n| reader.string(n, "a title"));
     let why = fields.get("why").and_then(|n| reader.string(n, "a reason"));
-    let services = fields.get("services").map(|n| services(reader, n, known)).unwrap_or_default();
-    let world = fields.get("world").map(|n| settings::world(reader, n));
+    let services = fields.get("services").map(|n| services(reader, n, catalog)).unwrap_or_default();
+    let mut opening = world::Opening::default();
+    let world = fields.get("world").map(|n| world::world(reader, n, catalog, &mut opening));
+    if let Some(node) = fields.get("state") {
+        world::state(reader, node, catalog, &mut opening);
+    }
+    let state = opening.finish(reader);
+    let clients = fields.get("clients").map(|n| settings::clients(reader, n));
     let restate = fields.get("restate").map(|n| settings::restate(reader, n));
-    let docs = fields.get("steps").map_or_else(Vec::new, |n| steps::read(reader, n, known));
+    let docs = fields.get("steps").map_or_else(Vec::new, |n| steps::read(reader, n, catalog));
     let steps = expand::expand(reader, &docs);
-    let faults = fields.get("faults").map(|n| faults::read(reader, n, known));
+    let faults = fields.get("faults").map(|n| faults::read(reader, n, catalog));
     let bounds = fields.get("bounds").map(|n| settings::bounds(reader, n));
-    let invariants = checks::invariants(reader, fields.get("invariants"), known);
+    let invariants = checks::invariants(reader, fields.get("invariants"), catalog);
     let must_violate = fields
         .get("must_violate")
-        .and_then(|n| checks::must_violate(reader, n, &services, &invariants, known));
+        .and_then(|n| checks::must_violate(reader, n, &services, &invariants, catalog));
     let expect =
         fields.get("expect").map(|n| checks::expectations(reader, n, &docs)).unwrap_or_default();
     let runs = fields.get("runs").and_then(|n| reader.whole(n, RUNS)).unwrap_or(RUNS_DEFAULT);
@@ -61,6 +67,8 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, known: &Known) -> Optio
     let plan = Plan {
         services,
         world: world.unwrap_or_default(),
+        state,
+        clients: clients.unwrap_or_default(),
         restate: restate.unwrap_or_default(),
         steps,
         faults: faults.unwrap_or_default(),
@@ -71,11 +79,11 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, known: &Known) -> Optio
 }
 
 /// `services`: service to variant.
-fn services(reader: &mut Reader, node: &Node, known: &Known) -> BTreeMap<String, String> {
+fn services(reader: &mut Reader, node: &Node, catalog: &Catalog) -> BTreeMap<String, String> {
     let mut services = BTreeMap::new();
     for member in reader.map(node, "an object { service: variant }").unwrap_or(&[]) {
         let name = &member.name;
-        let service = known.service(reader, &name.value, name.span.clone());
+        let service = catalog.service(reader, &name.value, name.span.clone());
         let variant = reader.string(&member.value, "the name of a variant");
         let (Some(service), Some(variant)) = (service, variant) else { continue };
         if variant.value != REFERENCE && !service.variants.contains_key(&variant.value) {

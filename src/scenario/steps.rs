@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::{
+    catalog::{Catalog, HandlerEntry, Input},
     diagnostic::Diagnostic,
-    known::{CheckInput, Input, Known},
     plan::Millis,
     reader::{Fields, MILLIS, Reader, Whole},
     suggest,
@@ -18,7 +18,7 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct StepDoc<'n> {
     pub(crate) id: Text,
-    /// None if it cannot be told.
+    /// None if it is unknown.
     pub(crate) does: Option<Does<'n>>,
     pub(crate) repeats: Vec<Repeat>,
     pub(crate) at_ms: Millis,
@@ -36,7 +36,7 @@ pub(crate) enum Does<'n> {
         key: String,
         handler: String,
         body: Option<&'n Node>,
-        check_input: Option<CheckInput>,
+        entry: HandlerEntry,
         idempotency_key: Option<String>,
         headers: Vec<(String, String)>,
         how: How,
@@ -51,10 +51,15 @@ pub(crate) enum Does<'n> {
 }
 
 /// How a handler is called.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum How {
-    Call { webhook: bool },
-    Send { delay_ms: u64 },
+    /// The system that sends it, if it is not a client.
+    Call {
+        from: Option<String>,
+    },
+    Send {
+        delay_ms: u64,
+    },
 }
 
 /// What can be done to what another step started.
@@ -100,7 +105,7 @@ impl Verb {
 
 /// What a step can do, and the fields that only go with it.
 const DEEDS: &[(&str, &[&str])] = &[
-    ("call", &["body", "idempotency_key", "headers", "webhook"]),
+    ("call", &["body", "idempotency_key", "headers", "from"]),
     ("send", &["body", "idempotency_key", "headers", "delay_ms"]),
     ("attach", &[]),
     ("output", &[]),
@@ -143,18 +148,18 @@ impl StepDoc<'_> {
 }
 
 /// `steps`: those that have an id, each id once.
-pub(crate) fn read<'n>(reader: &mut Reader, node: &'n Node, known: &Known) -> Vec<StepDoc<'n>> {
+pub(crate) fn read<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Vec<StepDoc<'n>> {
     let Some(nodes) = reader.list(node, "a list of steps") else { return Vec::new() };
     if nodes.is_empty() {
         reader.report(
             Diagnostic::new(node.span.clone(), "there are no steps: nothing would happen")
-                .help(r#"for example { "id": "pay", "call": "Service/key/handler" }"#),
+                .help(r#"for example { "id": "book", "call": "Service/key/handler" }"#),
         );
     }
     let mut steps = Vec::with_capacity(nodes.len());
     let mut seen = BTreeMap::new();
     for node in nodes {
-        let Some(step) = step(reader, node, known) else { continue };
+        let Some(step) = step(reader, node, catalog) else { continue };
         if let Some(first) = seen.get(&step.id.value) {
             reader.report(
                 Diagnostic::new(step.id.span, format!("two steps have the id `{}`", step.id.value))
@@ -170,13 +175,13 @@ pub(crate) fn read<'n>(reader: &mut Reader, node: &'n Node, known: &Known) -> Ve
     steps
 }
 
-fn step<'n>(reader: &mut Reader, node: &'n Node, known: &Known) -> Option<StepDoc<'n>> {
+fn step<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Option<StepDoc<'n>> {
     const COPIES: Whole = Whole { what: "a number of copies", min: 1, max: 100_000 };
     let problems_before = reader.problems.len();
-    let fields = reader.object(node, &vocabulary::STEP)?;
+    let fields = reader.object(node, vocabulary::STEP)?;
     let id = fields.get("id").and_then(|n| step_id(reader, n));
     let repeats = fields.get("for").map_or_else(Vec::new, |n| repeats(reader, n));
-    let does = does(reader, node, &fields, known);
+    let does = does(reader, node, &fields, catalog);
     let at_ms = fields.get("at_ms").and_then(|n| reader.millis(n)).unwrap_or_default();
     let copies = fields.get("copies").and_then(|n| reader.whole(n, COPIES)).unwrap_or(1);
     let after = fields.get("after").and_then(|n| reader.string(n, "the id of a step"));
@@ -231,7 +236,7 @@ fn does<'n>(
     reader: &mut Reader,
     node: &Node,
     fields: &Fields<'n>,
-    known: &Known,
+    catalog: &Catalog,
 ) -> Option<Does<'n>> {
     let place = fields.get("id").map_or(node.head(), Node::head);
     let given: Vec<_> = DEEDS.iter().filter_map(|(name, _)| fields.member(name)).collect();
@@ -250,8 +255,8 @@ fn does<'n>(
         [one] => {
             misplaced(reader, fields, &one.name.value);
             match one.name.value.as_str() {
-                "call" => call(reader, fields, &one.value, false, known),
-                "send" => call(reader, fields, &one.value, true, known),
+                "call" => call(reader, fields, &one.value, false, catalog),
+                "send" => call(reader, fields, &one.value, true, catalog),
                 verb => to(reader, fields, verb, &one.value),
             }
         }
@@ -350,12 +355,18 @@ fn headers(reader: &mut Reader, node: &Node) -> Vec<(String, String)> {
     headers
 }
 
+/// `from`: the name of a system.
+fn sender(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Option<String> {
+    let name = reader.string(node, "the name of a system")?;
+    catalog.system(reader, &name.value, name.span.clone()).map(|_| name.value)
+}
+
 fn call<'n>(
     reader: &mut Reader,
     fields: &Fields<'n>,
     node: &'n Node,
     one_way: bool,
-    known: &Known,
+    catalog: &Catalog,
 ) -> Option<Does<'n>> {
     let idempotency_key = fields
         .get("idempotency_key")
@@ -365,15 +376,14 @@ fn call<'n>(
         let delay_ms = fields.get("delay_ms").and_then(|n| reader.whole(n, MILLIS)).unwrap_or(0);
         How::Send { delay_ms }
     } else {
-        let webhook = fields.get("webhook").and_then(|n| reader.boolean(n)).unwrap_or(false);
-        How::Call { webhook }
+        How::Call { from: fields.get("from").and_then(|n| sender(reader, n, catalog)) }
     };
     let headers = fields.get("headers").map_or_else(Vec::new, |n| headers(reader, n));
     let text = reader.string(node, "`Service/key/handler`")?;
-    let addressed = target::read(reader, &text, 0..text.value.len(), false, known)?;
+    let addressed = target::read(reader, &text, 0..text.value.len(), false, catalog)?;
     let body = fields.member("body");
     let (service, handler) = (&addressed.service, &addressed.handler);
-    match (body, addressed.known.input) {
+    match (body, addressed.entry.input) {
         (None, Input::Needed) if !fields.misspells(&["body"]) => reader.report(
             Diagnostic::new(
                 text.part(text.value.len() - handler.len()..text.value.len()),
@@ -392,7 +402,7 @@ fn call<'n>(
         key: addressed.key,
         handler: addressed.handler,
         body: body.map(|member| &member.value),
-        check_input: addressed.known.check_input,
+        entry: addressed.entry,
         idempotency_key,
         headers,
         how,

@@ -81,12 +81,23 @@ impl Node {
         }
     }
 
+    /// The value's members; none if it is no object.
+    pub(crate) fn members(&self) -> &[Member] {
+        match &self.kind {
+            Kind::Object(members) => members,
+            _ => &[],
+        }
+    }
+
     /// The value's member `name`, if it is an object and has one.
     pub(crate) fn member(&self, name: &str) -> Option<&Member> {
-        match &self.kind {
-            Kind::Object(members) => members.iter().find(|member| member.name.value == name),
-            _ => None,
-        }
+        self.members().iter().find(|member| member.name.value == name)
+    }
+
+    /// The value as JSON that other code reads.
+    pub(crate) fn to_value(&self) -> serde_json::Value {
+        let text = self.to_json(&mut str::to_owned);
+        serde_json::from_str(&text).expect("the tree is written as JSON")
     }
 
     /// The value as JSON text without white space, each string replaced by what `string` makes of it.

@@ -3,8 +3,8 @@
 //! Must not know: who calls.
 
 use super::{
+    catalog::{Catalog, HandlerEntry},
     diagnostic::{Diagnostic, Span},
-    known::{Known, KnownHandler},
     reader::Reader,
     suggest,
     syntax::Text,
@@ -17,7 +17,7 @@ pub(crate) struct Addressed {
     /// Empty for a service without keys.
     pub(crate) key: String,
     pub(crate) handler: String,
-    pub(crate) known: KnownHandler,
+    pub(crate) entry: HandlerEntry,
 }
 
 /// Reads `text[span]`: the first part is the service, the last the handler, the rest the key, which
@@ -27,7 +27,7 @@ pub(crate) fn read(
     text: &Text,
     span: Span,
     any_key: bool,
-    known: &Known,
+    catalog: &Catalog,
 ) -> Option<Addressed> {
     let written = &text.value[span.clone()];
     let place = |part: Span| text.part(span.start + part.start..span.start + part.end);
@@ -35,14 +35,14 @@ pub(crate) fn read(
     let Some(first) = written.find('/') else {
         reader.report(
             Diagnostic::new(whole, format!("`{written}` does not name a handler"))
-                .help(forms(written, known)),
+                .help(forms(written, catalog)),
         );
         return None;
     };
     let last = written.rfind('/').unwrap_or(first);
     let (service, handler) = (&written[..first], &written[last + 1..]);
     let handler_place = place(last + 1..written.len());
-    let kind = known.service(reader, service, place(0..first))?;
+    let kind = catalog.service(reader, service, place(0..first))?;
     let key = if first < last { &written[first + 1..last] } else { "" };
     if kind.keyed && first == last {
         // Two parts: either the key or the handler is the one that was forgotten.
@@ -61,7 +61,7 @@ pub(crate) fn read(
         reader.report(problem);
         return None;
     }
-    let handler_known = known.handler(reader, service, handler, handler_place);
+    let entry = catalog.handler(reader, service, handler, handler_place);
     if kind.keyed && key.is_empty() {
         reader.report(Diagnostic::new(whole, "the key is empty"));
         return None;
@@ -77,15 +77,15 @@ pub(crate) fn read(
         service: service.to_owned(),
         key: key.to_owned(),
         handler: handler.to_owned(),
-        known: handler_known?,
+        entry: entry?,
     })
 }
 
 /// How to call the service that `written` looks like.
-fn forms(written: &str, known: &Known) -> String {
-    let names = known.services.keys().map(String::as_str);
+fn forms(written: &str, catalog: &Catalog) -> String {
+    let names = catalog.services.keys().map(String::as_str);
     let Some((name, service)) = suggest::nearest(written, names.clone())
-        .and_then(|name| known.services.get_key_value(name))
+        .and_then(|name| catalog.services.get_key_value(name))
     else {
         return format!("write `Service/key/handler`; services: {}", suggest::list(names));
     };

@@ -1,7 +1,7 @@
 //! `{i}` in a repeated step's strings.
 //!
 //! `{name}` stands for the value of a variable of the step's `for`. Doubled braces are left as they
-//! are, both of them, so that a body can hold a mail template: `Dear {{name}}`.
+//! are, both of them, so that a body can hold a template of its own: `Dear {{name}}`.
 //!
 //! Must not know: what the strings are for.
 

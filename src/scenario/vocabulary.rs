@@ -1,56 +1,72 @@
-//! Every name that a scenario file can use, with a line for people: the one place that readers, hints
+//! Every name of the scenario language, with a line for people: the one place that readers, hints
 //! and (later) the JSON schema take them from.
 //!
-//! Must not know: how values are read.
+//! Must not know: how values are read; the names that a [`Catalog`](super::Catalog) adds.
 
 /// An object of the file with a fixed set of fields.
-#[derive(Debug)]
-pub(crate) struct Form {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form<'a> {
     /// What it is: `a step`.
-    pub(crate) what: &'static str,
+    pub(crate) what: &'a str,
     /// Its fields.
-    pub(crate) fields: &'static [Field],
+    pub(crate) fields: &'a [Field<'a>],
+    /// True if it may have other fields too.
+    pub(crate) open: bool,
 }
 
 /// A field of a [`Form`].
-#[derive(Debug)]
-pub(crate) struct Field {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field<'a> {
     /// As written in the file.
-    pub(crate) name: &'static str,
+    pub(crate) name: &'a str,
     /// True if it must be there.
     pub(crate) needed: bool,
     /// One line for people.
-    pub(crate) summary: &'static str,
+    pub(crate) summary: &'a str,
 }
 
-const fn needed(name: &'static str, summary: &'static str) -> Field {
+const fn needed<'a>(name: &'a str, summary: &'a str) -> Field<'a> {
     Field { name, needed: true, summary }
 }
 
-const fn field(name: &'static str, summary: &'static str) -> Field {
+/// A field that may be left out.
+pub(crate) const fn field<'a>(name: &'a str, summary: &'a str) -> Field<'a> {
     Field { name, needed: false, summary }
 }
 
-impl Form {
+const fn form(what: &'static str, fields: &'static [Field<'static>]) -> Form<'static> {
+    Form { what, fields, open: false }
+}
+
+impl<'a> Form<'a> {
     /// The names of its fields.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
+    pub(crate) fn names(self) -> impl Iterator<Item = &'a str> + Clone {
         self.fields.iter().map(|field| field.name)
     }
 
     /// Its field of this name.
-    pub(crate) fn field(&self, name: &str) -> Option<&'static Field> {
+    pub(crate) fn field(self, name: &str) -> Option<&'a Field<'a>> {
         self.fields.iter().find(|field| field.name == name)
     }
 }
 
-pub(crate) static SCENARIO: Form = Form {
-    what: "the scenario",
-    fields: &[
+/// Names that people write for something else, or that an earlier version had: the form, the name, and what to
+/// write instead.
+pub(crate) static INSTEAD: &[(&Form<'static>, &str, &str)] = &[
+    (&STEP, "webhook", "write `\"from\": \"SYSTEM\"`: the system that sends it"),
+    (&STEP, "repeat", "write `copies` for equal requests at once, `for` for a variable"),
+];
+
+pub(crate) static SCENARIO: Form<'static> = form(
+    "the scenario",
+    &[
         field("$schema", "the schema, for editors"),
         needed("title", "one line: what happens"),
         field("why", "why it matters"),
         field("services", "service to variant: `reference`, or the name of a planted bug"),
-        field("world", "the outside world"),
+        field("world", "the systems of the outside world"),
+        field("state", "what objects hold at the start: { \"Service/key\": { name: value } }"),
+        field("clients", "how patient clients are"),
         field("restate", "how Restate is configured"),
         needed("steps", "what clients and operators do"),
         field("faults", "what goes wrong"),
@@ -60,65 +76,29 @@ pub(crate) static SCENARIO: Form = Form {
         field("runs", "how many seeds to run"),
         field("bounds", "when to stop waiting"),
     ],
-};
+);
 
-pub(crate) static WORLD: Form = Form {
-    what: "the outside world",
-    fields: &[
-        field("accounts", "opening balances in cents"),
-        field("gateway", "the payment gateway"),
-        field("mailer", "the mail server"),
-        field("carrier", "the carrier that ships parcels"),
-        field("catalogue", "the subscription plans"),
-        field("stock", "opening stock of products"),
-    ],
-};
-
-pub(crate) static GATEWAY: Form = Form {
-    what: "the gateway",
-    fields: &[
+/// The fields that `world` has for every system, beside its own.
+pub(crate) static SYSTEM: Form<'static> = form(
+    "a system",
+    &[
         field("latency_ms", "from a request to its answer"),
-        field("declined", "how likely a charge is declined, 0 to 1"),
-        field("idempotency_keys", "false for a gateway that ignores them"),
-        field("compares_requests", "false for one that repeats a key's answer for any request"),
-        field("checks_refunds", "false for one that gives back any amount"),
+        field("timeout_ms", "how long a caller waits for an answer that was lost"),
+        field("outages", "when it is down: [[from_ms, to_ms], ...]"),
     ],
-};
+);
 
-pub(crate) static MAILER: Form = Form {
-    what: "the mailer",
-    fields: &[
-        field("latency_ms", "from a request to its answer"),
-        field("idempotency_keys", "false for a mail server that ignores them"),
-        field("undeliverable", "recipients without a mailbox"),
+pub(crate) static CLIENTS: Form<'static> = form(
+    "the clients",
+    &[
+        field("patience_ms", "how long they wait for an answer before they try again"),
+        field("tries", "how often they try"),
     ],
-};
+);
 
-pub(crate) static CARRIER: Form = Form {
-    what: "the carrier",
-    fields: &[
-        field("latency_ms", "from a request to its answer"),
-        field("undeliverable", "recipients that it does not deliver to"),
-    ],
-};
-
-pub(crate) static CATALOGUE: Form = Form {
-    what: "the catalogue",
-    fields: &[field("latency_ms", "from a request to its answer"), field("plans", "plans by id")],
-};
-
-pub(crate) static PLAN: Form = Form {
-    what: "a plan",
-    fields: &[
-        field("name", "what customers call it"),
-        needed("price", "in cents per period"),
-        needed("billing_cycle", "\"monthly\" or \"yearly\""),
-    ],
-};
-
-pub(crate) static RESTATE: Form = Form {
-    what: "Restate's configuration",
-    fields: &[
+pub(crate) static RESTATE: Form<'static> = form(
+    "Restate's configuration",
+    &[
         field("retry_initial_ms", "delay before the first retry; doubles with each"),
         field("retry_max_ms", "the longest delay before a retry"),
         field("retry_max_attempts", "attempts after which an invocation is not tried again"),
@@ -134,11 +114,11 @@ pub(crate) static RESTATE: Form = Form {
         field("abort_timeout_ms", "how long after that it is cut off"),
         field("protocol_version", "of the service protocol: 5, 6 or 7"),
     ],
-};
+);
 
-pub(crate) static STEP: Form = Form {
-    what: "a step",
-    fields: &[
+pub(crate) static STEP: Form<'static> = form(
+    "a step",
+    &[
         needed("id", "the step's name"),
         field(
             "call",
@@ -160,73 +140,71 @@ pub(crate) static STEP: Form = Form {
         field("delay_ms", "how much later a `send` starts"),
         field("awakeable", "which awakeable of the invocation, from 1"),
         field("reason", "what a rejected awakeable tells the handler"),
-        field("webhook", "true if it is signed, and sent again until it is accepted"),
+        field("from", "the system that sends it of its own accord, until it is accepted"),
         field("for", "repeats the step: { \"i\": [1, 20] }, both ends included"),
         field("at_ms", "when, after the start or after `after`"),
         field("copies", "how many equal requests at once"),
         field("after", "waits for the answer to the step with this id"),
     ],
-};
+);
 
-pub(crate) static FAULT: Form = Form {
-    what: "a fault",
-    fields: &[
+pub(crate) static FAULT: Form<'static> = form(
+    "a fault",
+    &[
         needed("rate", "how likely, 0 to 1"),
         field("on", "only there: systems, services, or handlers as `Service/handler`"),
+        field("up_to_ms", "how long it lasts, or how late something comes, at most"),
     ],
-};
+);
 
 /// The fields of `faults` beside the faults' own names.
-pub(crate) static FAULTS: Form = Form {
-    what: "the faults",
-    fields: &[
+pub(crate) static FAULTS: Form<'static> = form(
+    "the faults",
+    &[
         field("crash_at", "places at which an attempt is crashed in every run"),
         field("cancel_at", "places at which an invocation is cancelled in every run"),
         field("kill_at", "places at which an invocation is killed in every run"),
         field("until_ms", "no fault is injected later"),
+        field("default", "true for the usual mix of faults; the others add to it"),
     ],
-};
+);
 
-pub(crate) static INVARIANTS: Form =
-    Form { what: "the invariants", fields: &[needed("except", "all but these")] };
+pub(crate) static INVARIANTS: Form<'static> =
+    form("the invariants", &[needed("except", "all but these")]);
 
-pub(crate) static EXPECTATION: Form = Form {
-    what: "an expectation",
-    fields: &[
+pub(crate) static EXPECTATION: Form<'static> = form(
+    "an expectation",
+    &[
         needed("reply", "the step whose replies are meant"),
         field("matches", "what a successful answer must have"),
         field("fails", "the error code that the answer must have"),
         field("same_as", "fields that must be equal to another step's"),
         field("sometimes", "true if one reply in all runs is enough"),
     ],
-};
+);
 
-pub(crate) static SAME_AS: Form = Form {
-    what: "`same_as`",
-    fields: &[
+pub(crate) static SAME_AS: Form<'static> = form(
+    "`same_as`",
+    &[
         needed("reply", "the other step"),
         needed("fields", "the names of the fields that must be equal"),
     ],
-};
+);
 
-pub(crate) static BOUNDS: Form = Form {
-    what: "the bounds",
-    fields: &[
+pub(crate) static BOUNDS: Form<'static> = form(
+    "the bounds",
+    &[
         field("events", "history records"),
         field("virtual_days", "virtual time"),
         field("attempts", "attempts of one invocation"),
     ],
-};
+);
 
 /// Every form: where a misplaced field may belong.
-pub(crate) static FORMS: &[&Form] = &[
+pub(crate) static FORMS: &[&Form<'static>] = &[
     &SCENARIO,
-    &WORLD,
-    &GATEWAY,
-    &MAILER,
-    &CARRIER,
-    &CATALOGUE,
-    &PLAN,
+    &SYSTEM,
+    &CLIENTS,
     &RESTATE,
     &STEP,
     &FAULTS,

@@ -1,12 +1,13 @@
 //! Which faults a plan asks for, what they did, and the one way to decide on them.
+//!
+//! Must not know: what a fault does.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     base::{Target, VirtualTime},
     choice::{Options, Rate, Site, Source},
-    history::System,
-    scenario::plan::{Fault, FaultPlan, Scope},
+    scenario::plan::{Fault, FaultName, FaultPlan, Scope},
 };
 
 /// What became of one kind of fault.
@@ -30,43 +31,60 @@ impl FaultCounts {
 }
 
 /// The counts of every fault that a plan asks for; `crash_at` counts its crash points together.
-pub type Tally = BTreeMap<&'static str, FaultCounts>;
+pub type Tally = BTreeMap<Cow<'static, str>, FaultCounts>;
 
 /// The names under which places are counted that are struck in every run.
 pub(super) const CRASH_AT: &str = "crash_at";
 pub(super) const CANCEL_AT: &str = "cancel_at";
 pub(super) const KILL_AT: &str = "kill_at";
 
+/// What a fault would strike.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Struck<'a> {
+    /// A handler's code, or an invocation.
+    Handler(&'a Target),
+    /// A call to a system; none for a call of no attempt's.
+    Call(Option<&'a Target>, &'a str),
+    /// A client's request; none if it has no target of its own.
+    Request(Option<&'a Target>),
+    /// What a system sends to a handler.
+    Delivery(&'a Target, &'a str),
+    /// A whole machine.
+    Machine,
+}
+
 /// Decides on faults, as long as there are to be any.
 #[derive(Debug)]
-pub(super) struct Faults {
+pub(super) struct Faults<'a> {
+    plan: &'a FaultPlan,
     rates: [Rate; Fault::ALL.len()],
-    only: BTreeMap<Fault, Vec<Scope>>,
     until: VirtualTime,
     any: bool,
     pub(super) tally: Tally,
 }
 
-impl Faults {
-    pub(super) fn new(plan: &FaultPlan) -> Self {
+impl<'a> Faults<'a> {
+    pub(super) fn new(plan: &'a FaultPlan) -> Self {
         let mut rates = [Rate::NEVER; Fault::ALL.len()];
         let mut tally = Tally::new();
         for (fault, rate) in &plan.rates {
-            rates[*fault as usize] = *rate;
+            if let FaultName::BuiltIn(fault) = fault {
+                rates[*fault as usize] = *rate;
+            }
             tally.insert(fault.name(), FaultCounts::default());
         }
         let places =
             [(CRASH_AT, &plan.crash_at), (CANCEL_AT, &plan.cancel_at), (KILL_AT, &plan.kill_at)];
         for (name, _) in places.iter().filter(|(_, points)| !points.is_empty()) {
-            tally.insert(name, FaultCounts::default());
+            tally.insert(Cow::Borrowed(name), FaultCounts::default());
         }
-        Self {
-            rates,
-            only: plan.only.clone(),
-            until: VirtualTime::from_millis(plan.until_ms),
-            any: !tally.is_empty(),
-            tally,
-        }
+        let until = VirtualTime::from_millis(plan.until_ms);
+        Self { plan, rates, until, any: !tally.is_empty(), tally }
+    }
+
+    /// What the plan says of faults.
+    pub(super) fn plan(&self) -> &'a FaultPlan {
+        self.plan
     }
 
     /// Whether this plan has faults at all.
@@ -79,25 +97,30 @@ impl Faults {
         self.until
     }
 
-    /// Whether `fault` can strike at `now`; if not, nobody needs to name the place.
+    /// Whether `fault` can strike at `now`; if not, its place need not be named.
     pub(super) fn possible(&self, fault: Fault, now: VirtualTime) -> bool {
         self.any && now <= self.until && !self.rates[fault as usize].is_never()
     }
 
-    /// Whether `fault` is confined to parts of the system.
-    pub(super) fn confined(&self, fault: Fault) -> bool {
-        self.only.contains_key(&fault)
-    }
-
-    /// Whether `fault` may strike what `target` does, and asks of `system`.
-    pub(super) fn may_strike(&self, fault: Fault, target: &Target, system: Option<System>) -> bool {
-        let Some(only) = self.only.get(&fault) else { return true };
+    /// Whether `fault` may strike this, by what the plan confines it to.
+    pub(super) fn may_strike(&self, fault: Fault, struck: Struck<'_>) -> bool {
+        if self.plan.only.is_empty() {
+            return true;
+        }
+        let Some(only) = self.plan.only.get(&FaultName::BuiltIn(fault)) else { return true };
+        let (target, system) = match struck {
+            Struck::Handler(target) => (Some(target), None),
+            Struck::Call(target, system) => (target, Some(system)),
+            Struck::Request(target) => (target, None),
+            Struck::Delivery(target, system) => (Some(target), Some(system)),
+            Struck::Machine => (None, None),
+        };
         only.iter().any(|scope| match scope {
-            Scope::System(wanted) => system == Some(*wanted),
-            Scope::Service { service, handler } => {
+            Scope::System(wanted) => system == Some(wanted),
+            Scope::Service { service, handler } => target.is_some_and(|target| {
                 **service == *target.service
                     && handler.as_deref().is_none_or(|handler| *handler == *target.handler)
-            }
+            }),
         })
     }
 
@@ -106,35 +129,44 @@ impl Faults {
         &mut self,
         source: &mut dyn Source,
         fault: Fault,
-        now: VirtualTime,
         forms: u32,
         place: &str,
     ) -> u32 {
-        if !self.possible(fault, now) {
-            return 0;
-        }
         let rate = self.rates[fault as usize];
-        let site = Site { kind: fault.name(), place };
-        let form = source.pick(site, Options::Rare { count: forms + 1, rate });
+        let form = pick(source, fault.name(), place, forms, rate);
         if form != 0 {
-            self.count(fault.name()).planned += 1;
+            self.count(fault.name().into()).planned += 1;
         }
         form
     }
 
-    pub(super) fn fired(&mut self, fault: Fault, effective: bool) {
-        let counts = self.count(fault.name());
-        counts.fired += 1;
-        counts.effective += u64::from(effective);
+    /// How likely the system's own fault is at `now`, if it can strike.
+    pub(super) fn own_rate(&self, name: &str, now: VirtualTime) -> Option<Rate> {
+        if !self.any || now > self.until {
+            return None;
+        }
+        let rates = self.plan.rates.iter();
+        let mut own = rates.filter_map(|(fault, rate)| match fault {
+            FaultName::Own(own) if own == name => Some(*rate),
+            _ => None,
+        });
+        own.next().filter(|rate| !rate.is_never())
     }
 
-    pub(super) fn effective(&mut self, fault: Fault) {
-        self.count(fault.name()).effective += 1;
-    }
-
-    pub(super) fn count(&mut self, name: &'static str) -> &mut FaultCounts {
+    pub(super) fn count(&mut self, name: Cow<'static, str>) -> &mut FaultCounts {
         self.tally.entry(name).or_default()
     }
+}
+
+/// 0, or with probability `rate` one of `1..=forms`, decided at `place`.
+pub(super) fn pick(
+    source: &mut dyn Source,
+    kind: &'static str,
+    place: &str,
+    forms: u32,
+    rate: Rate,
+) -> u32 {
+    source.pick(Site { kind, place }, Options::Rare { count: forms + 1, rate })
 }
 
 /// A uniform number of `from..=to`, decided at `place`.

@@ -1,40 +1,42 @@
-//! The sole composer: plan and choices in, history out. Faults live here, at the crossings between
+//! The sole composer: plan and choices in, history out. Faults live here, at the boundaries between
 //! client, Restate, handler and the outside world.
 //!
 //! Must not know: invariants, reports, how many runs there are.
 
-mod agenda;
-mod client;
-mod crossing;
+mod clients;
+mod core;
 mod faults;
-mod listen;
-mod outside;
+mod logs;
+mod network;
+mod operators;
 mod places;
+mod queue;
 mod run;
-mod webhook;
+mod world;
 
 use std::sync::Arc;
-
-use restate_sdk::prelude::Endpoint;
 
 #[cfg(feature = "serve")]
 pub(crate) use faults::between;
 pub use faults::{FaultCounts, Tally};
+pub use logs::Logs;
+pub use run::{RunResult, run};
 #[cfg(feature = "serve")]
-pub(crate) use outside::{desks, latency, opening_states};
-pub use run::{Listen, RunResult, run};
+pub(crate) use world::plan_of;
 
 use crate::{
-    host::{self, DiscoveryError, Factory},
+    base::Seed,
+    host::{self, DiscoveryError, Endpoint, Factory},
     restate::{Catalog, CatalogError},
-    world::{Systems, line::Line},
+    system::{Hub, SystemSpec, World},
 };
 
-/// Services to simulate: how to build them, and what discovery says of them.
+/// Services to simulate: how to build them, what discovery says of them, and the systems that they call.
 #[derive(Clone)]
 pub struct Deployment {
     factory: Factory,
     catalog: Arc<Catalog>,
+    systems: Arc<[SystemSpec]>,
 }
 
 /// Why services cannot be simulated.
@@ -46,23 +48,35 @@ pub enum DeploymentError {
     /// Its answer could not be read.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// The services are built with a system that is not there.
+    #[error(
+        "the services are built with a connection to the system `{0}`, which is not registered; add `.system::<...>()`"
+    )]
+    UnknownSystem(&'static str),
 }
 
 impl Deployment {
     /// Builds the services once and asks them what they are.
     ///
     /// # Errors
-    /// If discovery fails.
-    pub fn new(factory: Factory) -> Result<Self, DeploymentError> {
-        let manifest = host::discover(&factory(&Line::default().systems()))?;
+    /// If discovery fails, or the services are built with a system that is not one of `systems`.
+    pub(crate) fn new(
+        factory: Factory,
+        systems: Arc<[SystemSpec]>,
+    ) -> Result<Self, DeploymentError> {
+        let world = new_world(&systems, Seed(0));
+        let manifest = host::discover(&factory(&world))?;
+        if let Some(system) = world.missing() {
+            return Err(DeploymentError::UnknownSystem(system));
+        }
         let catalog = Arc::new(Catalog::from_manifest(&manifest)?);
-        Ok(Self { factory, catalog })
+        Ok(Self { factory, catalog, systems })
     }
 
-    /// A process with empty memory, around these systems.
+    /// A process with empty memory, in this world.
     #[must_use]
-    pub fn build(&self, systems: &Systems) -> Endpoint {
-        (self.factory)(systems)
+    pub fn build(&self, world: &World) -> Endpoint {
+        (self.factory)(world)
     }
 
     /// What the services are.
@@ -70,4 +84,19 @@ impl Deployment {
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
+
+    /// The systems that the services can call.
+    #[cfg(feature = "serve")]
+    pub(crate) fn systems(&self) -> &[SystemSpec] {
+        &self.systems
+    }
+
+    /// The outside world of a run, before anything was asked of it.
+    pub(crate) fn world(&self, seed: Seed) -> World {
+        new_world(&self.systems, seed)
+    }
+}
+
+fn new_world(systems: &[SystemSpec], seed: Seed) -> World {
+    World::new(Hub::default(), world::types_of(systems), seed)
 }

@@ -1,42 +1,30 @@
-//! One run: the loop that moves messages and virtual time until nothing is left to happen.
+//! One run: the loop that moves events between Restate, handlers, clients, systems and operators until nothing is
+//! left to happen. Each of these has its own state; what is decided on the way between them stands in their
+//! files.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Deployment,
-    agenda::Agenda,
-    client::{Answer, Clients},
-    crossing::Severed,
-    faults::{Faults, Tally, between},
-    listen,
-    outside::{Outside, OutsideStep, opening_states},
+    clients::{Answer, Arrived, Clients},
+    core::{AttemptInfo, Core, Due},
+    faults::{Struck, Tally},
+    logs::{self, Logs},
+    network::{Delivery, Network},
+    operators,
+    world::{By, DecidedCall, Outcome, World},
 };
 use crate::{
-    base::{Name, Seed, VirtualTime},
+    base::{Seed, VirtualTime},
     choice::Source,
     entropy,
-    history::{Crash, End, Event, History, Inv, System},
-    host::Host,
-    restate::{AttemptId, Config, Engine, OnMaxAttempts, Output, Ticket},
+    history::{Crash, End, Event, History, Within},
+    host::{Host, Polled, Step, attempt_of},
+    protocol::Frame,
+    restate::{AttemptId, Config, Engine, OnMaxAttempts, Output, Protocol},
     scenario::plan::{Fault, Plan},
+    system::Outgoing,
 };
-
-/// How long after an invocation is accepted an operator may cancel or kill it, in milliseconds.
-const OPERATOR_WITHIN_MS: u64 = 3_000;
-/// How wrong a process's clock is at most, in milliseconds.
-const SKEW_MS: u64 = 120_000;
-
-/// Whether handlers' `tracing` events are kept beside the history. They never change it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listen {
-    /// Nobody listens.
-    No,
-    /// They are kept.
-    Yes,
-}
 
 /// What a run leaves behind.
 #[derive(Debug)]
@@ -51,86 +39,37 @@ pub struct RunResult {
 ///
 /// The thread's clock, entropy and hash keys are virtual meanwhile. A thread on which
 /// [`entropy::drawn`] holds afterwards must not be used for another run.
-///
-/// # Panics
-/// If the world's ledgers differ from the history: a bug of this crate.
 pub fn run(
     deployment: &Deployment,
     plan: &Plan,
     seed: Seed,
     source: &mut dyn Source,
-    listen: Listen,
+    logs: Logs,
 ) -> RunResult {
     let _scope = entropy::enter(seed.derive("run"));
-    listen::during(listen, || {
+    logs::during(logs, || {
         let mut sim = Sim::new(deployment, plan, seed, source);
         let end = sim.run();
         sim.finish(end)
     })
 }
 
-/// Whom a fault would strike.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Whom {
-    /// An invocation.
-    Invocation(Inv),
-    /// What an invocation asks of a system of the outside world.
-    Call(Inv, System),
-    /// A client's request.
-    Request(usize),
-    /// A whole machine.
-    Machine,
-}
-
-/// What can be planned for a later time.
-#[derive(Debug)]
-pub(super) enum Todo {
-    /// A client sends a request, or an operator acts.
-    Step(usize),
-    /// The sender of a late webhook sends it.
-    Send(usize),
-    /// A request arrives at the ingress.
-    Deliver(Ticket),
-    /// A client has waited long enough.
-    ClientTimeout { request: usize, attempt: u32 },
-    /// A call to the outside world makes its next step.
-    Outside(OutsideStep),
-    /// An operator cancels or kills an invocation.
-    Operator { inv: Inv, kill: bool },
-    /// An attempt that stood still goes on.
-    GoOn(AttemptId),
-}
-
-pub(super) struct Sim<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) source: &'a mut dyn Source,
-    pub(super) now: VirtualTime,
-    pub(super) history: History,
-    pub(super) engine: Engine,
-    pub(super) host: Host,
-    pub(super) agenda: Agenda<Todo>,
-    pub(super) runnable: VecDeque<AttemptId>,
-    pub(super) clients: Clients,
-    pub(super) outside: Outside,
-    pub(super) faults: Faults,
-    /// Attempts that Restate no longer hears.
-    pub(super) severed: BTreeMap<AttemptId, Severed>,
-    /// Crash points that have struck: index and invocation.
-    pub(super) struck: Vec<(&'static str, usize, Inv)>,
-    /// What operators do at places that the plan names, once the messages of the poll are through: an
-    /// invocation, and whether it is killed.
-    pub(super) acts: Vec<(Inv, bool)>,
-    /// Attempts that stand still, and until when.
-    pub(super) slowed: BTreeMap<AttemptId, VirtualTime>,
-    /// Attempts that the fault asked to suspend.
-    pub(super) asked_to_suspend: BTreeSet<AttemptId>,
-    /// How often each place was passed, by attempt and text.
-    pub(super) passed: BTreeMap<(AttemptId, String), u32>,
-    /// Names of runs by attempt and completion id, for places.
-    pub(super) runs: BTreeMap<(AttemptId, u32), String>,
-    pub(super) last_polled: Option<AttemptId>,
+struct Sim<'a> {
+    core: Core<'a>,
+    engine: Engine,
+    host: Host,
+    runnable: VecDeque<AttemptId>,
+    clients: Clients,
+    world: World,
+    network: Network,
     process: u32,
     faults_over: bool,
+}
+
+enum Advance {
+    Happened,
+    Quiet,
+    TooLate,
 }
 
 impl<'a> Sim<'a> {
@@ -140,73 +79,45 @@ impl<'a> Sim<'a> {
         seed: Seed,
         source: &'a mut dyn Source,
     ) -> Self {
-        let config = Config {
-            seed,
-            protocol_version: plan.restate.protocol_version,
-            retry_initial_ms: plan.restate.retry_initial_ms,
-            retry_max_ms: plan.restate.retry_max_ms,
-            retry_max_attempts: plan.restate.retry_max_attempts,
-            on_max_attempts: match plan.restate.kill_on_max_attempts {
-                true => OnMaxAttempts::Kill,
-                false => OnMaxAttempts::Pause,
-            },
-            idempotency_retention_ms: plan.restate.idempotency_retention_ms,
-            workflow_retention_ms: plan.restate.workflow_retention_ms,
-            journal_retention_ms: plan.restate.journal_retention_ms,
-            lazy_state: plan.restate.lazy_state,
-            inactivity_timeout_ms: plan.restate.inactivity_timeout_ms,
-            abort_timeout_ms: plan.restate.abort_timeout_ms,
-        };
+        let protocol = deployment.catalog.protocol();
+        let config = config(plan, seed, protocol);
+        let version = config.protocol_version;
+        let world = World::new(&deployment.systems, &plan.world);
         let mut sim = Self {
-            plan,
-            source,
-            now: VirtualTime::ZERO,
-            history: History::new(),
+            core: Core::new(plan, source),
             engine: Engine::new(config, Arc::clone(&deployment.catalog)),
-            host: Host::start(&deployment.factory, seed, plan.restate.protocol_version),
-            agenda: Agenda::default(),
+            host: Host::start(&deployment.factory, deployment.world(seed), seed, protocol, version),
             runnable: VecDeque::new(),
-            clients: Clients::new(plan),
-            outside: Outside::new(&plan.world),
-            faults: Faults::new(&plan.faults),
-            severed: BTreeMap::new(),
-            struck: Vec::new(),
-            acts: Vec::new(),
-            slowed: BTreeMap::new(),
-            asked_to_suspend: BTreeSet::new(),
-            passed: BTreeMap::new(),
-            runs: BTreeMap::new(),
-            last_polled: None,
+            clients: Clients::new(plan, &world),
+            world,
+            network: Network::default(),
             process: 1,
             faults_over: false,
         };
         sim.process_started();
-        for (service, key, name, value) in opening_states(&plan.world) {
-            sim.engine.seed_state(service, key, name, value.into());
+        for state in &plan.state {
+            let value = state.value.to_string().into();
+            sim.engine.seed_state(&state.service, &state.key, &state.name, value);
         }
         sim
     }
 
     fn run(&mut self) -> End {
-        if !self.faults.any() {
+        if !self.core.faults.any() {
             self.end_faults();
         }
-        self.plan_first_steps();
-        let bounds = &self.plan.bounds;
+        self.clients.start(&mut self.core);
+        let bounds = &self.core.plan.bounds;
         let last = VirtualTime::from_millis(bounds.virtual_days.saturating_mul(86_400_000));
         loop {
             self.pump();
-            if !self.acts.is_empty() {
-                for (inv, kill) in std::mem::take(&mut self.acts) {
-                    if kill {
-                        self.engine.kill(self.now, inv);
-                    } else {
-                        self.engine.cancel(self.now, inv);
-                    }
+            if !self.network.acts.is_empty() {
+                for (inv, kill) in std::mem::take(&mut self.network.acts) {
+                    operators::strike(&mut self.engine, self.core.now, inv, kill);
                 }
                 continue;
             }
-            if self.history.len() as u64 > bounds.events {
+            if self.core.history.len() as u64 > bounds.events {
                 return End::Bound { name: "events", limit: bounds.events };
             }
             if let Some(attempt) = self.runnable.pop_front() {
@@ -230,105 +141,34 @@ impl<'a> Sim<'a> {
         if !self.faults_over {
             self.end_faults();
         }
-        self.record(Event::Ended { end });
-        if let Err(difference) = self.outside.balances_with(&self.history) {
-            panic!("the world's books do not balance, a bug in onceproof: {difference}");
+        for difference in self.world.audit(&self.core.history) {
+            self.core.record(difference);
         }
-        RunResult { history: self.history, tally: self.faults.tally }
+        self.core.record(Event::Ended { end });
+        RunResult { history: self.core.history, tally: self.core.faults.tally }
     }
 
-    pub(super) fn record(&mut self, event: Event) {
-        self.history.push(self.now, event);
+    fn end_faults(&mut self) {
+        self.faults_over = true;
+        self.core.record(Event::FaultsOver);
     }
 
-    /// Records that a fault was carried out.
-    pub(super) fn fault(&mut self, fault: Fault, place: String, effective: bool) {
-        self.faults.fired(fault, effective);
-        self.record(Event::FaultFired { fault: fault.name(), place });
-    }
-
-    /// Decides on `fault`, about `whom`, at a place that is only named if it can strike.
-    pub(super) fn decide(
-        &mut self,
-        fault: Fault,
-        whom: Whom,
-        forms: u32,
-        place: impl FnOnce(&Self) -> String,
-    ) -> u32 {
-        if !self.faults.possible(fault, self.now) {
-            return 0;
-        }
-        if self.faults.confined(fault) {
-            let (target, system) = match whom {
-                Whom::Invocation(inv) => (Some(self.engine.target(inv)), None),
-                Whom::Call(inv, system) => (Some(self.engine.target(inv)), Some(system)),
-                Whom::Request(index) => (self.clients.target(index), None),
-                Whom::Machine => (None, None),
-            };
-            if !target.is_some_and(|target| self.faults.may_strike(fault, target, system)) {
-                return 0;
-            }
-        }
-        let place = place(self);
-        self.faults.decide(self.source, fault, self.now, forms, &place)
-    }
-
-    /// `PaymentService/payment-001/CreatePayment#1 attempt 2`
-    pub(super) fn attempt_text(&self, attempt: AttemptId) -> String {
-        format!("{} attempt {}", self.engine.label(attempt.inv), attempt.number)
-    }
-
-    /// Counts how often an attempt came to a place; places that it passes more than once are numbered.
-    pub(super) fn pass(&mut self, attempt: AttemptId, place: &str) -> u32 {
-        let times = self.passed.entry((attempt, place.to_owned())).or_default();
-        *times += 1;
-        *times
-    }
-
-    pub(super) fn make_runnable(&mut self, attempt: AttemptId) {
+    fn make_runnable(&mut self, attempt: AttemptId) {
         if !self.runnable.contains(&attempt) {
             self.runnable.push_back(attempt);
         }
     }
 
-    fn end_faults(&mut self) {
-        self.faults_over = true;
-        self.record(Event::FaultsOver);
-    }
+    // ---- Restate --------------------------------------------------------------------------------
 
     /// Carries out what the engine decided.
     fn pump(&mut self) {
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Record(event) => {
-                    let created = match &event {
-                        Event::InvocationCreated { inv, .. } => Some(*inv),
-                        _ => None,
-                    };
-                    if let Event::Suspended { inv, attempt } = event
-                        && self.asked_to_suspend.remove(&AttemptId { inv, number: attempt })
-                    {
-                        self.faults.effective(Fault::Suspend);
-                    }
-                    self.record(event);
-                    if let Some(inv) = created {
-                        self.plan_operators(inv);
-                    }
-                }
-                Output::Start { attempt, frames } => {
-                    let label: Name = self.engine.label(attempt.inv).clone();
-                    let target = self.engine.target(attempt.inv).clone();
-                    self.remember_runs(attempt, &frames);
-                    match self.host.open(attempt, &label, &target, &frames) {
-                        Ok(()) => self.make_runnable(attempt),
-                        Err(status) => {
-                            let message = "the endpoint refused the invocation";
-                            self.engine.disconnected(self.now, attempt, u32::from(status), message);
-                        }
-                    }
-                }
+                Output::Record(event) => self.record(event),
+                Output::Start { attempt, frames } => self.start(attempt, &frames),
                 Output::Send { attempt, frame } => {
-                    if !self.severed.contains_key(&attempt) && self.host.feed(attempt, &frame) {
+                    if self.network.severed(attempt).is_none() && self.host.feed(attempt, &frame) {
                         self.make_runnable(attempt);
                     }
                 }
@@ -338,117 +178,267 @@ impl<'a> Sim<'a> {
                     }
                 }
                 Output::Abort { attempt } => {
-                    if !self.severed.contains_key(&attempt) && self.host.drop_attempt(attempt) {
+                    if self.network.severed(attempt).is_none() && self.host.drop_attempt(attempt) {
                         self.attempt_gone(attempt, Crash::Aborted, 0);
                     }
                 }
-                Output::Reply { ticket, outcome } => self.reply(ticket, Answer::Outcome(outcome)),
-                Output::Accepted { ticket, inv } => self.reply(ticket, Answer::Accepted(inv)),
+                Output::Reply { ticket, outcome } => {
+                    self.clients.answered(&mut self.core, ticket, Answer::Outcome(outcome));
+                }
+                Output::Accepted { ticket, inv } => {
+                    self.clients.answered(&mut self.core, ticket, Answer::Accepted(inv));
+                }
             }
         }
     }
 
-    /// Decides whether an operator will cancel or kill a new invocation, and when.
-    fn plan_operators(&mut self, inv: Inv) {
-        for (fault, kill, forms) in [(Fault::Cancel, false, 2), (Fault::Kill, true, 1)] {
-            let place = |sim: &Self| sim.engine.label(inv).to_string();
-            // the second form of a cancel is an impatient operator who cancels twice
-            let times = self.decide(fault, Whom::Invocation(inv), forms, place);
-            for time in 1..=times {
-                let label = self.engine.label(inv).clone();
-                let place = || format!("{label} #{time}");
-                let kind = if kill { "kill_delay_ms" } else { "cancel_delay_ms" };
-                let delay_ms = between(self.source, kind, place, 0, OPERATOR_WITHIN_MS);
-                self.agenda.plan(self.later_ms(delay_ms), Todo::Operator { inv, kill });
+    /// Records what the engine says, and what follows from it.
+    fn record(&mut self, event: Event) {
+        let created = match &event {
+            Event::InvocationCreated { inv, .. } => Some(*inv),
+            _ => None,
+        };
+        if let Event::Suspended { inv, attempt } = event
+            && self.network.suspended(AttemptId { inv, number: attempt })
+        {
+            self.core.effective(Fault::Suspend);
+        }
+        self.core.record(event);
+        if let Some(inv) = created {
+            let info = info(&self.engine, AttemptId { inv, number: 0 });
+            operators::watch(&mut self.core, info);
+        }
+    }
+
+    /// Restate starts an attempt.
+    fn start(&mut self, attempt: AttemptId, frames: &[Frame]) {
+        let AttemptInfo { label, target, .. } = info(&self.engine, attempt);
+        self.network.remember_runs(&self.core, attempt, frames);
+        match self.host.open(attempt, label, target, frames) {
+            Ok(()) => self.make_runnable(attempt),
+            Err(status) => {
+                let message = "the endpoint refused the invocation";
+                self.engine.disconnected(self.core.now, attempt, u32::from(status), message);
             }
         }
     }
+
+    // ---- handlers -------------------------------------------------------------------------------
+
+    /// Lets an attempt run until it waits, plans what happens to its messages and calls, and carries it out.
+    fn step_attempt(&mut self, attempt: AttemptId) {
+        if !self.host.has(attempt)
+            || self.network.stands_still(&mut self.core, info(&self.engine, attempt))
+        {
+            return;
+        }
+        let Some(Polled { frames, calls, within, step }) = self.host.poll(attempt, self.core.now)
+        else {
+            return;
+        };
+        logs::collect(&mut self.core.history, Some(attempt), self.core.now);
+        let calls = self.decide_calls(attempt, calls, &within, frames.len());
+        // an attempt dies once: one that will die in its run lives to see its messages off
+        let spared = calls.iter().any(|(_, _, call)| call.kills_caller());
+        if let Some(kept) = calls.iter().find_map(|(_, _, call)| call.messages_kept) {
+            self.network.sever(attempt, kept);
+        }
+        let info = info(&self.engine, attempt);
+        let plan = self.network.plan(&mut self.core, info, &frames, spared);
+        for delivery in plan {
+            let ends_attempt = delivery.ends_attempt();
+            self.carry_out(attempt, delivery, &frames);
+            if ends_attempt {
+                // calls whose caller died before they left the machine
+                return;
+            }
+        }
+        for (by, within, call) in calls {
+            let info = by.map(|attempt| self::info(&self.engine, attempt));
+            let by = info.map(|info| By { info, within: &within });
+            self.world.start(&mut self.core, by, call);
+        }
+        self.end_of_poll(attempt, step);
+    }
+
+    /// Decides what becomes of calls, each with the attempt and run that it belongs to.
+    fn decide_calls(
+        &mut self,
+        attempt: AttemptId,
+        calls: Vec<Outgoing>,
+        within: &Within,
+        messages: usize,
+    ) -> Vec<(Option<AttemptId>, Within, DecidedCall)> {
+        let mut decided = Vec::with_capacity(calls.len());
+        for outgoing in calls {
+            let by = outgoing.by.map(attempt_of);
+            let within = if by == Some(attempt) { within.clone() } else { Within::Unknown };
+            let messages = if by == Some(attempt) { messages } else { 0 };
+            decided.push(self.decide_call(by, within, outgoing, messages));
+        }
+        decided
+    }
+
+    fn decide_call(
+        &mut self,
+        by: Option<AttemptId>,
+        within: Within,
+        outgoing: Outgoing,
+        messages: usize,
+    ) -> (Option<AttemptId>, Within, DecidedCall) {
+        // the call of an attempt that is dead, or that Restate no longer hears: no crash can strike it
+        let cut_off = by.is_some_and(|attempt| {
+            self.network.severed(attempt).is_some() || !self.host.has(attempt)
+        });
+        let info = by.map(|attempt| info(&self.engine, attempt));
+        let caller = info.map(|info| By { info, within: &within });
+        let call = self.world.decide(&mut self.core, caller, outgoing, messages, cut_off);
+        (by, within, call)
+    }
+
+    fn carry_out(&mut self, attempt: AttemptId, delivery: Delivery, frames: &[Frame]) {
+        let now = self.core.now;
+        match delivery {
+            Delivery::Store(index) => self.engine.message(now, attempt, frames[index].clone()),
+            Delivery::Cancel => operators::strike(&mut self.engine, now, attempt.inv, false),
+            Delivery::Crash { how, lost } => {
+                self.host.drop_attempt(attempt);
+                self.disconnect(attempt, how, lost);
+            }
+            Delivery::ProcessCrash => self.crash_process(),
+            Delivery::RestateRestart => self.restart_restate(attempt),
+            Delivery::Zombie { lost } => self.disconnect(attempt, Crash::Zombie, lost),
+        }
+    }
+
+    fn end_of_poll(&mut self, attempt: AttemptId, step: Step) {
+        let AttemptId { inv, number } = attempt;
+        let now = self.core.now;
+        match step {
+            Step::Pending => self.maybe_suspend(attempt),
+            Step::Closed => {
+                self.host.drop_attempt(attempt);
+                self.network.forget(attempt);
+                if self.engine.is_running(attempt) {
+                    let message = "the handler closed its response without an end";
+                    self.engine.disconnected(now, attempt, 0, message);
+                }
+            }
+            Step::Panicked(message) => {
+                self.network.forget(attempt);
+                let why = format!("handler panicked: {message}");
+                self.core.record(Event::HandlerPanicked { inv, attempt: number, message });
+                self.engine.disconnected(now, attempt, 0, &why);
+            }
+            Step::Garbled(message) => {
+                self.network.forget(attempt);
+                self.engine.disconnected(now, attempt, 571, &message);
+            }
+        }
+    }
+
+    /// A waiting attempt may be asked to suspend; a zombie that waits for Restate is over.
+    fn maybe_suspend(&mut self, attempt: AttemptId) {
+        if self.world.waits_for(attempt) || self.host.waits_elsewhere(attempt) {
+            return;
+        }
+        if self.network.severed(attempt).is_some_and(|s| s.zombie) {
+            self.network.forget(attempt);
+            self.host.drop_attempt(attempt);
+            return;
+        }
+        if self.engine.is_running(attempt)
+            && self.network.asks_to_suspend(&mut self.core, info(&self.engine, attempt))
+        {
+            self.engine.suspend(self.core.now, attempt);
+        }
+    }
+
+    /// Tells Restate that the connection to an attempt broke.
+    fn disconnect(&mut self, attempt: AttemptId, how: Crash, lost: u32) {
+        let severed = self.network.severed(attempt);
+        let heard = !severed.is_some_and(|s| s.zombie) || how == Crash::Zombie;
+        let lost = lost + severed.filter(|_| how != Crash::Zombie).map_or(0, |s| s.lost);
+        self.attempt_gone(attempt, how, lost);
+        if heard {
+            self.engine.disconnected(self.core.now, attempt, 0, "connection lost");
+        }
+    }
+
+    /// Records how the code of an attempt was stopped.
+    fn attempt_gone(&mut self, attempt: AttemptId, how: Crash, lost: u32) {
+        if how != Crash::Zombie {
+            self.network.forget(attempt);
+        }
+        let AttemptId { inv, number } = attempt;
+        self.core.record(Event::AttemptCrashed { inv, attempt: number, how, lost });
+    }
+
+    // ---- machines -------------------------------------------------------------------------------
 
     /// A process started; its clock may be wrong.
     fn process_started(&mut self) {
-        self.record(Event::ProcessStarted { process: self.process });
+        let core = &mut self.core;
+        core.record(Event::ProcessStarted { process: self.process });
         let place = format!("process {}", self.process);
         let mut skew_ms = 0;
-        if self.decide(Fault::ClockSkew, Whom::Machine, 1, |_| place.clone()) != 0 {
-            let ms = between(self.source, "clock_skew_ms", || place.clone(), 1, 2 * SKEW_MS);
+        if core.decide(Fault::ClockSkew, Struck::Machine, 1, || place.clone()) != 0 {
+            let most = core.faults.plan().up_to_ms(Fault::ClockSkew);
+            let ms = core.between("clock_skew_ms", || place.clone(), 1, 2 * most);
             // the one in the middle would be none
-            let ms = i64::try_from(ms).expect("it is small");
-            let most = i64::try_from(SKEW_MS).expect("it is small");
+            let [ms, most] = [ms, most].map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
             skew_ms = if ms > most { ms - most } else { -ms };
             let side = if skew_ms > 0 { "ahead" } else { "behind" };
-            self.fault(Fault::ClockSkew, format!("{place}: {} ms {side}", skew_ms.abs()), true);
+            let place = format!("{place}: {} ms {side}", skew_ms.abs());
+            core.fired(Fault::ClockSkew, place, true);
         }
         entropy::set_skew_ms(skew_ms);
     }
 
-    /// Time passes at once before a client's step: whatever was due in it is late.
-    fn skip_time(&mut self, step: usize) {
-        let place = |sim: &Self| sim.plan.steps[step].request.clone();
-        let days = match self.decide(Fault::TimeSkipped, Whom::Request(step), 2, place) {
-            0 => return,
-            1 => 1,
-            _ => 365,
-        };
-        let days_text = if days == 1 { "a day" } else { "a year" };
-        let place = format!("{days_text} before {}", self.plan.steps[step].request);
-        self.fault(Fault::TimeSkipped, place, true);
-        self.now = self.now.after(std::time::Duration::from_secs(days * 24 * 3600));
-    }
-
-    /// The node of Restate restarts. The code of attempts that wait for the outside world, and of `current`,
-    /// runs on to its next context call.
-    pub(super) fn restart_restate(&mut self, current: AttemptId) {
-        let attempts: Vec<AttemptId> = self.host.attempts().collect();
-        for attempt in attempts {
-            if self.severed.contains_key(&attempt) {
-                continue;
-            }
-            let goes_on = attempt == current
-                || self.outside.waits_for(attempt)
-                || self.host.waits_elsewhere(attempt);
-            if goes_on {
-                self.severed.insert(attempt, Severed { kept: 0, lost: 0, zombie: true });
-            } else {
-                self.host.drop_attempt(attempt);
-            }
-            let AttemptId { inv, number } = attempt;
-            let how = Crash::Restart;
-            self.record(Event::AttemptCrashed { inv, attempt: number, how, lost: 0 });
-        }
-        for ticket in self.engine.restart(self.now) {
-            self.connection_lost(ticket);
-        }
-    }
-
-    fn operate(&mut self, inv: Inv, kill: bool) {
-        use crate::history::Phase;
-        let (fault, phase) =
-            (if kill { Fault::Kill } else { Fault::Cancel }, self.engine.phase(inv));
-        if phase == Phase::Completed || !self.faults.possible(fault, self.now) {
-            return;
-        }
-        self.fault(fault, format!("{} while {phase}", self.engine.label(inv)), true);
-        if kill { self.engine.kill(self.now, inv) } else { self.engine.cancel(self.now, inv) }
-    }
-
     /// Ends every attempt and the memory of the process, and starts the next one.
-    pub(super) fn crash_process(&mut self) {
+    fn crash_process(&mut self) {
         let attempts: Vec<AttemptId> = self.host.attempts().collect();
         for attempt in attempts {
             self.host.drop_attempt(attempt);
             self.disconnect(attempt, Crash::Process, 0);
         }
-        self.record(Event::ProcessCrashed { process: self.process });
+        self.core.record(Event::ProcessCrashed { process: self.process });
         self.process += 1;
         self.runnable.clear();
-        self.host.replace_process(self.process, self.now);
+        self.host.replace_process(self.process, self.core.now);
         self.process_started();
     }
+
+    /// The node of Restate restarts. The code of attempts that wait for the outside world, and of `current`,
+    /// runs on to its next context call.
+    fn restart_restate(&mut self, current: AttemptId) {
+        let attempts: Vec<AttemptId> = self.host.attempts().collect();
+        for attempt in attempts {
+            if attempt != current {
+                if self.network.severed(attempt).is_some() {
+                    continue;
+                }
+                if self.world.waits_for(attempt) || self.host.waits_elsewhere(attempt) {
+                    self.network.make_zombie(attempt, 0);
+                } else {
+                    self.host.drop_attempt(attempt);
+                }
+            }
+            let AttemptId { inv, number } = attempt;
+            let how = Crash::Restart;
+            self.core.record(Event::AttemptCrashed { inv, attempt: number, how, lost: 0 });
+        }
+        for ticket in self.engine.restart(self.core.now) {
+            self.clients.connection_lost(&mut self.core, ticket);
+        }
+    }
+
+    // ---- time -----------------------------------------------------------------------------------
 
     /// The attempts that want to go on, and do not stand still.
     fn woken(&self) -> Vec<AttemptId> {
         let mut woken = self.host.woken();
-        woken.retain(|attempt| self.slowed.get(attempt).is_none_or(|until| *until <= self.now));
+        woken.retain(|attempt| self.network.may_run(*attempt, self.core.now));
         woken
     }
 
@@ -460,18 +450,12 @@ impl<'a> Sim<'a> {
             woken.into_iter().for_each(|attempt| self.make_runnable(attempt));
             return Advance::Happened;
         }
-        let next = [self.agenda.next_at(), self.engine.next_timer()].into_iter().flatten().min();
+        let timer = self.engine.next_timer();
+        let next = [self.core.queue.next_at(), timer].into_iter().flatten().min();
         if self.host.anything_elsewhere() {
             let until = next.unwrap_or(last);
-            self.now = self.host.run_tokio(self.now, until).max(self.now);
-            let woken = self.woken();
-            let calls = self.host.take_outgoing();
-            let happened = !woken.is_empty() || !calls.is_empty();
-            woken.into_iter().for_each(|attempt| self.make_runnable(attempt));
-            if let Some(attempt) = self.last_polled {
-                self.call_outside(attempt, calls, None);
-            }
-            if happened {
+            self.core.now = self.host.run_tokio(self.core.now, until).max(self.core.now);
+            if self.after_tokio() {
                 return Advance::Happened;
             }
         }
@@ -479,38 +463,159 @@ impl<'a> Sim<'a> {
         if next > last {
             return Advance::TooLate;
         }
-        if next > self.faults.until() && !self.faults_over {
-            self.now = self.now.max(self.faults.until());
+        let until = self.core.faults.until();
+        if next > until && !self.faults_over {
+            self.core.now = self.core.now.max(until);
             self.end_faults();
         }
-        self.now = self.now.max(next);
-        if self.engine.next_timer().is_some_and(|at| at <= self.now) {
-            self.engine.fire_timers(self.now);
+        self.core.now = self.core.now.max(next);
+        if timer.is_some_and(|at| at <= self.core.now) {
+            self.engine.fire_timers(self.core.now);
         } else {
-            let todo = self.agenda.pop().expect("the agenda's next item is the next to happen");
-            self.carry_out(todo);
+            let due = self.core.queue.pop().expect("the queue's next event is the next to happen");
+            self.happen(due);
         }
         Advance::Happened
     }
 
-    fn carry_out(&mut self, todo: Todo) {
-        match todo {
-            Todo::Step(step) => {
-                self.skip_time(step);
-                self.take_step(step);
+    /// Takes up what handlers' own tasks and timers brought; false if that is nothing.
+    fn after_tokio(&mut self) -> bool {
+        let woken = self.woken();
+        let calls = self.host.take_outgoing();
+        let happened = !woken.is_empty() || !calls.is_empty();
+        woken.into_iter().for_each(|attempt| self.make_runnable(attempt));
+        for outgoing in calls {
+            // the attempt that made the call is known if it did so itself and only left the waiting to a task
+            let by = outgoing.by.map(attempt_of);
+            let (by, within, call) = self.decide_call(by, Within::Unknown, outgoing, 0);
+            let info = by.map(|attempt| info(&self.engine, attempt));
+            let by = info.map(|info| By { info, within: &within });
+            self.world.start(&mut self.core, by, call);
+        }
+        happened
+    }
+
+    fn happen(&mut self, due: Due) {
+        let core = &mut self.core;
+        match due {
+            Due::Step(step) => self.step(step),
+            Due::GoOn(attempt) => self.make_runnable(attempt),
+            Due::Send(request) => self.clients.send(core, &mut self.world, request),
+            Due::Arrival(ticket) => {
+                if let Some(arrived) = self.clients.arrive(core, &self.world, ticket) {
+                    self.arrived(arrived);
+                }
             }
-            Todo::GoOn(attempt) => self.make_runnable(attempt),
-            Todo::Send(request) => self.send(request),
-            Todo::Deliver(ticket) => self.deliver(ticket),
-            Todo::ClientTimeout { request, attempt } => self.client_timeout(request, attempt),
-            Todo::Outside(step) => self.outside_step(step),
-            Todo::Operator { inv, kill } => self.operate(inv, kill),
+            Due::ClientTimeout { request, attempt } => {
+                self.clients.timed_out(core, &mut self.world, request, attempt);
+            }
+            Due::CallEffect(call) => {
+                let mut deliveries = Vec::new();
+                let outcome = self.world.effect(core, call, &mut deliveries);
+                for (system, delivery) in deliveries {
+                    self.clients.deliver(core, &self.world, system, delivery);
+                }
+                self.called(outcome);
+            }
+            Due::CallReturn(call) => {
+                let outcome = self.world.give_back(call);
+                self.called(outcome);
+            }
+            Due::Operator { inv, kill } => operators::act(core, &mut self.engine, inv, kill),
+        }
+    }
+
+    /// A step of the plan is due.
+    fn step(&mut self, index: usize) {
+        self.skip_time(index);
+        let core = &mut self.core;
+        if !self.clients.step(core, &mut self.world, index) {
+            operators::step(core, &mut self.engine, &core.plan.steps[index].action);
+            self.clients.operated(core, index);
+        }
+    }
+
+    /// Time passes at once before a client's step: whatever was due in it is late.
+    fn skip_time(&mut self, step: usize) {
+        const DAY_MS: u64 = 24 * 3_600_000;
+        let core = &mut self.core;
+        let name = &core.plan.steps[step].request;
+        let struck = Struck::Request(self.clients.target(step));
+        let most = core.faults.plan().up_to_ms(Fault::TimeSkipped);
+        let ms = match core.decide(Fault::TimeSkipped, struck, 2, || name.clone()) {
+            0 => return,
+            1 => DAY_MS.min(most),
+            _ => most,
+        };
+        let text = match ms {
+            DAY_MS => "a day".to_owned(),
+            ms if ms == 365 * DAY_MS => "a year".to_owned(),
+            ms => format!("{ms} ms"),
+        };
+        core.fired(Fault::TimeSkipped, format!("{text} before {name}"), true);
+        core.now = core.after_ms(ms);
+    }
+
+    /// A request arrives at the ingress.
+    fn arrived(&mut self, arrived: Arrived) {
+        let now = self.core.now;
+        match arrived {
+            Arrived::Call(request) => self.engine.ingress(now, request),
+            Arrived::Outcome { ticket, request, of, target, key, waits } => {
+                let what = self.engine.attachable(&of, &target, key.as_ref());
+                if waits {
+                    self.engine.attach(now, ticket, request, &what);
+                } else {
+                    self.engine.output_of(now, ticket, &what);
+                }
+            }
+        }
+    }
+
+    /// Something came of a call to a system.
+    fn called(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Nothing => {}
+            Outcome::CallerDies(attempt, how) => {
+                if self.host.drop_attempt(attempt) {
+                    self.disconnect(attempt, how, 0);
+                }
+            }
+            Outcome::Answered { call, reply, attempt, fate } => {
+                let heard = self.host.answer(call, reply);
+                let fate = if heard { fate } else { crate::history::CallFate::CallerGone };
+                self.core.record(Event::SystemReturned { call, fate });
+                if let Some(attempt) = attempt.filter(|_| heard) {
+                    self.make_runnable(attempt);
+                }
+            }
         }
     }
 }
 
-enum Advance {
-    Happened,
-    Quiet,
-    TooLate,
+fn info(engine: &Engine, attempt: AttemptId) -> AttemptInfo<'_> {
+    let AttemptId { inv, .. } = attempt;
+    AttemptInfo { attempt, label: engine.label(inv), target: engine.target(inv) }
+}
+
+fn config(plan: &Plan, seed: Seed, protocol: Protocol) -> Config {
+    let restate = &plan.restate;
+    Config {
+        seed,
+        protocol_version: protocol.version(restate.protocol_version),
+        request_response: protocol.request_response,
+        retry_initial_ms: restate.retry_initial_ms,
+        retry_max_ms: restate.retry_max_ms,
+        retry_max_attempts: restate.retry_max_attempts,
+        on_max_attempts: match restate.kill_on_max_attempts {
+            true => OnMaxAttempts::Kill,
+            false => OnMaxAttempts::Pause,
+        },
+        idempotency_retention_ms: restate.idempotency_retention_ms,
+        workflow_retention_ms: restate.workflow_retention_ms,
+        journal_retention_ms: restate.journal_retention_ms,
+        lazy_state: restate.lazy_state,
+        inactivity_timeout_ms: restate.inactivity_timeout_ms,
+        abort_timeout_ms: restate.abort_timeout_ms,
+    }
 }

@@ -18,6 +18,8 @@ use crate::{endpoint, server::RestateServer};
 const OWN: &str = include_str!("cases.json");
 const RECORDED: &str = include_str!("../recordings/server-1.7.12.json");
 const WAITING: &str = include_str!("../recordings/server-1.7.12-waiting.json");
+/// What the driver asks: `record.rs`.
+const CORNERS: &str = include_str!("../recordings/server-1.7.12-corners.json");
 /// What `live` cannot do yet: the recording alone shows it.
 const RECORDED_ONLY: [&str; 5] = ["send", "attach", "output", "resolve", "reject"];
 
@@ -63,9 +65,11 @@ fn scenario(subject: &Subject, cases: &[Case]) -> Scenario {
             steps.push(step);
         }
     }
-    let text = json!({ "title": "every case", "steps": steps }).to_string();
-    let known = subject.known().expect("the endpoint can be discovered");
-    scenario::parse("cases.json", &text, &known)
+    let text =
+        json!({ "title": "every case", "steps": steps, "invariants": ["no_journal_mismatch"] })
+            .to_string();
+    let catalog = subject.catalog().expect("the endpoint can be discovered");
+    scenario::parse("cases.json", &text, &catalog)
         .unwrap_or_else(|wrong| panic!("{}", wrong.render(scenario::Style::Plain)))
 }
 
@@ -86,12 +90,12 @@ fn case_of<'c>(difference: &Difference, cases: &'c [Case]) -> Option<&'c str> {
 #[test]
 fn every_case_is_the_same_on_a_real_server() {
     let Some(server) = RestateServer::start() else { return };
-    let subject = Subject::new(|_| endpoint::endpoint());
-    let deployment = subject.deployment(&Variants::new()).expect("it can be discovered");
+    let subject = Subject::new(|_| onceproof::endpoint!(endpoint::endpoint()));
+    let deployment = subject.deployment(&Variants::default()).expect("it can be discovered");
     let cases = cases();
     let scenario = scenario(&subject, &cases);
     let options = LiveOptions { patience: Duration::from_secs(180), ..LiveOptions::default() };
-    let report = live::run(&server.client(), &deployment, &scenario, &[], &options)
+    let report = live::run(&server.client(), &subject, &deployment, &scenario, &options)
         .unwrap_or_else(|error| panic!("{error}"));
 
     let mut wrong = BTreeMap::<&str, String>::new();
@@ -141,7 +145,8 @@ fn the_table_of_facts_names_cases_that_there_are() {
         line.strip_prefix("| ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     });
     let (mut named, mut numbers) = (0, 0);
-    let cases = cases();
+    let corners: Vec<Case> = serde_json::from_str(CORNERS).expect("cases are JSON");
+    let cases: Vec<Case> = cases().into_iter().chain(corners).collect();
     for row in rows {
         numbers += 1;
         for name in cases_named(row) {
@@ -149,6 +154,6 @@ fn the_table_of_facts_names_cases_that_there_are() {
             assert!(cases.iter().any(|case| case.case == name), "no case `{name}`: {row}");
         }
     }
-    assert_eq!(numbers, 27, "one row for each fact");
+    assert_eq!(numbers, 31, "one row for each fact");
     assert!(named > 50, "the table names only {named} cases");
 }

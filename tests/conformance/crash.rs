@@ -9,8 +9,9 @@ use std::{
 
 use onceproof::{
     Simulation,
-    history::{Effect, Event, Outcome},
+    history::{Change, Event, Outcome},
 };
+use onceproof_shop::systems::gateway::Charged;
 use serde_json::{Value, json};
 
 use crate::{
@@ -46,18 +47,20 @@ fn simulated(variant: &str, point: &str) -> Crashed {
         "steps": [{ "id": "pay", "call": "PaymentService/p/CreatePayment", "body": body() }],
         "faults": { "crash_at": [format!("PaymentService/*/CreatePayment {point}")] },
     });
-    let run = Simulation::reference().scenario_text("crash.json", scenario.to_string());
+    let run =
+        Simulation::of(onceproof_shop::subject()).scenario_text("crash.json", scenario.to_string());
     let history = run.replay(0).unwrap_or_else(|error| panic!("{error}")).history;
     let (mut effects, mut charges, mut answer) = (Vec::new(), 0, Value::Null);
     let mut operations = std::collections::BTreeMap::new();
     for record in history.records() {
         match &record.event {
-            Event::WorldCalled { call, operation, .. } => {
+            Event::SystemCalled { call, operation, .. } => {
                 operations.insert(*call, *operation);
             }
-            Event::WorldEffect { call, effect } => {
+            Event::SystemEffect { call, effect, .. } => {
                 effects.push(format!("{}!", operations[call]));
-                charges += usize::from(matches!(effect, Effect::Charged { .. }));
+                let charged = effect.downcast::<Charged>().is_some();
+                charges += usize::from(charged && effect.change == Change::Made);
             }
             Event::ReplyReceived { outcome: Outcome::Success(body), .. } => {
                 answer = masked(body.json().expect("answers are JSON"));

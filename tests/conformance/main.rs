@@ -11,12 +11,16 @@
 
 mod cases;
 mod crash;
+mod driver;
 mod endpoint;
-#[path = "../probe/mod.rs"]
+mod hosting;
+#[path = "../core/probe/mod.rs"]
 #[allow(dead_code, reason = "the probe is part of a larger endpoint here")]
 mod probe;
 mod programs;
+mod record;
+mod seed_commands;
 mod server;
-#[path = "../tutorial/mod.rs"]
+#[path = "../shop/tutorial/mod.rs"]
 mod tutorial;
 mod tutorials;

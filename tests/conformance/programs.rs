@@ -61,7 +61,7 @@ impl Drop for Program {
 }
 
 fn onceproof(arguments: &[&str]) -> Output {
-    let root = env!("CARGO_MANIFEST_DIR");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     Command::new(PROGRAM).args(arguments).current_dir(root).output().expect("it is built")
 }
 
@@ -81,6 +81,7 @@ fn shipped_scenarios_do_on_a_real_server_what_they_do_in_the_simulation() {
         "scenarios/payment-five-duplicates.json",
         "scenarios/payment-bad-input.json",
         "scenarios/processor-happy.json",
+        "scenarios/payments-happy.json",
         "scenarios/account-transfers.json",
         "scenarios/payment-crash-heavy.json",
         "scenarios/account-happy.json",
@@ -108,7 +109,7 @@ fn a_server_that_is_killed_in_the_middle_is_told() {
     let child = Command::new(PROGRAM)
         .args(["run", "--on", "restate", "--ingress", &server.ingress, "--admin", &server.admin])
         .args(["--serve-port", &port.to_string(), "tests/conformance/slow.json"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -144,6 +145,18 @@ fn what_cannot_be_used_is_named() {
     let (code, _, said) = told(&["serve", "--variant", "Payments=reference", "--port", "0"]);
     assert_eq!(code, Some(2));
     assert!(said.contains("there is no service `Payments`"), "{said}");
+
+    for (given, problem) in [
+        (&["--world", r#"{ "acounts": {} }"#][..], "did you mean `accounts`?"),
+        (&["--world", r#"{ "accounts": { "abc": 1.5 } }"#], "expected a whole number"),
+        (&["--world", r#"{ "accounts": { "abc": -1 } }"#], "found -1"),
+        (&["--world", r#"{ "gateway": { "idempotency_key": false } }"#], "idempotency_keys"),
+        (&["--world", "{"], "--world:1:"),
+    ] {
+        let (code, _, said) = told(&[&["serve", "--port", "0"][..], given].concat());
+        assert_eq!(code, Some(2), "{given:?}: {said}");
+        assert!(said.contains(problem), "{given:?}: {said}");
+    }
 
     let nobody = ["--ingress", "http://127.0.0.1:1", "--admin", "http://127.0.0.1:1"];
     let run = ["run", "--on", "restate", "scenarios/payment-tutorial.json"];

@@ -29,6 +29,11 @@ pub(crate) struct RestateServer {
 impl RestateServer {
     /// A server, or none if there is no program to start.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// A server with these variables in its environment.
+    pub(crate) fn start_with(variables: &[(&str, &str)]) -> Option<Self> {
         let program = find()?;
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -45,6 +50,7 @@ impl RestateServer {
                 ("RESTATE_NODE_NAME", "n1"),
                 ("DO_NOT_TRACK", "1"),
             ])
+            .envs(variables.iter().copied())
             .env("RESTATE_BIND_PORT", node.to_string())
             .env("RESTATE_INGRESS__BIND_PORT", ingress.to_string())
             .env("RESTATE_ADMIN__BIND_PORT", admin.to_string())
@@ -96,7 +102,7 @@ impl Drop for RestateServer {
 }
 
 fn find() -> Option<PathBuf> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let given = std::env::var_os(VARIABLE).map(PathBuf::from);
     let modules = root.join("target/restate-server/node_modules/@restatedev");
     let platforms = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64"];

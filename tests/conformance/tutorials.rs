@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onceproof::{base::Cents, services};
+use onceproof_shop::{money::Cents, services};
 use serde_json::{Value, json};
 
 use crate::{
@@ -46,9 +46,8 @@ fn the_tutorials_requests_get_their_answers_from_a_real_server() {
     let client = server.client();
     client.register(&served.uri()).expect("the server takes the services");
     let (name, value) = services::opening_state(Cents(1000));
-    client
-        .set_state("Account", "abc", name, value.to_string().as_bytes())
-        .expect("it is an object");
+    let states = [(name.to_owned(), value.to_string().into_bytes())].into();
+    client.set_state("Account", "abc", &states).expect("it is an object");
     check(&server, &payment());
     check(&server, &cancellable_payment());
 }

@@ -2,13 +2,13 @@
 
 use super::*;
 
-fn pause(b: &mut Bench, inv: Inv) -> Result<(), AdminError> {
+fn pause(b: &mut Bench, inv: Inv) -> Result<u32, AdminError> {
     let done = b.engine.pause(b.now, inv);
     b.drain();
     done
 }
 
-fn resume(b: &mut Bench, inv: Inv) -> Result<(), AdminError> {
+fn resume(b: &mut Bench, inv: Inv) -> Result<u32, AdminError> {
     let done = b.engine.resume(b.now, inv);
     b.drain();
     done
@@ -78,7 +78,7 @@ fn what_cannot_be_done_is_refused_in_the_servers_words() {
     let mut b = Bench::new();
     let (first, behind) = (b.invoke("Counter/k/add", None), b.invoke("Counter/k/add", None));
     #[track_caller]
-    fn check(b: &Bench, done: Result<(), AdminError>, inv: Inv, code: u32, text: &str) {
+    fn check(b: &Bench, done: Result<u32, AdminError>, inv: Inv, code: u32, text: &str) {
         let error = done.unwrap_err();
         let text = text.replace("ID", &format!("'{}'", b.engine.id(inv)));
         assert_eq!((error.code(), error.to_string()), (code, text));

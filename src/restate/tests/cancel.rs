@@ -118,6 +118,24 @@ fn a_handler_cancels_what_it_called_by_signal() {
 }
 
 #[test]
+fn the_answer_of_a_cancelled_call_comes_after_what_its_caller_does_next() {
+    let mut b = Bench::new();
+    let holder = b.invoke("Counter/k/add", None);
+    let parent = b.invoke("Plain/work", None);
+    b.send(parent, [call((1, 2), ("Counter", "k", "add"), None)]);
+    let id = b.engine.id(Inv(2)).to_string();
+    // the callee waits in its inbox: it is over within the signal
+    b.send(parent, [send_signal(&id, 1), sleep(3, 50)]);
+    assert_eq!(b.phase(Inv(2)), Phase::Completed);
+    b.wait();
+    let kinds = b.kinds(parent);
+    let last: Vec<_> =
+        kinds[kinds.len() - 3..].iter().map(|kind| kind.split_once(": ").unwrap().1).collect();
+    assert_eq!(last, ["SendSignal", "Sleep", "Call"]);
+    assert_eq!(b.phase(holder), Phase::Running);
+}
+
+#[test]
 fn nothing_happens_to_a_completed_one() {
     let mut b = Bench::new();
     let inv = b.invoke("Plain/work", None);

@@ -46,3 +46,36 @@ fn what_is_no_manifest_is_refused() {
     let service = r#"{"name": "S", "ty": "SERVICE", "handlers": []}"#;
     check(&format!(r#"{{"services": [{service}, {service}]}}"#), "two services");
 }
+
+#[test]
+fn an_endpoint_is_spoken_to_in_the_version_and_the_mode_that_it_has() {
+    let protocol = |fields: &str| {
+        let manifest = format!(r#"{{"services": []{fields}}}"#);
+        Catalog::from_manifest(manifest.as_bytes()).map(|catalog| catalog.protocol())
+    };
+    /// The version that is spoken if each of 5, 6 and 7 is configured.
+    #[track_caller]
+    fn check(protocol: Result<Protocol, CatalogError>, versions: [u8; 3], request_response: bool) {
+        let protocol = protocol.unwrap();
+        assert_eq!([5, 6, 7].map(|wanted| protocol.version(wanted)), versions);
+        assert_eq!(protocol.request_response, request_response);
+    }
+    check(protocol(""), [5, 6, 7], false);
+    let versions =
+        |min, max| format!(r#", "minProtocolVersion": {min}, "maxProtocolVersion": {max}"#);
+    check(protocol(&versions(5, 5)), [5, 5, 5], false);
+    check(protocol(&versions(6, 99)), [6, 6, 7], false);
+    check(protocol(&versions(1, 300)), [5, 6, 7], false);
+    check(protocol(r#", "protocolMode": "BIDI_STREAM""#), [5, 6, 7], false);
+    check(protocol(r#", "protocolMode": "REQUEST_RESPONSE""#), [5, 6, 7], true);
+    for (min, max) in [(1, 4), (8, 9), (300, 400)] {
+        let error = protocol(&versions(min, max)).unwrap_err().to_string();
+        let expected =
+            format!("in versions {min} to {max}, and here it is spoken in versions 5 to 7");
+        assert!(error.contains(&expected), "{error}");
+    }
+    let announced = |max| protocol(&versions(5, max)).unwrap().runs_announced;
+    assert_eq!([5, 6, 7].map(announced), [false, true, true]);
+    let error = protocol(r#", "protocolMode": "PIGEON""#).unwrap_err().to_string();
+    assert!(error.contains("unknown variant `PIGEON`"), "{error}");
+}

@@ -3,11 +3,11 @@
 use super::*;
 
 #[test]
-fn create_payment_has_the_nine_entries_of_a_real_server() {
+fn a_booking_has_the_nine_entries_of_a_real_server() {
     let mut b = Bench::new();
-    let inv = b.invoke("Counter/payment-001/add", None);
-    b.send(inv, [get("payment"), set("payment", "1"), run(1, "charge"), result(1, "2")]);
-    b.send(inv, [set("payment", "3"), run(2, "receipt"), result(2, "4"), output("5"), end()]);
+    let inv = b.invoke("Counter/room-101/add", None);
+    b.send(inv, [get("booking"), set("booking", "1"), run(1, "charge"), result(1, "2")]);
+    b.send(inv, [set("booking", "3"), run(2, "voucher"), result(2, "4"), output("5"), end()]);
     let entries: Vec<_> = b
         .events
         .iter()
@@ -18,13 +18,13 @@ fn create_payment_has_the_nine_entries_of_a_real_server() {
         .collect();
     let expected = [
         (0, "Command: Input", ""),
-        (1, "Command: GetEagerState", "payment"),
-        (2, "Command: SetState", "payment"),
+        (1, "Command: GetEagerState", "booking"),
+        (2, "Command: SetState", "booking"),
         (3, "Command: Run", "charge"),
         (4, "Notification: Run", "charge"),
-        (5, "Command: SetState", "payment"),
-        (6, "Command: Run", "receipt"),
-        (7, "Notification: Run", "receipt"),
+        (5, "Command: SetState", "booking"),
+        (6, "Command: Run", "voucher"),
+        (7, "Notification: Run", "voucher"),
         (8, "Command: Output", ""),
     ];
     assert_eq!(entries, expected);

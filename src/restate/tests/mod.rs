@@ -6,6 +6,8 @@ mod attach;
 mod calls;
 mod cancel;
 mod catalog;
+mod http;
+mod identity;
 mod ingress;
 mod journal;
 mod model;
@@ -58,8 +60,9 @@ struct Bench {
 }
 
 impl Bench {
+    /// One whose attempts may be silent: its timers are those of the test.
     fn new() -> Self {
-        Self::with(Config { seed: Seed(7), ..Config::default() })
+        Self::with(Config { seed: Seed(7), inactivity_timeout_ms: None, ..Config::default() })
     }
 
     fn with(config: Config) -> Self {
@@ -149,12 +152,12 @@ impl Bench {
     }
 
     fn cancel(&mut self, inv: Inv) {
-        self.engine.cancel(self.now, inv);
+        drop(self.engine.cancel(self.now, inv));
         self.drain();
     }
 
     fn kill(&mut self, inv: Inv) {
-        self.engine.kill(self.now, inv);
+        drop(self.engine.kill(self.now, inv));
         self.drain();
     }
 

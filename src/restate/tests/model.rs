@@ -52,6 +52,8 @@ struct Model {
     invocations: Vec<(usize, Option<u8>)>,
     ends: BTreeMap<Inv, Outcome>,
     keys: BTreeMap<(usize, u8), Inv>,
+    /// Those without a key that ended before they started: nobody knows them.
+    unknown: BTreeSet<Inv>,
     tickets: Vec<Inv>,
 }
 
@@ -74,12 +76,21 @@ impl Model {
         self.queues[self.invocations[inv.0 as usize].0].front() == Some(&inv)
     }
 
+    /// The invocation that an operator reaches by the id of `inv`: what its key started last, if that left a trace.
+    fn holder(&self, inv: Inv) -> Option<Inv> {
+        let (object, key) = self.invocations[inv.0 as usize];
+        match key {
+            Some(key) => self.keys.get(&(object, key)).copied(),
+            None => Some(inv).filter(|inv| !self.unknown.contains(inv)),
+        }
+    }
+
     fn end(&mut self, inv: Inv, outcome: Outcome) {
         let (object, key) = self.invocations[inv.0 as usize];
-        if let Some(key) = key
-            && !self.is_head(inv)
-        {
-            self.keys.remove(&(object, key));
+        match key {
+            _ if self.is_head(inv) => {}
+            Some(key) => drop(self.keys.remove(&(object, key))),
+            None => drop(self.unknown.insert(inv)),
         }
         self.queues[object].retain(|waiting| *waiting != inv);
         assert!(self.ends.insert(inv, outcome).is_none());
@@ -180,6 +191,7 @@ impl Check {
             }
             Op::Cancel(index) => {
                 if let Some(inv) = pick(index, &all) {
+                    let inv = self.model.holder(inv).unwrap_or(inv);
                     if !self.model.is_head(inv) && !self.model.ends.contains_key(&inv) {
                         self.model.end(inv, failed(409, "canceled"));
                     }
@@ -188,6 +200,7 @@ impl Check {
             }
             Op::Kill(index) => {
                 if let Some(inv) = pick(index, &all) {
+                    let inv = self.model.holder(inv).unwrap_or(inv);
                     if !self.model.ends.contains_key(&inv) {
                         self.model.end(inv, failed(409, "killed"));
                     }

@@ -56,6 +56,31 @@ fn a_cancel_that_was_seen_does_not_wake_the_next_suspension() {
 }
 
 #[test]
+fn a_request_with_a_response_gets_what_is_known_and_no_more() {
+    let mut b = Bench::with(Config { request_response: true, ..Config::default() });
+    let inv = b.invoke("Plain/work", None);
+    assert_eq!(b.closed, [AttemptId { inv, number: 1 }], "its input is closed at once");
+    b.send(inv, [run(1, "x"), result(1, "a"), suspension(&[1])]);
+    assert_eq!((b.starts.len(), b.sent.len()), (2, 0), "each run costs a suspension and a replay");
+    assert_eq!(b.start_of(inv).known_entries, 3);
+    let until = b.now.as_millis() + 10;
+    b.send(inv, [sleep(2, until), suspension(&[2])]);
+    assert_eq!((b.phase(inv), b.wait()), (Phase::Suspended, until));
+    b.finish(inv, "1");
+    assert_eq!((b.closed.len(), b.replies.clone()), (3, vec![(1, ok("1"))]));
+}
+
+#[test]
+fn a_minute_of_silence_suspends() {
+    let mut b = Bench::with(Config::default());
+    let inv = b.invoke("Plain/work", None);
+    b.send(inv, [sleep(1, 90_000)]);
+    assert_eq!((b.wait(), b.closed.len()), (60_000, 1));
+    b.send(inv, [suspension(&[1])]);
+    assert_eq!((b.wait(), b.starts.len()), (90_000, 2));
+}
+
+#[test]
 fn a_tree_of_futures_is_woken_by_each_of_its_leaves() {
     let mut b = Bench::with(Config { protocol_version: 7, ..Config::default() });
     let inv = b.invoke("Plain/work", Some("key"));

@@ -28,8 +28,64 @@ fn one_that_does_not_suspend_is_cut_off_and_retried() {
     let mut b = watched(60_000);
     let inv = b.invoke("Plain/work", None);
     b.send(inv, [run(1, "long")]);
-    assert_eq!((b.wait(), b.wait()), (60_000, 665_000));
+    assert_eq!((b.wait(), b.wait(), b.wait()), (60_000, 660_000, 665_000));
     assert_eq!((b.phase(inv), b.aborted.len()), (Phase::BackingOff, 1));
+}
+
+/// Cases `rash_run_*` of the recording: a run that ends between the timeout and the end of the grace runs again.
+#[test]
+fn what_an_attempt_sends_after_the_abort_timeout_is_void() {
+    for crash in [false, true] {
+        let mut b = watched(60_000);
+        let inv = b.invoke("Plain/work", None);
+        b.send(inv, [run(1, "long")]);
+        assert_eq!((b.wait(), b.wait()), (60_000, 660_000));
+        b.advance_ms(2_000);
+        b.send(inv, [result(1, "a")]);
+        assert_eq!((b.phase(inv), b.kinds(inv).len()), (Phase::Running, 2));
+        if crash {
+            b.crash(inv);
+        } else {
+            b.send(inv, [suspension(&[1])]);
+        }
+        assert_eq!((b.phase(inv), b.aborted.len()), (Phase::BackingOff, 0));
+        let Some(Event::AttemptFailed { message, .. }) =
+            b.events.iter().rfind(|event| matches!(event, Event::AttemptFailed { .. }))
+        else {
+            panic!("{:?}", b.events)
+        };
+        assert!(message.contains("'abort timeout' (600s) fired"), "{message}");
+        let retried = b.wait();
+        assert!((662_500..=662_650).contains(&retried), "{retried}");
+        b.send(inv, [result(1, "a")]);
+        assert_eq!(b.kinds(inv).len(), 3, "the next attempt is heard");
+    }
+}
+
+#[test]
+fn a_request_with_a_response_is_cut_off_too() {
+    let mut b = Bench::with(Config { request_response: true, ..Config::default() });
+    let inv = b.invoke("Plain/work", None);
+    b.send(inv, [run(1, "long")]);
+    assert_eq!((b.wait(), b.wait()), (600_000, 605_000));
+    assert_eq!((b.phase(inv), b.aborted.len()), (Phase::BackingOff, 1));
+}
+
+#[test]
+fn a_request_that_is_complete_gets_nothing_more() {
+    for inactivity_timeout_ms in [None, Some(0), Some(60_000)] {
+        let config = Config { request_response: true, inactivity_timeout_ms, ..Config::default() };
+        let mut b = Bench::with(config);
+        let inv = b.invoke("Plain/work", None);
+        assert_eq!(b.closed.len(), 1);
+        b.send(inv, [sleep(1, 100)]);
+        b.wait();
+        assert_eq!((b.sent.len(), b.phase(inv)), (0, Phase::Running));
+        b.send(inv, [suspension(&[1])]);
+        assert_eq!((b.starts.len(), b.closed.len(), b.start_of(inv).known_entries), (2, 2, 3));
+        b.finish(inv, "1");
+        assert_eq!((b.sent.len(), b.replies.len()), (0, 1));
+    }
 }
 
 #[test]

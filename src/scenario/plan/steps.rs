@@ -34,7 +34,7 @@ pub struct RestatePlan {
     #[serde(default)]
     pub lazy_state: bool,
     /// After how long without a message an attempt is asked to suspend; never, if there is none.
-    #[serde(default)]
+    #[serde(default = "a_minute_ms")]
     pub inactivity_timeout_ms: Option<u64>,
     /// How long after that it is cut off.
     #[serde(default = "ten_minutes_ms")]
@@ -46,6 +46,11 @@ pub struct RestatePlan {
 
 const fn a_day_ms() -> u64 {
     24 * 3_600_000
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "the default of an optional field")]
+const fn a_minute_ms() -> Option<u64> {
+    Some(60_000)
 }
 
 const fn ten_minutes_ms() -> u64 {
@@ -68,7 +73,7 @@ impl Default for RestatePlan {
             workflow_retention_ms: a_day_ms(),
             journal_retention_ms: a_day_ms(),
             lazy_state: false,
-            inactivity_timeout_ms: None,
+            inactivity_timeout_ms: Some(60_000),
             abort_timeout_ms: ten_minutes_ms(),
             protocol_version: protocol_version(),
         }
@@ -106,10 +111,10 @@ pub enum Action {
         /// The idempotency key.
         #[serde(default)]
         idempotency_key: Option<String>,
-        /// True if it comes from a sender of webhooks: signed, and sent again for three days until it is
-        /// answered with success.
+        /// The system that sends it of its own accord: with headers of the system's own, and again until it is
+        /// answered with success. None: a client.
         #[serde(default)]
-        webhook: bool,
+        from: Option<String>,
         /// Headers that the handler sees.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, String>,
@@ -155,7 +160,7 @@ pub enum Action {
         request: String,
         /// Which of its awakeables, from 1.
         awakeable: u32,
-        /// What the handler is told.
+        /// The reason that the handler receives.
         reason: String,
     },
     /// Pauses the invocation of another request through the admin API.

@@ -1,0 +1,20 @@
+//! Amounts of money.
+//!
+//! Must not know: anything of this crate.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An amount of money in the smallest unit of its currency.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Cents(pub i64);
+
+impl fmt::Display for Cents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

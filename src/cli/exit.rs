@@ -1,0 +1,36 @@
+//! How commands end.
+//!
+//! Must not know: any command.
+
+use std::process::ExitCode;
+
+/// How a command ended; its number is the process's exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Everything held.
+    Held = 0,
+    /// Something did not hold, was not found, or had no effect.
+    Violated = 1,
+    /// The arguments, a scenario or a reproducer cannot be used.
+    Usage = 2,
+    /// The same run gave two histories.
+    Nondeterministic = 3,
+    /// A bound was reached before anything was proven.
+    Inconclusive = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command could not do its work, rendered for a person.
+#[derive(Debug)]
+pub(super) struct Failure(pub(super) String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(e: E) -> Self {
+        Self(format!("error: {e}"))
+    }
+}

@@ -1,0 +1,37 @@
+//! Ctrl-C: a command ends after what it is doing now, or at once if it is pressed again.
+//!
+//! Must not know: any command.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use super::{exit::Exit, terminal};
+
+/// Becomes true when a person presses Ctrl-C.
+pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = stop.clone();
+    // without a handler Ctrl-C ends the process at once, which is no worse than before
+    drop(ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::Relaxed) {
+            end_at_once();
+        }
+    }));
+    stop
+}
+
+/// Says that the command was interrupted: what was not run proves nothing.
+pub(super) fn interrupted(so_far: Exit) -> Exit {
+    terminal::complain("interrupted: this is what was seen so far");
+    if so_far == Exit::Held { Exit::Inconclusive } else { so_far }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Ctrl-C a second time: the summary is not waited for any more"
+)]
+fn end_at_once() {
+    std::process::exit(130);
+}

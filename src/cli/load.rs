@@ -1,0 +1,37 @@
+//! Reads the scenario files that a command is given.
+//!
+//! Must not know: what the command does with them.
+
+use std::path::PathBuf;
+
+use super::{exit::Failure, terminal};
+use crate::{
+    scenario::{self, plan::Scenario},
+    subject::Subject,
+};
+
+/// Every scenario, or every error of all of them.
+pub(super) fn load_all(
+    subject: &Subject,
+    paths: &[PathBuf],
+) -> Result<Vec<(PathBuf, Scenario)>, Failure> {
+    let files = scenario::find(paths).map_err(render)?;
+    let catalog = subject.catalog()?;
+    let mut scenarios = Vec::new();
+    let mut errors = Vec::new();
+    for file in files {
+        match scenario::load(&file, &catalog) {
+            Ok(scenario) => scenarios.push((file, scenario)),
+            Err(e) => errors.push(render(e).0),
+        }
+    }
+    if errors.is_empty() { Ok(scenarios) } else { Err(Failure(errors.join("\n"))) }
+}
+
+/// Why a scenario cannot be used, for a person.
+pub(super) fn render(e: scenario::LoadError) -> Failure {
+    match e {
+        scenario::LoadError::Invalid(wrong) => Failure(wrong.render(terminal::style_on_stderr())),
+        other => Failure(format!("error: {other}")),
+    }
+}

@@ -1,0 +1,155 @@
+//! The hunt for planted bugs: which scenario shows each, and how many seeds that takes.
+//!
+//! Must not know: how a table looks, what time it is.
+
+use std::{path::Path, time::Duration};
+
+use super::{Campaign, first};
+use crate::{
+    base::Seed,
+    scenario::{self, Catalog, plan::Scenario},
+    subject::{Subject, SubjectError, Variant},
+};
+
+/// A planted bug, as the table of planted bugs lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlantedBug {
+    /// The number of its class; bugs without a class come last, numbered on.
+    pub class: u16,
+    /// What is wrong, for people.
+    pub title: String,
+    /// The service.
+    pub service: String,
+    /// The variant.
+    pub variant: Variant,
+}
+
+/// How a hunt for one planted bug went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hunt {
+    /// It was found.
+    Found {
+        /// The seed that showed it.
+        seed: Seed,
+        /// How many seeds were run for it, that one included.
+        seeds: u64,
+        /// How long that took.
+        elapsed: Duration,
+        /// What else did not hold in that run.
+        also: Vec<String>,
+    },
+    /// The budget was used up.
+    NotFound {
+        /// How many seeds were run.
+        seeds: u64,
+        /// How long that took.
+        elapsed: Duration,
+    },
+    /// No oracle is named that would catch it.
+    Missed,
+}
+
+/// Why a planted bug cannot be hunted.
+#[derive(Debug, thiserror::Error)]
+pub enum HuntError {
+    /// The services cannot be simulated.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// There is no scenario that runs it.
+    #[error(
+        "no scenario runs the variant `{variant}` of {service}; write one with \"services\": {{ \"{service}\": \
+         \"{variant}\" }} and `must_violate`"
+    )]
+    NoScenario {
+        /// The service.
+        service: String,
+        /// The variant.
+        variant: String,
+    },
+}
+
+/// Every planted bug of `subject`, by class.
+#[must_use]
+pub fn planted_bugs(subject: &Subject) -> Vec<PlantedBug> {
+    let (mut classed, mut others) = (Vec::new(), Vec::new());
+    for (service, variant) in subject.variants() {
+        let (class, title) = match &variant.class {
+            Some((class, title)) => (*class, title.clone()),
+            None => (0, variant.summary.clone()),
+        };
+        let bug =
+            PlantedBug { class, title, service: service.to_owned(), variant: variant.clone() };
+        if variant.class.is_some() { classed.push(bug) } else { others.push(bug) }
+    }
+    classed.sort_by_key(|bug| bug.class);
+    let last = classed.last().map_or(0, |bug| bug.class);
+    for (number, bug) in (last + 1..).zip(&mut others) {
+        bug.class = number;
+    }
+    classed.extend(others);
+    classed
+}
+
+/// The scenario among `files` (name and text) that runs this planted bug, with the stem of its file.
+///
+/// # Errors
+/// If there is none.
+pub fn scenario_of(
+    catalog: &Catalog,
+    files: &[(String, String)],
+    bug: &PlantedBug,
+) -> Result<(String, Scenario), HuntError> {
+    let mut files: Vec<_> = files.iter().collect();
+    files.sort();
+    for (name, text) in files {
+        if !text.contains(&bug.variant.name) {
+            continue;
+        }
+        let Ok(scenario) = scenario::parse(name, text, catalog) else { continue };
+        let services = &scenario.plan.services;
+        let runs_it = services.get(&bug.service).is_some_and(|v| *v == bug.variant.name);
+        if runs_it && scenario.must_violate.is_some() {
+            let stem = Path::new(name).file_stem().unwrap_or_default();
+            return Ok((stem.to_string_lossy().into_owned(), scenario));
+        }
+    }
+    let (service, variant) = (bug.service.clone(), bug.variant.name.clone());
+    Err(HuntError::NoScenario { service, variant })
+}
+
+/// Runs the scenario of a planted bug, seed by seed, until its oracle catches it or the scenario's `runs`, its
+/// published budget, are used up. `since` says how long it is since the call.
+///
+/// # Errors
+/// If its services cannot be simulated.
+pub fn hunt(
+    subject: &Subject,
+    scenario: &Scenario,
+    bug: &PlantedBug,
+    stop: &(dyn Fn() -> bool + Sync),
+    since: impl Fn() -> Duration,
+) -> Result<Hunt, HuntError> {
+    let Some(wanted) = &bug.variant.caught_by else { return Ok(Hunt::Missed) };
+    let deployment = subject.deployment_of(scenario)?;
+    let before = since();
+    let campaign = Campaign {
+        subject,
+        deployment: &deployment,
+        scenario,
+        seeds: 0..scenario.runs,
+        jobs: 1,
+        stop,
+        progress: &|| {},
+    };
+    let (seeds, found) = first(&campaign, wanted);
+    let elapsed = since().saturating_sub(before);
+    Ok(match found {
+        None => Hunt::NotFound { seeds, elapsed },
+        Some((seed, violations)) => {
+            let names = violations.into_iter().map(|v| v.oracle);
+            let mut also: Vec<String> = names.filter(|name| name != wanted).collect();
+            also.dedup();
+            Hunt::Found { seed, seeds, elapsed, also }
+        }
+    })
+}

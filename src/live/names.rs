@@ -1,0 +1,134 @@
+//! The names of a run: keys and texts as the server gets them.
+//!
+//! Must not know: who acts on the server.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::{
+    base::Target,
+    scenario::plan::{Action, Plan},
+};
+
+/// The names of a run: what is added to keys so that no two runs meet.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    prefix: String,
+    keys: BTreeSet<String>,
+}
+
+impl Names {
+    pub(super) fn new(plan: &Plan, prefix: &str) -> Self {
+        let mut keys = BTreeSet::new();
+        for step in &plan.steps {
+            if let Action::Call { target, .. } = &step.action {
+                keys.insert(target.key.to_string());
+            }
+        }
+        keys.extend(plan.state.iter().map(|state| state.key.clone()));
+        keys.remove("");
+        Self { prefix: prefix.to_owned(), keys }
+    }
+
+    /// The same names, with one more key.
+    pub(super) fn with_key(&self, key: &str) -> Self {
+        let mut all = self.clone();
+        if !key.is_empty() {
+            all.keys.insert(key.to_owned());
+        }
+        all
+    }
+
+    /// A key as the server gets it.
+    pub(super) fn own(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// A target as the server gets it.
+    pub(super) fn own_target(&self, target: &Target) -> Target {
+        let Target { service, key, handler } = target;
+        let key = if key.is_empty() { String::new() } else { self.own(key) };
+        Target::new(service, &key, handler)
+    }
+
+    /// A body as the server gets it: texts in it that are keys of objects stay the keys of the same objects.
+    pub(super) fn own_body(&self, body: &str) -> String {
+        let Ok(mut value) = serde_json::from_str::<Value>(body) else { return body.to_owned() };
+        if self.rename(&mut value) { value.to_string() } else { body.to_owned() }
+    }
+
+    /// A value as the server gets it.
+    pub(super) fn own_value(&self, value: &Value) -> Value {
+        let mut own = value.clone();
+        self.rename(&mut own);
+        own
+    }
+
+    /// True if something was renamed.
+    fn rename(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) => {
+                let of_key = |key: &String| {
+                    text.strip_prefix(key.as_str())
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+                };
+                let renamed = self.keys.iter().any(of_key);
+                if renamed {
+                    *text = self.own(text);
+                }
+                renamed
+            }
+            Value::Array(items) => items.iter_mut().fold(false, |r, item| self.rename(item) | r),
+            Value::Object(fields) => {
+                fields.values_mut().fold(false, |r, field| self.rename(field) | r)
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::scenario::plan::{OpeningState, Step};
+
+    #[test]
+    fn bodies_go_on_naming_the_objects_that_steps_call() {
+        let call = |key: &str| Step {
+            request: key.to_owned(),
+            step: key.to_owned(),
+            action: Action::Call {
+                target: Target::new("S", key, "h"),
+                body: String::new(),
+                idempotency_key: None,
+                from: None,
+                headers: BTreeMap::new(),
+            },
+            at_ms: Default::default(),
+            after: None,
+        };
+        let state = OpeningState {
+            service: "S".to_owned(),
+            key: "hotel".to_owned(),
+            name: "n".to_owned(),
+            value: Value::Null,
+        };
+        let plan = Plan { steps: vec![call("room-1")], state: vec![state], ..Default::default() };
+        let names = Names::new(&plan, "x-");
+        for (body, expected) in [
+            ("", ""),
+            (r#"{"id": "room-1", "n": 1}"#, r#"{"id":"x-room-1","n":1}"#),
+            (r#"[{"ref":"room-1-key"}]"#, r#"[{"ref":"x-room-1-key"}]"#),
+            (r#"{"at":"hotel"}"#, r#"{"at":"x-hotel"}"#),
+            (r#"{ "id": "room-12" }"#, r#"{ "id": "room-12" }"#),
+        ] {
+            assert_eq!(names.own_body(body), expected);
+        }
+        let own = names.with_key("guest").own_body(r#"["guest"]"#);
+        assert_eq!(own, r#"["x-guest"]"#);
+        assert_eq!(names.own_body(r#"["guest"]"#), r#"["guest"]"#);
+    }
+}

@@ -1,0 +1,78 @@
+//! Asks the oracles of a run, and makes one judgement of what they find.
+//!
+//! Must not know: any oracle.
+
+use serde::Serialize;
+
+use super::{Facts, Oracle, Report, Violation, panics};
+use crate::history::{End, History};
+
+/// The judgement of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything held, to the end.
+    Held,
+    /// Something did not hold, in the order of the oracles.
+    Violated(Vec<Violation>),
+    /// Nothing was violated, but a bound ended the run before it came to rest.
+    Inconclusive {
+        /// The bound's name, as in a scenario's `bounds`; `end` if the history has no end.
+        bound: &'static str,
+        /// Its value.
+        limit: u64,
+    },
+    /// An oracle panicked, which is a defect of the oracle: the run is not judged.
+    Panicked {
+        /// The oracle's name.
+        oracle: String,
+        /// The panic's message and its place in the code.
+        message: String,
+        /// What the other oracles found.
+        violations: Vec<Violation>,
+    },
+}
+
+/// Judges a run by `oracles`, in their order: specific ones come before the general ones that overlap with them.
+///
+/// A panicking oracle wins over everything, a violation over a reached bound: what went wrong did go wrong.
+#[must_use]
+pub fn judge<'o>(history: &History, oracles: impl IntoIterator<Item = &'o dyn Oracle>) -> Verdict {
+    let facts = Facts::of(history);
+    let mut violations = Vec::new();
+    let mut panicked = None;
+    for oracle in oracles {
+        if let Err(message) = ask(oracle, &facts, &mut violations) {
+            panicked.get_or_insert((oracle.name().to_owned(), message));
+        }
+    }
+    if let Some((oracle, message)) = panicked {
+        return Verdict::Panicked { oracle, message, violations };
+    }
+    if !violations.is_empty() {
+        return Verdict::Violated(violations);
+    }
+    match facts.end() {
+        Some(End::Quiet) => Verdict::Held,
+        Some(&End::Bound { name, limit }) => Verdict::Inconclusive { bound: name, limit },
+        None => Verdict::Inconclusive { bound: "end", limit: 0 },
+    }
+}
+
+/// Asks one oracle; a panic takes back what it had reported, and is returned as its message.
+pub(super) fn ask(
+    oracle: &dyn Oracle,
+    facts: &Facts<'_>,
+    violations: &mut Vec<Violation>,
+) -> Result<(), String> {
+    let before = violations.len();
+    let asked = panics::catch(|| {
+        if facts.at_rest() || !oracle.needs_rest() {
+            oracle.check(facts, &mut Report { oracle: oracle.name(), violations });
+        }
+    });
+    if asked.is_err() {
+        violations.truncate(before);
+    }
+    asked
+}

@@ -1,0 +1,504 @@
+//! Clients, and systems that send of their own accord: they send requests, lose some, try again, and act in the
+//! order that a plan gives them.
+//!
+//! Must not know: handlers, attempts.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{
+    core::{Core, Due},
+    faults::Struck,
+    world::World,
+};
+use crate::{
+    base::{Name, Target},
+    history::{Event, Inv, Outcome},
+    restate::{IngressRequest, Mode, Ticket},
+    scenario::plan::{Action, Fault, Plan},
+    system::{Copy, Delivery, Schedule},
+};
+
+#[derive(Debug)]
+struct Request {
+    name: Name,
+    ask: Ask,
+    tries: u32,
+    done: bool,
+}
+
+/// What a request asks of the ingress.
+#[derive(Debug)]
+enum Ask {
+    Call(Box<Call>),
+    /// The outcome of another request, at once or when there is one.
+    Outcome {
+        of: usize,
+        waits: bool,
+    },
+    /// Nothing: an operator acts.
+    Nothing,
+}
+
+#[derive(Debug)]
+struct Call {
+    target: Target,
+    idempotency_key: Option<Name>,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+    /// Set if it waits only until it is accepted: how much later it is to start.
+    send: Option<u64>,
+    /// Set if a system sends it.
+    sender: Option<Sender>,
+}
+
+/// The system that sends a request of its own accord.
+#[derive(Clone, Debug)]
+struct Sender {
+    system: usize,
+    name: Name,
+    retries: Schedule,
+    delivery: Delivery,
+}
+
+/// What a client is answered.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Outcome(Outcome),
+    Accepted(Inv),
+}
+
+/// One arrival of one try of a request at the ingress; no client waits for the answer to a copy.
+#[derive(Clone, Debug)]
+struct Arrival {
+    request: usize,
+    attempt: u32,
+    awaited: bool,
+    copy: Option<Copy>,
+}
+
+/// What arrives at the ingress.
+pub(super) enum Arrived {
+    /// A call of a handler.
+    Call(IngressRequest),
+    /// A client asks for the outcome of the request `of`, and perhaps waits for it.
+    Outcome {
+        ticket: Ticket,
+        request: Name,
+        of: Name,
+        target: Target,
+        key: Option<Name>,
+        waits: bool,
+    },
+}
+
+/// Every request of a run, and what became of it.
+#[derive(Debug)]
+pub(super) struct Clients {
+    requests: Vec<Request>,
+    arrivals: Vec<Arrival>,
+    /// Steps that wait for a request, by its name.
+    waiting: BTreeMap<String, Vec<usize>>,
+    patience_ms: u64,
+    tries: u32,
+}
+
+impl Clients {
+    pub(super) fn new(plan: &Plan, world: &World) -> Self {
+        let mut waiting: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut requests = Vec::with_capacity(plan.steps.len());
+        let names = plan.steps.iter().enumerate();
+        let by_name: BTreeMap<&str, usize> =
+            names.map(|(index, step)| (step.request.as_str(), index)).collect();
+        for (index, step) in plan.steps.iter().enumerate() {
+            if let Some(after) = &step.after {
+                waiting.entry(after.clone()).or_default().push(index);
+            }
+            let name: Name = step.request.as_str().into();
+            let ask = Ask::of(&name, &step.action, &by_name, world);
+            requests.push(Request { name, ask, tries: 0, done: false });
+        }
+        let (patience_ms, tries) = (plan.clients.patience_ms, plan.clients.tries);
+        Self { requests, arrivals: Vec::new(), waiting, patience_ms, tries }
+    }
+
+    /// The handler that a request is for; none for what an operator does.
+    pub(super) fn target(&self, request: usize) -> Option<&Target> {
+        self.called(request).map(|call| &call.target)
+    }
+
+    /// The call that a request makes, or whose outcome it asks for.
+    fn called(&self, request: usize) -> Option<&Call> {
+        match &self.requests[request].ask {
+            Ask::Call(call) => Some(call),
+            Ask::Outcome { of, .. } => match &self.requests[*of].ask {
+                Ask::Call(call) => Some(call),
+                _ => None,
+            },
+            Ask::Nothing => None,
+        }
+    }
+
+    fn sender(&self, request: usize) -> Option<&Sender> {
+        match &self.requests[request].ask {
+            Ask::Call(call) => call.sender.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Schedules the steps that wait for nothing.
+    pub(super) fn start(&self, core: &mut Core<'_>) {
+        for index in 0..core.plan.steps.len() {
+            if core.plan.steps[index].after.is_none() {
+                schedule_step(core, index);
+            }
+        }
+    }
+
+    /// A step of the plan is due: a request is sent. False if it is an operator's.
+    pub(super) fn step(&mut self, core: &mut Core<'_>, world: &mut World, index: usize) -> bool {
+        if let Ask::Nothing = self.requests[index].ask {
+            return false;
+        }
+        if !self.is_late(core, index) {
+            self.send(core, world, index);
+        }
+        true
+    }
+
+    /// What an operator did is done.
+    pub(super) fn operated(&mut self, core: &mut Core<'_>, index: usize) {
+        self.done(core, index);
+    }
+
+    /// A system wants something delivered.
+    pub(super) fn deliver(
+        &mut self,
+        core: &mut Core<'_>,
+        world: &World,
+        system: usize,
+        delivery: Delivery,
+    ) {
+        let index = self.requests.len();
+        let after_ms = delivery.after_ms;
+        let name = delivery.name.clone();
+        let ask = Ask::Call(Box::new(Call::delivered(world, system, delivery)));
+        self.requests.push(Request { name, ask, tries: 0, done: false });
+        if !self.is_late(core, index) {
+            core.schedule(after_ms, Due::Send(index));
+        }
+    }
+
+    /// True if a system sends late: it will do so at another time.
+    fn is_late(&self, core: &mut Core<'_>, index: usize) -> bool {
+        let Some(sender) = self.sender(index) else { return false };
+        let struck = Struck::Delivery(&sender.delivery.target, &sender.name);
+        let name = &*self.requests[index].name;
+        if core.decide(Fault::DeliveryDelayed, struck, 1, || name.to_owned()) == 0 {
+            return false;
+        }
+        let late_ms = core.measure(Fault::DeliveryDelayed, "delivery_late_ms", name, 1);
+        core.fired(Fault::DeliveryDelayed, name.to_owned(), true);
+        core.schedule(late_ms + sender.delivery.after_ms, Due::Send(index));
+        true
+    }
+
+    /// Sends a request, for the first time or again.
+    pub(super) fn send(&mut self, core: &mut Core<'_>, world: &mut World, index: usize) {
+        let request = &mut self.requests[index];
+        request.tries += 1;
+        let attempt = request.tries;
+        let name = request.name.clone();
+        core.record(match &self.requests[index].ask {
+            Ask::Call(call) => Event::RequestSent {
+                request: name.clone(),
+                attempt,
+                target: call.target.clone(),
+                idempotency_key: call.idempotency_key.clone(),
+                body: call.body.clone().into(),
+            },
+            Ask::Outcome { of, waits } => Event::OutcomeAsked {
+                request: name.clone(),
+                attempt,
+                of: self.requests[*of].name.clone(),
+                waits: *waits,
+            },
+            Ask::Nothing => return,
+        });
+        let target = self.target(index).cloned();
+        let struck = Struck::Request(target.as_ref());
+        let place = format!("{name} try {attempt}");
+        if core.strikes(Fault::RequestLost, struck, &place) {
+            core.record(Event::RequestLost { request: name, attempt });
+            self.wait_in_vain(core, index, attempt);
+            return;
+        }
+        let mut delay_ms = self.send_copies(core, world, index, attempt, &place);
+        if core.decide(Fault::RequestDelayed, struck, 1, || place.clone()) != 0 {
+            delay_ms += core.measure(Fault::RequestDelayed, "request_delay_ms", &place, 1);
+            core.fired(Fault::RequestDelayed, place.clone(), true);
+        }
+        let arrival = Arrival { request: index, attempt, awaited: true, copy: None };
+        self.schedule_arrival(core, arrival.clone(), delay_ms);
+        if core.decide(Fault::RequestDuplicated, struck, 1, || place.clone()) != 0 {
+            let after_ms = core.measure(Fault::RequestDuplicated, "duplicate_delay_ms", &place, 0);
+            core.fired(Fault::RequestDuplicated, place, true);
+            self.schedule_arrival(core, Arrival { awaited: false, ..arrival }, delay_ms + after_ms);
+        }
+    }
+
+    /// Copies of what a system sends, its own and those that others send in its name. Says by how much the
+    /// delivery itself comes later.
+    fn send_copies(
+        &mut self,
+        core: &mut Core<'_>,
+        world: &mut World,
+        index: usize,
+        attempt: u32,
+        place: &str,
+    ) -> u64 {
+        let Some(sender) = self.sender(index).cloned() else { return 0 };
+        let (copies, later_ms) = world.sending(core, sender.system, &sender.delivery, attempt);
+        let copied = |copy| Arrival { request: index, attempt, awaited: false, copy };
+        for copy in copies {
+            let after_ms = copy.after_ms;
+            self.schedule_arrival(core, copied(Some(copy)), after_ms);
+        }
+        let struck = Struck::Delivery(&sender.delivery.target, &sender.name);
+        if core.strikes(Fault::DeliveryDuplicated, struck, place) {
+            let ms = core.measure(Fault::DeliveryDuplicated, "delivery_repeat_ms", place, 1);
+            self.schedule_arrival(core, copied(None), ms);
+        }
+        later_ms
+    }
+
+    fn schedule_arrival(&mut self, core: &mut Core<'_>, arrival: Arrival, delay_ms: u64) {
+        let ticket = u32::try_from(self.arrivals.len());
+        let ticket = Ticket(ticket.expect("the bound on events keeps arrivals far below u32"));
+        self.arrivals.push(arrival);
+        core.schedule(delay_ms, Due::Arrival(ticket));
+    }
+
+    /// A request arrives at the ingress.
+    pub(super) fn arrive(
+        &self,
+        core: &mut Core<'_>,
+        world: &World,
+        ticket: Ticket,
+    ) -> Option<Arrived> {
+        let arrival = &self.arrivals[ticket.0 as usize];
+        let request = &self.requests[arrival.request];
+        let call = match &request.ask {
+            Ask::Call(call) => call,
+            Ask::Outcome { of, waits } => {
+                let called = self.called(*of)?;
+                return Some(Arrived::Outcome {
+                    ticket,
+                    request: request.name.clone(),
+                    of: self.requests[*of].name.clone(),
+                    target: called.target.clone(),
+                    key: called.idempotency_key.clone(),
+                    waits: *waits,
+                });
+            }
+            Ask::Nothing => return None,
+        };
+        let mut headers = match call.body.is_empty() {
+            true => Vec::new(),
+            false => vec![("content-type".to_owned(), "application/json".to_owned())],
+        };
+        headers.extend(call.headers.iter().cloned());
+        let mut name = request.name.clone();
+        if let Some(sender) = &call.sender {
+            let own = match &arrival.copy {
+                Some(copy) => {
+                    name = format!("{name}~{}", copy.label).into();
+                    copy.headers.clone()
+                }
+                None => world.headers(sender.system, &sender.delivery, core.now),
+            };
+            let shown =
+                own.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+            core.record(Event::Delivered {
+                request: name.clone(),
+                attempt: arrival.attempt,
+                system: sender.name.clone(),
+                copy: arrival.copy.as_ref().map(|copy| copy.label.into()),
+                headers: shown.collect(),
+            });
+            headers.extend(own);
+        }
+        Some(Arrived::Call(IngressRequest {
+            ticket,
+            request: name,
+            target: call.target.clone(),
+            idempotency_key: call.idempotency_key.clone(),
+            headers,
+            body: call.body.clone(),
+            mode: match call.send {
+                None => Mode::Call,
+                Some(0) => Mode::Send { due: None },
+                Some(ms) => Mode::Send { due: Some(core.after_ms(ms)) },
+            },
+        }))
+    }
+
+    /// Restate answers what arrived.
+    pub(super) fn answered(&mut self, core: &mut Core<'_>, ticket: Ticket, answer: Answer) {
+        let Some((index, attempt)) = self.waiting_for(ticket) else { return };
+        let name = self.requests[index].name.clone();
+        let place = format!("{name} try {attempt}");
+        let target = self.target(index).cloned();
+        if core.strikes(Fault::AnswerLost, Struck::Request(target.as_ref()), &place) {
+            core.record(Event::AnswerLost { request: name, attempt });
+            self.wait_in_vain(core, index, attempt);
+            return;
+        }
+        let refused = matches!(answer, Answer::Outcome(Outcome::Failure { .. }));
+        core.record(match answer {
+            Answer::Outcome(outcome) => Event::ReplyReceived { request: name, attempt, outcome },
+            Answer::Accepted(inv) => Event::RequestAccepted { request: name, attempt, inv },
+        });
+        // a system goes on until it is answered with success
+        if refused && self.sender(index).is_some_and(|s| s.retries != Schedule::NEVER) {
+            self.wait_in_vain(core, index, attempt);
+        } else {
+            self.done(core, index);
+        }
+    }
+
+    /// The connection over which an answer was to come is gone.
+    pub(super) fn connection_lost(&mut self, core: &mut Core<'_>, ticket: Ticket) {
+        let Some((index, attempt)) = self.waiting_for(ticket) else { return };
+        let request = self.requests[index].name.clone();
+        core.record(Event::AnswerLost { request, attempt });
+        self.wait_in_vain(core, index, attempt);
+    }
+
+    /// The request and try whose client waits for the answer to what arrived.
+    fn waiting_for(&self, ticket: Ticket) -> Option<(usize, u32)> {
+        let arrival = &self.arrivals[ticket.0 as usize];
+        let request = &self.requests[arrival.request];
+        let waits = arrival.awaited && !request.done && request.tries == arrival.attempt;
+        waits.then_some((arrival.request, arrival.attempt))
+    }
+
+    /// When a request is sent again after its try `attempt`; none if it is not.
+    fn again_ms(&self, request: usize, attempt: u32) -> Option<u64> {
+        match self.sender(request) {
+            Some(sender) => sender.retries.after(attempt),
+            None => (attempt < self.tries).then_some(self.patience_ms),
+        }
+    }
+
+    fn wait_in_vain(&mut self, core: &mut Core<'_>, request: usize, attempt: u32) {
+        let patience_ms = self.again_ms(request, attempt).unwrap_or(self.patience_ms);
+        core.schedule(patience_ms, Due::ClientTimeout { request, attempt });
+    }
+
+    /// A client has waited long enough: it tries again, or gives up.
+    pub(super) fn timed_out(
+        &mut self,
+        core: &mut Core<'_>,
+        world: &mut World,
+        index: usize,
+        attempt: u32,
+    ) {
+        let request = &self.requests[index];
+        if request.done || request.tries != attempt {
+            return;
+        }
+        if self.again_ms(index, attempt).is_some() {
+            self.send(core, world, index);
+        } else {
+            let request = request.name.clone();
+            core.record(Event::GaveUp { request });
+            self.done(core, index);
+        }
+    }
+
+    fn done(&mut self, core: &mut Core<'_>, index: usize) {
+        self.requests[index].done = true;
+        let next = self.waiting.remove(&*self.requests[index].name);
+        for step in next.unwrap_or_default() {
+            schedule_step(core, step);
+        }
+    }
+}
+
+fn schedule_step(core: &mut Core<'_>, index: usize) {
+    let step = &core.plan.steps[index];
+    let (from, to) = (step.at_ms.from, step.at_ms.to);
+    let ms = core.between("arrival_ms", || step.request.clone(), from, to);
+    core.schedule(ms, Due::Step(index));
+}
+
+impl Call {
+    fn delivered(world: &World, system: usize, delivery: Delivery) -> Self {
+        let headers = delivery.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+        Self {
+            target: delivery.target.clone(),
+            idempotency_key: delivery.idempotency_key.clone(),
+            headers: headers.collect(),
+            body: delivery.body.clone(),
+            send: None,
+            sender: Some(Sender {
+                system,
+                name: world.sender_name(system).clone(),
+                retries: delivery.retries.unwrap_or_else(|| world.retries(system)),
+                delivery,
+            }),
+        }
+    }
+}
+
+impl Ask {
+    fn of(name: &Name, action: &Action, by_name: &BTreeMap<&str, usize>, world: &World) -> Self {
+        let outcome = |of: &str, waits| match by_name.get(of) {
+            Some(&of) => Self::Outcome { of, waits },
+            None => Self::Nothing,
+        };
+        let request = |target: &Target, body: &str, key: &Option<String>, headers| Delivery {
+            name: name.clone(),
+            target: target.clone(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            headers,
+            idempotency_key: key.as_deref().map(Into::into),
+            after_ms: 0,
+            retries: None,
+        };
+        match action {
+            Action::Call { target, body, idempotency_key, from, headers } => {
+                let request = request(target, body, idempotency_key, headers.clone());
+                Self::Call(Box::new(
+                    match from.as_deref().and_then(|system| world.sender(system)) {
+                        Some(system) => Call::delivered(world, system, request),
+                        None => Call::asked(request, None),
+                    },
+                ))
+            }
+            Action::Send { target, body, idempotency_key, headers, delay_ms } => {
+                let request = request(target, body, idempotency_key, headers.clone());
+                Self::Call(Box::new(Call::asked(request, Some(*delay_ms))))
+            }
+            Action::Attach { request } => outcome(request, true),
+            Action::Output { request } => outcome(request, false),
+            _ => Self::Nothing,
+        }
+    }
+}
+
+impl Call {
+    /// What a client asks itself.
+    fn asked(request: Delivery, send: Option<u64>) -> Self {
+        Self {
+            target: request.target,
+            idempotency_key: request.idempotency_key,
+            headers: request.headers.into_iter().collect(),
+            body: request.body,
+            send,
+            sender: None,
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The network between handlers and Restate: each message may be lost, stored and not acknowledged, or the last
+//! one of its attempt.
+//!
+//! One poll of an attempt is planned before any of it is carried out: its messages and calls go in, what is to
+//! happen to each comes out.
+//!
+//! Must not know: the engine, the host, clients.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    core::{AttemptInfo, Core, Due},
+    faults::{CANCEL_AT, CRASH_AT, KILL_AT, Struck},
+    places::Spot,
+};
+use crate::{
+    base::VirtualTime,
+    history::{Crash, Inv},
+    protocol::{Frame, MessageType, messages},
+    restate::AttemptId,
+    scenario::plan::{CrashPoint, EntryKind, Fault},
+};
+
+/// An attempt that Restate no longer hears; its code still runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Severed {
+    /// How many more messages of the current poll still get through.
+    kept: u32,
+    /// Messages it sent since.
+    pub(super) lost: u32,
+    /// True if Restate has given up on it; false if it is about to crash.
+    pub(super) zombie: bool,
+}
+
+/// What is to happen with a poll's messages, in order.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// Restate stores a message, by its index in the poll.
+    Store(usize),
+    /// An operator cancels the invocation.
+    Cancel,
+    /// The attempt dies; so many of its messages were never stored.
+    Crash { how: Crash, lost: u32 },
+    /// Its process dies.
+    ProcessCrash,
+    /// The node of Restate restarts; the message at which it does is lost.
+    RestateRestart,
+    /// Restate gives up on the attempt, whose code runs on.
+    Zombie { lost: u32 },
+}
+
+impl Delivery {
+    /// Whether nothing of the attempt is left after it.
+    pub(super) fn ends_attempt(&self) -> bool {
+        matches!(self, Self::Crash { .. } | Self::ProcessCrash)
+    }
+}
+
+/// What the network remembers of attempts.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    severed: BTreeMap<AttemptId, Severed>,
+    /// Places of the plan that were struck: list, index and invocation.
+    struck: Vec<(&'static str, usize, Inv)>,
+    /// Attempts that stand still, and until when.
+    slowed: BTreeMap<AttemptId, VirtualTime>,
+    /// Attempts that a fault asked to suspend.
+    asked_to_suspend: BTreeSet<AttemptId>,
+    /// Names of runs by attempt and completion id, for places.
+    runs: BTreeMap<(AttemptId, u32), String>,
+    /// What operators do at places that the plan names, once the messages of the poll are through: an
+    /// invocation, and whether it is killed.
+    pub(super) acts: Vec<(Inv, bool)>,
+}
+
+/// What is decided of one message.
+enum Fate {
+    Stored,
+    Crash(Crash),
+    ProcessCrash,
+    RestateRestart,
+    Zombie,
+}
+
+impl Network {
+    /// The attempt, if Restate no longer hears it.
+    pub(super) fn severed(&self, attempt: AttemptId) -> Option<Severed> {
+        self.severed.get(&attempt).copied()
+    }
+
+    /// Restate hears no more of an attempt than `kept` further messages of the current poll.
+    pub(super) fn sever(&mut self, attempt: AttemptId, kept: u32) {
+        self.severed.entry(attempt).or_insert(Severed { kept, lost: 0, zombie: false });
+    }
+
+    /// Restate has given up on an attempt whose code runs on.
+    pub(super) fn make_zombie(&mut self, attempt: AttemptId, lost: u32) {
+        self.severed.insert(attempt, Severed { kept: 0, lost, zombie: true });
+    }
+
+    /// An attempt is over.
+    pub(super) fn forget(&mut self, attempt: AttemptId) {
+        self.severed.remove(&attempt);
+    }
+
+    /// Whether the code of an attempt may go on now.
+    pub(super) fn may_run(&self, attempt: AttemptId, now: VirtualTime) -> bool {
+        self.slowed.get(&attempt).is_none_or(|until| *until <= now)
+    }
+
+    /// True if an attempt that suspended did so because a fault asked it to.
+    pub(super) fn suspended(&mut self, attempt: AttemptId) -> bool {
+        self.asked_to_suspend.remove(&attempt)
+    }
+
+    /// Plans what happens to the messages of a poll, in order, as far as the attempt lives to send them. With
+    /// `spared`, no fault strikes them: an attempt dies once, and this one will die in its run.
+    pub(super) fn plan(
+        &mut self,
+        core: &mut Core<'_>,
+        info: AttemptInfo<'_>,
+        frames: &[Frame],
+        spared: bool,
+    ) -> Vec<Delivery> {
+        let mut plan = Vec::with_capacity(frames.len());
+        for (index, frame) in frames.iter().enumerate() {
+            if let Some(severed) = self.severed.get_mut(&info.attempt) {
+                if severed.kept == 0 {
+                    severed.lost += 1;
+                    continue;
+                }
+                severed.kept -= 1;
+                plan.push(Delivery::Store(index));
+                continue;
+            }
+            let rest = u32::try_from(frames.len() - index).unwrap_or(u32::MAX);
+            let fate =
+                if spared { Fate::Stored } else { self.fate_of(core, info, frame, &mut plan) };
+            match fate {
+                Fate::Stored => plan.push(Delivery::Store(index)),
+                Fate::Crash(how) => {
+                    let stored = how != Crash::MessageLost && how != Crash::AfterEffect;
+                    if stored {
+                        plan.push(Delivery::Store(index));
+                    }
+                    plan.push(Delivery::Crash { how, lost: rest - u32::from(stored) });
+                    return plan;
+                }
+                Fate::ProcessCrash => {
+                    plan.push(Delivery::ProcessCrash);
+                    return plan;
+                }
+                Fate::RestateRestart => {
+                    // this message is the first that is lost
+                    self.make_zombie(info.attempt, 1);
+                    plan.push(Delivery::RestateRestart);
+                }
+                Fate::Zombie => {
+                    self.make_zombie(info.attempt, 1);
+                    plan.push(Delivery::Zombie { lost: rest });
+                }
+            }
+        }
+        plan
+    }
+
+    /// Keeps the names of runs for the places of their results.
+    pub(super) fn remember_runs(&mut self, core: &Core<'_>, attempt: AttemptId, frames: &[Frame]) {
+        if !messages_in_danger(core) {
+            return;
+        }
+        for frame in frames.iter().filter(|f| f.ty == MessageType::RunCommand) {
+            if let Ok(run) = frame.decode::<messages::RunCommand>() {
+                self.runs.insert((attempt, run.result_completion_id), run.name);
+            }
+        }
+    }
+
+    fn fate_of(
+        &mut self,
+        core: &mut Core<'_>,
+        info: AttemptInfo<'_>,
+        frame: &Frame,
+        plan: &mut Vec<Delivery>,
+    ) -> Fate {
+        if !messages_in_danger(core) {
+            return Fate::Stored;
+        }
+        let attempt = info.attempt;
+        self.remember_runs(core, attempt, std::slice::from_ref(frame));
+        let spot = Spot::of(frame, |id| self.runs.get(&(attempt, id)).cloned());
+        let text = spot.text();
+        let mut place = format!("{} at {text}", info.text());
+        match core.pass(Some(attempt), &text) {
+            1 => {}
+            times => place.push_str(&format!(" #{times}")),
+        }
+        self.strike_as_operator(core, info, &spot, &place, plan);
+        let points = &core.plan.faults.crash_at;
+        if let Some(lost) = self.struck_at(core, CRASH_AT, points, info, &spot, &place) {
+            return Fate::Crash(match (lost, spot.entry) {
+                (true, Some(EntryKind::Run)) => Crash::AfterEffect,
+                (false, Some(EntryKind::Run)) => Crash::BeforeEffect,
+                (true, _) => Crash::MessageLost,
+                (false, _) => Crash::StoredNotAcknowledged,
+            });
+        }
+        let struck = Struck::Handler(info.target);
+        match core.decide(Fault::Crash, struck, 2, || place.clone()) {
+            0 => {}
+            form => {
+                core.fired(Fault::Crash, place, true);
+                let lost = if spot.proposal { Crash::AfterEffect } else { Crash::MessageLost };
+                return Fate::Crash(if form == 1 { lost } else { Crash::StoredNotAcknowledged });
+            }
+        }
+        if core.strikes(Fault::ProcessCrash, struck, &place) {
+            Fate::ProcessCrash
+        } else if core.strikes(Fault::RestateRestart, Struck::Machine, &place) {
+            Fate::RestateRestart
+        } else if core.strikes(Fault::Zombie, struck, &place) {
+            Fate::Zombie
+        } else {
+            Fate::Stored
+        }
+    }
+
+    /// Whether this message is one of `points`, for the first time in its invocation; and if so, whether the
+    /// point asks for it to be lost.
+    fn struck_at(
+        &mut self,
+        core: &mut Core<'_>,
+        name: &'static str,
+        points: &[CrashPoint],
+        info: AttemptInfo<'_>,
+        spot: &Spot,
+        place: &str,
+    ) -> Option<bool> {
+        if points.is_empty() || core.now > core.faults.until() {
+            return None;
+        }
+        let inv = info.attempt.inv;
+        let (index, lost) = points.iter().enumerate().find_map(|(index, point)| {
+            let here = point.service == *info.target.service
+                && point.handler == *info.target.handler
+                && (point.key == "*" || point.key == *info.target.key)
+                && !self.struck.contains(&(name, index, inv));
+            let lost = spot.asked_by(point).filter(|_| here)?;
+            Some((index, lost))
+        })?;
+        self.struck.push((name, index, inv));
+        core.struck(name, place);
+        Some(lost)
+    }
+
+    /// An operator cancels or kills at this message: just before it is stored, or after it and those that were
+    /// sent with it.
+    fn strike_as_operator(
+        &mut self,
+        core: &mut Core<'_>,
+        info: AttemptInfo<'_>,
+        spot: &Spot,
+        place: &str,
+        plan: &mut Vec<Delivery>,
+    ) {
+        let faults = core.faults.plan();
+        for (name, points, kill) in
+            [(CANCEL_AT, &faults.cancel_at, false), (KILL_AT, &faults.kill_at, true)]
+        {
+            let Some(before) = self.struck_at(core, name, points, info, spot, place) else {
+                continue;
+            };
+            if before && !kill {
+                plan.push(Delivery::Cancel);
+            } else {
+                self.acts.push((info.attempt.inv, kill));
+            }
+        }
+    }
+
+    /// Whether the code of an attempt stands still for now.
+    pub(super) fn stands_still(&mut self, core: &mut Core<'_>, info: AttemptInfo<'_>) -> bool {
+        let attempt = info.attempt;
+        if let Some(until) = self.slowed.get(&attempt) {
+            if core.now < *until {
+                return true;
+            }
+            self.slowed.remove(&attempt);
+            return false;
+        }
+        if !core.possible(Fault::HandlerSlow) {
+            return false;
+        }
+        let times = core.pass(Some(attempt), "poll");
+        let place = format!("{} at poll {times}", info.text());
+        let struck = Struck::Handler(info.target);
+        if core.decide(Fault::HandlerSlow, struck, 1, || place.clone()) == 0 {
+            return false;
+        }
+        let ms = core.measure(Fault::HandlerSlow, "handler_slow_ms", &place, 1);
+        core.fired(Fault::HandlerSlow, place, true);
+        self.slowed.insert(attempt, core.after_ms(ms));
+        core.schedule(ms, Due::GoOn(attempt));
+        true
+    }
+
+    /// Whether a waiting attempt is to be asked to suspend.
+    pub(super) fn asks_to_suspend(&mut self, core: &mut Core<'_>, info: AttemptInfo<'_>) -> bool {
+        if !core.possible(Fault::Suspend) {
+            return false;
+        }
+        let times = core.pass(Some(info.attempt), "await");
+        let place = format!("{} at await {times}", info.text());
+        let struck = Struck::Handler(info.target);
+        let asks = core.decide(Fault::Suspend, struck, 1, || place.clone()) != 0;
+        if asks {
+            // whether anything comes of it is known when the attempt suspends
+            core.fired(Fault::Suspend, place, false);
+            self.asked_to_suspend.insert(info.attempt);
+        }
+        asks
+    }
+}
+
+/// Whether anything can happen to messages at all; if not, their places are not named.
+fn messages_in_danger(core: &Core<'_>) -> bool {
+    let plan = core.faults.plan();
+    let places = [&plan.crash_at, &plan.cancel_at, &plan.kill_at];
+    (places.into_iter().any(|points| !points.is_empty()) && core.now <= core.faults.until())
+        || [Fault::Crash, Fault::ProcessCrash, Fault::Zombie, Fault::RestateRestart]
+            .into_iter()
+            .any(|fault| core.possible(fault))
+}

@@ -1,0 +1,189 @@
+//! Records what a real server does, and checks that it still does what was recorded:
+//!
+//! ```text
+//! cargo test --test conformance record -- --ignored
+//! ```
+//!
+//! asks all cases of `tests/recordings/server-1.7.12-corners.json` and `-ingress.json` again and writes the answers into
+//! those files. A new case is written there with its steps alone. `ONCEPROOF_RECORDING` names one other file,
+//! `ONCEPROOF_CASES` the beginning of the names of the cases that are asked. `tests/real_server.rs` and the unit tests of
+//! the engine compare the recordings with the simulation.
+
+use std::{
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    thread,
+};
+
+use crate::{
+    driver::{self, Driver},
+    endpoint, hosting,
+    probe::{
+        self,
+        recording::{Case, Seen},
+    },
+    server::RestateServer,
+};
+
+const FILES: [&str; 2] =
+    ["tests/recordings/server-1.7.12-corners.json", "tests/recordings/server-1.7.12-ingress.json"];
+
+/// So many cases are asked at once.
+const AT_ONCE: usize = 6;
+
+fn read(file: &PathBuf) -> Vec<Case> {
+    let text = std::fs::read_to_string(file).expect("there is a file with cases");
+    serde_json::from_str(&text).expect("cases are JSON")
+}
+
+fn files() -> Vec<PathBuf> {
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    match std::env::var_os("ONCEPROOF_RECORDING") {
+        Some(file) => vec![file.into()],
+        None => FILES.iter().map(|file| root.join(file)).collect(),
+    }
+}
+
+#[test]
+#[ignore = "it writes a recording"]
+fn record() {
+    let wanted = std::env::var("ONCEPROOF_CASES").unwrap_or_default();
+    for file in files() {
+        let mut cases = read(&file);
+        let asked = (0..cases.len()).filter(|n| cases[*n].case.starts_with(&wanted)).collect();
+        let Some(seen) = ask(&cases, asked, AT_ONCE) else { return };
+        for (number, case) in seen {
+            cases[number] = case;
+        }
+        std::fs::write(&file, written(&cases)).expect("the file can be written");
+    }
+}
+
+#[test]
+fn a_real_server_still_does_what_was_recorded() {
+    for file in files() {
+        let cases = read(&file);
+        let differing = |seen: Vec<(usize, Case)>| -> Vec<(usize, Case)> {
+            seen.into_iter().filter(|(number, seen)| !same(&cases[*number], seen)).collect()
+        };
+        let Some(seen) = ask(&cases, (0..cases.len()).collect(), AT_ONCE) else { return };
+        // what was late because the machine was busy is asked again, alone
+        let again = differing(seen).into_iter().map(|(number, _)| number).collect();
+        let Some(seen) = ask(&cases, again, 1) else { return };
+        let told: Vec<String> = differing(seen)
+            .iter()
+            .map(|(number, seen)| {
+                format!("recorded {}\nseen     {}", one(&cases[*number]), one(seen))
+            })
+            .collect();
+        assert!(told.is_empty(), "{}", told.join("\n"));
+    }
+}
+
+/// True if two runs of a case gave the same, whatever time it took.
+fn same(one: &Case, other: &Case) -> bool {
+    let timeless = |case: &Case| -> Vec<Seen> {
+        case.invocations.iter().map(|seen| Seen { gaps_ms: None, ..seen.clone() }).collect()
+    };
+    (&one.replies, &one.answers, &one.ids, &one.state)
+        == (&other.replies, &other.answers, &other.ids, &other.state)
+        && timeless(one) == timeless(other)
+}
+
+/// Asks some of the cases; none if there is no server.
+fn ask(cases: &[Case], asked: Vec<usize>, at_once: usize) -> Option<Vec<(usize, Case)>> {
+    let mut all = Vec::new();
+    for request_response in [false, true] {
+        let of = |number: &&usize| cases[**number].request_response == request_response;
+        let some: Vec<usize> = asked.iter().filter(of).copied().collect();
+        if !some.is_empty() {
+            all.extend(ask_alike(cases, some, request_response, at_once)?);
+        }
+    }
+    Some(all)
+}
+
+/// Asks cases of one kind of endpoint.
+fn ask_alike(
+    cases: &[Case],
+    asked: Vec<usize>,
+    request_response: bool,
+    at_once: usize,
+) -> Option<Vec<(usize, Case)>> {
+    // what is over is forgotten within a second of the end of its retention
+    let server = RestateServer::start_with(&[("RESTATE_WORKER__CLEANUP_INTERVAL", "1s")])?;
+    let _ = probe::ATTEMPT_STARTED.set(driver::note_attempt);
+    let hosted = hosting::host(endpoint::endpoint(), request_response);
+    server.client().register(&hosted.uri()).expect("the server takes the services");
+    let driver = Driver::new(&server.ingress, &server.admin);
+    driver.warm_up();
+    let (next, seen) = (Mutex::new(asked.into_iter()), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                loop {
+                    let number = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some(number) = number else { return };
+                    let case = driver.record(&cases[number]);
+                    seen.lock().unwrap_or_else(PoisonError::into_inner).push((number, case));
+                }
+            });
+        }
+    });
+    Some(seen.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Cases with one line for each step, reply and invocation.
+fn written(cases: &[Case]) -> String {
+    let cases: Vec<String> = cases.iter().map(one).collect();
+    format!("[\n{}\n]\n", cases.join(",\n"))
+}
+
+fn one(case: &Case) -> String {
+    let json = |value: &dyn erased::Json| value.json();
+    let lines = |items: Vec<String>| {
+        items.iter().map(|i| format!("\n      {i}")).collect::<Vec<_>>().join(",")
+    };
+    let list = |items: Vec<String>| format!("[{} ]", lines(items));
+    let map = |items: Vec<(String, String)>| {
+        format!("{{{} }}", lines(items.iter().map(|(k, v)| format!("{}: {v}", json(k))).collect()))
+    };
+    let mut fields = vec![
+        format!("\"case\": {}", json(&case.case)),
+        format!("\"steps\": {}", list(case.steps.iter().map(|s| json(s)).collect())),
+        format!(
+            "\"replies\": {}",
+            map(case.replies.iter().map(|(k, v)| (k.clone(), json(v))).collect())
+        ),
+    ];
+    if !case.answers.is_empty() {
+        let answers = case.answers.iter().map(|(k, v)| (k.clone(), json(v))).collect();
+        fields.push(format!("\"answers\": {}", map(answers)));
+    }
+    if case.request_response {
+        fields.insert(1, "\"request_response\": true".to_owned());
+    }
+    if !case.ids.is_empty() {
+        fields.push(format!("\"ids\": {}", json(&case.ids)));
+    }
+    fields.push(format!(
+        "\"invocations\": {}",
+        list(case.invocations.iter().map(|i| json(i)).collect())
+    ));
+    fields.push(format!("\"state\": {}", json(&case.state)));
+    format!("  {{ {} }}", fields.join(",\n    "))
+}
+
+mod erased {
+    //! Anything that can be written as JSON.
+
+    pub(super) trait Json {
+        fn json(&self) -> String;
+    }
+
+    impl<T: serde::Serialize> Json for T {
+        fn json(&self) -> String {
+            serde_json::to_string(self).expect("it can be written")
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What onceproof does to handlers of any domain: one binary, so that it is linked once.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod architecture;
+mod deliveries;
+mod entropy;
+mod faults;
+mod handler_entropy;
+mod host;
+mod operators;
+mod probe;
+mod real_server;
+mod simulation;
+mod systems;
+mod workflows;
+mod world;
