@@ -7,11 +7,11 @@ use bytes::BytesMut;
 use super::{
     Endpoint,
     endpoint::{RequestBody, ResponseBody},
-    panics,
     runs::OpenRuns,
     waker::Woken,
 };
 use crate::{
+    base::panics,
     history::Within,
     protocol::{Decoder, Frame},
 };

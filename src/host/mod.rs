@@ -8,7 +8,6 @@
 mod attempt;
 mod discover;
 mod endpoint;
-mod panics;
 mod process;
 mod runs;
 mod waker;
@@ -16,7 +15,6 @@ mod waker;
 pub(crate) use attempt::Step;
 pub use discover::{DiscoveryError, discover};
 pub use endpoint::{Endpoint, RequestBody};
-pub(crate) use panics::catch;
 pub(crate) use process::{Host, Polled, attempt_of};
 #[cfg(feature = "serve")]
 pub(crate) use runs::OpenRuns;

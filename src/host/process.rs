@@ -11,11 +11,10 @@ use tokio::runtime::Runtime;
 use super::{
     Endpoint, Factory,
     attempt::{Attempt, Step},
-    panics,
     waker::{Bell, Woken},
 };
 use crate::{
-    base::{Seed, Target, VirtualTime},
+    base::{Seed, Target, VirtualTime, panics},
     entropy,
     history::{CallId, Inv, Within},
     protocol::Frame,

@@ -4,8 +4,11 @@
 
 use serde::Serialize;
 
-use super::{Facts, Oracle, Report, Violation, panics};
-use crate::history::{End, History};
+use super::{Facts, Oracle, Report, Violation};
+use crate::{
+    base::panics,
+    history::{End, History},
+};
 
 /// The judgement of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -44,7 +44,6 @@ mod combine;
 mod facts;
 mod generic;
 mod judge;
-mod panics;
 mod report;
 mod rule;
 pub mod testing;

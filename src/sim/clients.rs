@@ -435,6 +435,18 @@ fn schedule_step(core: &mut Core<'_>, index: usize) {
 }
 
 impl Call {
+    /// What a client asks itself.
+    fn asked(request: Delivery, send: Option<u64>) -> Self {
+        Self {
+            target: request.target,
+            idempotency_key: request.idempotency_key,
+            headers: request.headers.into_iter().collect(),
+            body: request.body,
+            send,
+            sender: None,
+        }
+    }
+
     fn delivered(world: &World, system: usize, delivery: Delivery) -> Self {
         let headers = delivery.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
         Self {
@@ -485,20 +497,6 @@ impl Ask {
             Action::Attach { request } => outcome(request, true),
             Action::Output { request } => outcome(request, false),
             _ => Self::Nothing,
-        }
-    }
-}
-
-impl Call {
-    /// What a client asks itself.
-    fn asked(request: Delivery, send: Option<u64>) -> Self {
-        Self {
-            target: request.target,
-            idempotency_key: request.idempotency_key,
-            headers: request.headers.into_iter().collect(),
-            body: request.body,
-            send,
-            sender: None,
         }
     }
 }

@@ -13,10 +13,9 @@ use super::{
     faults::Struck,
 };
 use crate::{
-    base::{Name, VirtualTime},
+    base::{Name, VirtualTime, panics},
     choice::{Options, Rate, Site},
     history::{CallFate, CallId, Cause, Change, Crash, Data, EffectRecord, Event, History, Within},
-    host,
     restate::AttemptId,
     scenario::plan::{Fault, SystemPlan, WorldPlan},
     system::{
@@ -305,19 +304,18 @@ impl World {
 
     /// Compares each system's books with the effects that it made.
     pub(super) fn audit(&self, history: &History) -> Vec<Event> {
+        let mut made: Vec<Vec<&EffectRecord>> = vec![Vec::new(); self.systems.len()];
+        for record in history.records() {
+            if let Event::SystemEffect { system, effect, .. } = &record.event
+                && effect.change == Change::Made
+                && let Some(at) = self.find(system)
+            {
+                made[at].push(effect);
+            }
+        }
         let mut differences = Vec::new();
-        for system in &self.systems {
-            let made: Vec<&EffectRecord> = history
-                .records()
-                .iter()
-                .filter_map(|record| match &record.event {
-                    Event::SystemEffect { system: by, effect, .. } if **by == *system.name => {
-                        (effect.change == Change::Made).then_some(effect)
-                    }
-                    _ => None,
-                })
-                .collect();
-            if let Err(difference) = system.instance.audit(&made) {
+        for (system, made) in self.systems.iter().zip(&made) {
+            if let Err(difference) = system.instance.audit(made) {
                 let system = system.shared_name.clone();
                 differences.push(Event::BooksDiffer { system, difference });
             }
@@ -410,7 +408,7 @@ fn handle(
         keys: &mut system.keys,
         chooser: &mut chooser,
     };
-    host::catch(|| system.instance.handle(&pending.request, &mut cx))
+    panics::catch(|| system.instance.handle(&pending.request, &mut cx))
 }
 
 /// The faults that strike a call, in order; at most one does.

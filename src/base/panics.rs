@@ -1,15 +1,17 @@
-//! A panic of a handler belongs to its attempt, that of a system to its call: caught, kept, and not printed.
+//! A panic of a handler belongs to its attempt, that of a system to its call, that of an oracle to its verdict:
+//! caught, kept with its place in the code, and not printed.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
     sync::Once,
 };
 
 thread_local! {
-    /// While a handler runs on this thread: where its panic's message goes.
+    /// Whether panics of this thread are kept.
+    static LISTENING: Cell<bool> = const { Cell::new(false) };
+    /// The last one.
     static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
-    static LISTENING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 /// Runs `f`; a panic in it becomes its message, with the place in the code.
@@ -28,9 +30,7 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
             }
         }));
     });
-    LISTENING.set(true);
-    let result = catch_unwind(AssertUnwindSafe(f));
-    LISTENING.set(false);
+    let result = hush(|| catch_unwind(AssertUnwindSafe(f)));
     result.map_err(|_| CAUGHT.take().unwrap_or_else(|| "a panic without a message".to_owned()))
 }
 
@@ -40,10 +40,10 @@ fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
 }
 
 /// Runs `f` without printing panics: tokio catches those of tasks and reports them to the task that joins them.
-pub(super) fn hush<T>(f: impl FnOnce() -> T) -> T {
-    LISTENING.set(true);
+pub(crate) fn hush<T>(f: impl FnOnce() -> T) -> T {
+    let outer = LISTENING.replace(true);
     let result = f();
-    LISTENING.set(false);
+    LISTENING.set(outer);
     result
 }
 
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_panic_becomes_its_message_and_place() {
         let caught = catch::<()>(|| panic!("boom {}", 1)).unwrap_err();
-        assert!(caught.starts_with("boom 1 at "), "{caught}");
+        assert!(caught.starts_with("boom 1 at ") && caught.contains("panics.rs:"), "{caught}");
         assert_eq!(catch(|| 7), Ok(7));
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Must not know: anything of this crate.
 
+pub(crate) mod panics;
+
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
