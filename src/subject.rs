@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use serde_json::Value;
 
 use crate::{
@@ -40,6 +40,27 @@ impl Variants {
         self.of(service) == variant
     }
 
+    /// The planted bug of `service` as a value of the services' own enum; none if the service is as it is, or has
+    /// a bug that is not in the enum.
+    ///
+    /// ```
+    /// # use onceproof::subject::Variants;
+    /// #[derive(serde::Deserialize, Debug, PartialEq)]
+    /// #[serde(rename_all = "kebab-case")]
+    /// enum Bug {
+    ///     BooksTwice,
+    /// }
+    ///
+    /// let variants = Variants::from([("Trips".to_owned(), "books-twice".to_owned())]);
+    /// assert_eq!(variants.get("Trips"), Some(Bug::BooksTwice));
+    /// assert_eq!(variants.get::<Bug>("Rooms"), None);
+    /// ```
+    #[must_use]
+    pub fn get<B: DeserializeOwned>(&self, service: &str) -> Option<B> {
+        let name: value::StrDeserializer<'_, value::Error> = self.of(service).into_deserializer();
+        B::deserialize(name).ok()
+    }
+
     /// The services with their variants.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(service, variant)| (service.as_str(), variant.as_str()))
@@ -49,6 +70,12 @@ impl Variants {
 impl From<BTreeMap<String, String>> for Variants {
     fn from(variants: BTreeMap<String, String>) -> Self {
         Self(variants)
+    }
+}
+
+impl<const N: usize> From<[(String, String); N]> for Variants {
+    fn from(variants: [(String, String); N]) -> Self {
+        Self(variants.into())
     }
 }
 

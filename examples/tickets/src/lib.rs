@@ -98,7 +98,8 @@ impl Seat {
 }
 
 /// A bug that tests plant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum Bug {
     AppliesAgain,
     TrustsEveryone,

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AcquirerApi, Answer, ApiError, Bug, Order, Orders, Seat, Seats, TOKEN_HEADER, Verdict, Wish,
+    AcquirerApi, Answer, ApiError, Order, Orders, Seat, Seats, TOKEN_HEADER, Verdict, Wish,
 };
 
 /// The token that the bank puts on its callbacks.
@@ -86,9 +86,8 @@ impl System for Acquirer {
         OwnFault { name: "contradicted", summary: "a verdict is followed by its opposite" },
         OwnFault { name: "forged", summary: "a copy of a callback, with a guessed token" },
     ];
-    /// Two days of tries.
     const RETRIES: Schedule =
-        Schedule(&[MINUTE_MS, 10 * MINUTE_MS, 60 * MINUTE_MS, 720 * MINUTE_MS, 2_000 * MINUTE_MS]);
+        Schedule(&[MINUTE_MS, 10 * MINUTE_MS, 60 * MINUTE_MS, 720 * MINUTE_MS]);
     type Config = Config;
     type Request = Request;
     type Response = i64;
@@ -99,8 +98,7 @@ impl System for Acquirer {
 
     fn handle(&mut self, ask: &Request, cx: &mut Context<'_>) -> Result<i64, Rejected> {
         match ask {
-            Request::Authorize { order, cents, .. } => cx.once(order.as_str(), ask, |cx| {
-                let cents = *cents;
+            &Request::Authorize { ref order, cents, .. } => cx.once(order.as_str(), ask, |cx| {
                 if cents <= 0 {
                     return Err(Rejected::new("there is nothing to pay"));
                 }
@@ -209,8 +207,7 @@ fn forged_is_refused() -> Rule {
         for forged in facts.deliveries().iter().filter(|d| d.copy == Some("forged")) {
             let made = forged.invocation.and_then(|inv| facts.invocation(inv));
             if let Some((end, _)) = made.and_then(|invocation| invocation.answer()) {
-                let message = format!("{} was believed", forged.request);
-                report.violation(message, [forged.record, end]);
+                report.violation(format!("{} was believed", forged.request), [forged.record, end]);
             }
         }
     })
@@ -223,14 +220,8 @@ pub fn subject() -> Subject {
     let late = Variant::new("confirms-late", "a late payment takes another visitor's seat");
     Subject::with_variants(|variants, world| {
         let bank = Arc::new(Client(world.connect::<Acquirer>()));
-        let bug = match variants.of("Orders") {
-            "applies-again" => Some(Bug::AppliesAgain),
-            "trusts-everyone" => Some(Bug::TrustsEveryone),
-            _ => None,
-        };
-        let orders = Orders { bug, ..Orders::new(bank, TOKEN) };
-        let is_late = variants.is("Seats", "confirms-late");
-        let seats = Seats { bug: is_late.then_some(Bug::ConfirmsLate) };
+        let orders = Orders { bug: variants.get("Orders"), ..Orders::new(bank, TOKEN) };
+        let seats = Seats { bug: variants.get("Seats") };
         onceproof::endpoint!(Endpoint::builder().bind(orders).bind(seats).build())
     })
     .system::<Acquirer>()
