@@ -7,7 +7,7 @@ pub(crate) mod panics;
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed, xxh3_128};
 
 /// A name that is shared rather than copied: a service, a key, a handler.
 pub type Name = Arc<str>;
@@ -153,6 +153,24 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(xxh3_128(bytes))
+    }
+
+    /// The fingerprint of bytes that come in parts: equal to that of all of them together.
+    pub(crate) fn builder() -> DigestBuilder {
+        DigestBuilder(Xxh3::new())
+    }
+}
+
+/// A fingerprint in the making.
+pub(crate) struct DigestBuilder(Xxh3);
+
+impl DigestBuilder {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(&self) -> Digest {
+        Digest(self.0.digest128())
     }
 }
 

@@ -614,7 +614,8 @@ impl History {
     /// An empty history.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        // most runs of a small scenario fit; more is not asked of the allocator in vain
+        Self { records: Vec::with_capacity(32), logs: Vec::new() }
     }
 
     /// Appends one event.
@@ -658,16 +659,18 @@ impl History {
     /// If an effect's or a request's own `Serialize` fails.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut bytes = Vec::with_capacity(self.records.len() * 256);
+        let mut digest = Digest::builder();
+        let mut bytes = Vec::with_capacity(512);
         for record in &self.records {
-            let before = bytes.len();
+            bytes.clear();
             if postcard::serialize_with_flavor(record, Appended(&mut bytes)).is_err() {
                 // a user's type that does not say its length beforehand, as with `serde(flatten)`
-                bytes.truncate(before);
+                bytes.clear();
                 serde_json::to_writer(&mut bytes, record).expect("a record can be written as JSON");
             }
+            digest.add(&bytes);
         }
-        Digest::of(&bytes)
+        digest.finish()
     }
 }
 

@@ -97,6 +97,6 @@ impl Deployment {
     }
 }
 
-fn new_world(systems: &[SystemSpec], seed: Seed) -> World {
-    World::new(Hub::default(), world::types_of(systems), seed)
+fn new_world(systems: &Arc<[SystemSpec]>, seed: Seed) -> World {
+    World::new(Hub::default(), Arc::clone(systems), seed)
 }

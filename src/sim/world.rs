@@ -6,7 +6,7 @@
 //!
 //! Must not know: messages to Restate, clients.
 
-use std::{any::TypeId, collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::{
     core::{AttemptInfo, Core, Due},
@@ -98,11 +98,6 @@ pub(super) enum Outcome {
 pub(super) struct World {
     systems: Vec<SystemState>,
     pending: BTreeMap<CallId, Pending>,
-}
-
-/// The systems by name, with their types.
-pub(crate) fn types_of(specs: &[SystemSpec]) -> Arc<BTreeMap<&'static str, TypeId>> {
-    Arc::new(specs.iter().map(|spec| (spec.name, spec.type_id)).collect())
 }
 
 /// The plan of the system `name`.
@@ -304,18 +299,17 @@ impl World {
 
     /// Compares each system's books with the effects that it made.
     pub(super) fn audit(&self, history: &History) -> Vec<Event> {
-        let mut made: Vec<Vec<&EffectRecord>> = vec![Vec::new(); self.systems.len()];
-        for record in history.records() {
-            if let Event::SystemEffect { system, effect, .. } = &record.event
-                && effect.change == Change::Made
-                && let Some(at) = self.find(system)
-            {
-                made[at].push(effect);
-            }
-        }
         let mut differences = Vec::new();
-        for (system, made) in self.systems.iter().zip(&made) {
-            if let Err(difference) = system.instance.audit(made) {
+        let mut made: Vec<&EffectRecord> = Vec::new();
+        for system in &self.systems {
+            made.clear();
+            made.extend(history.records().iter().filter_map(|record| match &record.event {
+                Event::SystemEffect { system: name, effect, .. } => {
+                    (effect.change == Change::Made && **name == *system.name).then_some(effect)
+                }
+                _ => None,
+            }));
+            if let Err(difference) = system.instance.audit(&made) {
                 let system = system.shared_name.clone();
                 differences.push(Event::BooksDiffer { system, difference });
             }

@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Connection, Hub, System};
+use super::{Connection, Hub, System, SystemSpec};
 use crate::base::Seed;
 
 /// A state that an object has before anything happens.
@@ -57,7 +57,7 @@ pub struct Run {
 #[derive(Clone)]
 pub struct World {
     hub: Hub,
-    systems: Arc<BTreeMap<&'static str, TypeId>>,
+    systems: Arc<[SystemSpec]>,
     run: Run,
     shared: Shared,
     opening: Arc<[OpeningState]>,
@@ -74,7 +74,7 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    pub(crate) fn new(hub: Hub, systems: Arc<BTreeMap<&'static str, TypeId>>, seed: Seed) -> Self {
+    pub(crate) fn new(hub: Hub, systems: Arc<[SystemSpec]>, seed: Seed) -> Self {
         let run = Run { seed, process: 1 };
         let (shared, missing) = (Shared::default(), Arc::default());
         Self { hub, systems, run, shared, opening: Arc::default(), missing }
@@ -86,7 +86,7 @@ impl World {
     /// [`Subject`](crate::subject::Subject). If it is not, no run begins, and the error names it.
     #[must_use]
     pub fn connect<S: System>(&self) -> Connection<S> {
-        if self.systems.get(S::NAME) != Some(&TypeId::of::<S>()) {
+        if !self.systems.iter().any(|s| s.name == S::NAME && s.type_id == TypeId::of::<S>()) {
             self.missing.lock().unwrap_or_else(PoisonError::into_inner).push(S::NAME);
         }
         Connection::new(self.hub.clone())

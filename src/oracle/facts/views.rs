@@ -10,12 +10,12 @@ use std::{
 
 /// The views of one run: a list that only grows, so that references into it stay good.
 #[derive(Default)]
-pub(super) struct Views(OnceCell<Box<Node>>);
+pub(super) struct Views(OnceCell<Box<Node<dyn Any>>>);
 
-struct Node {
+struct Node<V: ?Sized> {
     id: TypeId,
-    view: Box<dyn Any>,
     next: Views,
+    view: V,
 }
 
 impl fmt::Debug for Views {
@@ -30,12 +30,12 @@ impl Views {
         let id = TypeId::of::<T>();
         if self.find(id).is_none() {
             // it may add others, so the end of the list is looked for afterwards
-            let view = Box::new(derive());
+            let view = derive();
             let mut end = self;
             while let Some(node) = end.0.get() {
                 end = &node.next;
             }
-            end.0.get_or_init(|| Box::new(Node { id, view, next: Views::default() }));
+            end.0.get_or_init(|| Box::new(Node { id, next: Views::default(), view }));
         }
         let found = self.find(id).and_then(|view| view.downcast_ref());
         found.expect("a view is listed under its type")
@@ -45,7 +45,7 @@ impl Views {
         let mut at = self.0.get();
         while let Some(node) = at {
             if node.id == id {
-                return Some(&*node.view);
+                return Some(&node.view);
             }
             at = node.next.0.get();
         }
