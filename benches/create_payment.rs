@@ -42,6 +42,10 @@ use onceproof_shop::{
 };
 use restate_sdk::prelude::Endpoint;
 
+/// The allocator of the binary `onceproof`, for both sides.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BODY: &str = r#"{"amount":10000,"currency":"USD","description":"Premium subscription","customerId":"cust-alice"}"#;
 
 /// A world that answers at once.
