@@ -168,6 +168,17 @@ impl Simulation {
         self
     }
 
+    /// Another revision of the services, which a step of the scenario deploys: see
+    /// [`Subject::revision`].
+    pub fn revision(
+        mut self,
+        name: impl Into<String>,
+        build: impl Fn(&World) -> Endpoint + Send + Sync + 'static,
+    ) -> Self {
+        self.subject = self.subject.revision(name, "", build);
+        self
+    }
+
     /// Something that must hold, beside what must hold for all services.
     pub fn oracle(mut self, oracle: impl Oracle + 'static) -> Self {
         self.subject = self.subject.oracle(oracle);

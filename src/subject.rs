@@ -7,112 +7,25 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use schemars::JsonSchema;
-use serde::de::{DeserializeOwned, IntoDeserializer, value};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    host::Endpoint,
+    host::{Endpoint, Factory},
     oracle::{Facts, Oracle, generic},
     restate::{Handler, HandlerInput, ServiceKind},
     scenario::{
         Catalog, CheckInput, HandlerEntry, Input, REFERENCE, ServiceEntry, ShortForm, SystemEntry,
-        plan::{Action, OpeningState, Scenario},
+        plan::{Action, OpeningState, Revision, Scenario},
     },
     system::{System, SystemSpec, World, read_config},
 };
 
+mod variants;
+
+pub use variants::{Variant, Variants};
+
 pub use crate::sim::{Deployment, DeploymentError};
-
-/// Which variant of each service a run has; a service that is not there is as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Variants(BTreeMap<String, String>);
-
-impl Variants {
-    /// The variant of `service`: `reference`, or the name of a planted bug.
-    #[must_use]
-    pub fn of(&self, service: &str) -> &str {
-        self.0.get(service).map_or(REFERENCE, String::as_str)
-    }
-
-    /// Whether `service` has this planted bug.
-    #[must_use]
-    pub fn is(&self, service: &str, variant: &str) -> bool {
-        self.of(service) == variant
-    }
-
-    /// The planted bug of `service` as a value of the services' own enum; none if the service is as it is, or has
-    /// a bug that is not in the enum.
-    ///
-    /// ```
-    /// # use onceproof::subject::Variants;
-    /// #[derive(serde::Deserialize, Debug, PartialEq)]
-    /// #[serde(rename_all = "kebab-case")]
-    /// enum Bug {
-    ///     BooksTwice,
-    /// }
-    ///
-    /// let variants = Variants::from([("Trips".to_owned(), "books-twice".to_owned())]);
-    /// assert_eq!(variants.get("Trips"), Some(Bug::BooksTwice));
-    /// assert_eq!(variants.get::<Bug>("Rooms"), None);
-    /// ```
-    #[must_use]
-    pub fn get<B: DeserializeOwned>(&self, service: &str) -> Option<B> {
-        let name: value::StrDeserializer<'_, value::Error> = self.of(service).into_deserializer();
-        B::deserialize(name).ok()
-    }
-
-    /// The services with their variants.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(service, variant)| (service.as_str(), variant.as_str()))
-    }
-}
-
-impl From<BTreeMap<String, String>> for Variants {
-    fn from(variants: BTreeMap<String, String>) -> Self {
-        Self(variants)
-    }
-}
-
-impl<const N: usize> From<[(String, String); N]> for Variants {
-    fn from(variants: [(String, String); N]) -> Self {
-        Self(variants.into())
-    }
-}
-
-/// A planted bug: a service with one mistake in it, which shows that an oracle can fire.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variant {
-    /// Its name in a scenario's `services`.
-    pub name: String,
-    /// One line for people.
-    pub summary: String,
-    /// The oracle that must report it first; none if no oracle does yet.
-    pub caught_by: Option<String>,
-    /// The kind of mistake, and its number in the table of planted bugs.
-    pub class: Option<(u16, String)>,
-}
-
-impl Variant {
-    /// A planted bug of this name.
-    #[must_use]
-    pub fn new(name: impl Into<String>, summary: impl Into<String>) -> Self {
-        Self { name: name.into(), summary: summary.into(), caught_by: None, class: None }
-    }
-
-    /// The oracle that must report it first.
-    #[must_use]
-    pub fn caught_by(mut self, oracle: impl Into<String>) -> Self {
-        self.caught_by = Some(oracle.into());
-        self
-    }
-
-    /// Its class in the table of planted bugs: a number, and what is wrong in a line.
-    #[must_use]
-    pub fn class(mut self, number: u16, title: impl Into<String>) -> Self {
-        self.class = Some((number, title.into()));
-        self
-    }
-}
 
 /// Why the services cannot be simulated.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +41,9 @@ pub enum SubjectError {
         /// The variant that was asked for.
         variant: String,
     },
+    /// There is no such revision of the services.
+    #[error("there is no revision `{0}` of the services; add `.revision(\"{0}\", ...)`")]
+    Revision(String),
     /// There is no such handler here.
     #[error("there is no handler `{0}` here; use the program whose services these are")]
     Handler(String),
@@ -175,6 +91,7 @@ pub struct Subject {
     short_forms: BTreeMap<String, ShortForm>,
     checks: BTreeMap<(String, String), CheckInput>,
     variants: BTreeMap<String, Vec<Variant>>,
+    revisions: BTreeMap<String, (String, Build)>,
     oracles: Vec<Arc<dyn Oracle>>,
     generic: Vec<Arc<dyn Oracle>>,
     aftermath: Option<Aftermath>,
@@ -200,6 +117,7 @@ impl Subject {
             short_forms: BTreeMap::new(),
             checks: BTreeMap::new(),
             variants: BTreeMap::new(),
+            revisions: BTreeMap::new(),
             oracles: Vec::new(),
             generic: generic(),
             aftermath: None,
@@ -242,6 +160,30 @@ impl Subject {
     #[must_use]
     pub fn variant(mut self, service: impl Into<String>, variant: Variant) -> Self {
         self.variants.entry(service.into()).or_default().push(variant);
+        self
+    }
+
+    /// Another revision of the services, the next release for instance: what `"deploy": "NAME"` of a scenario registers
+    /// while the first runs. Variants can be deployed without one: `"deploy": { "Bookings": "books-twice" }`.
+    ///
+    /// ```
+    /// # use onceproof::subject::Subject;
+    /// # use restate_sdk::prelude::*;
+    /// # struct Bookings { step: u32 }
+    /// # #[object] impl Bookings { #[handler] async fn book(&self, _c: ObjectContext<'_>) -> HandlerResult<()> { Ok(()) } }
+    /// let build = |step| move |_: &_| onceproof::endpoint!(Endpoint::builder().bind(Bookings { step }).build());
+    /// let subject = Subject::new(build(1)).revision("next", "books in two steps", build(2));
+    /// # assert!(subject.catalog().expect("it answers").revisions.contains_key("next"));
+    /// ```
+    #[must_use]
+    pub fn revision(
+        mut self,
+        name: impl Into<String>,
+        summary: impl Into<String>,
+        build: impl Fn(&World) -> Endpoint + Send + Sync + 'static,
+    ) -> Self {
+        let build: Build = Arc::new(move |_, world| build(world));
+        self.revisions.insert(name.into(), (summary.into(), build));
         self
     }
 
@@ -356,6 +298,11 @@ impl Subject {
     /// # Errors
     /// If there is no such variant, or discovery fails.
     pub fn deployment(&self, variants: &Variants) -> Result<Deployment, SubjectError> {
+        Ok(Deployment::new(self.factory(variants)?, self.systems.as_slice().into())?)
+    }
+
+    /// How a process with these variants is built.
+    fn factory(&self, variants: &Variants) -> Result<Factory, SubjectError> {
         for (service, variant) in variants.iter() {
             if !self.variants_of(service).contains_key(variant) {
                 let (service, variant) = (service.to_owned(), variant.to_owned());
@@ -363,16 +310,38 @@ impl Subject {
             }
         }
         let (build, variants) = (self.build.clone(), variants.clone());
-        let systems = self.systems.as_slice().into();
-        Ok(Deployment::new(Arc::new(move |world| build(&variants, world)), systems)?)
+        Ok(Arc::new(move |world| build(&variants, world)))
     }
 
-    /// The services that `scenario` asks for.
+    /// The services that `scenario` asks for, and those that its steps deploy.
     ///
     /// # Errors
     /// As [`deployment`](Self::deployment).
     pub fn deployment_of(&self, scenario: &Scenario) -> Result<Deployment, SubjectError> {
-        self.deployment(&scenario.plan.services.clone().into())
+        let mut deployment = self.deployment(&scenario.plan.services.clone().into())?;
+        for step in &scenario.plan.steps {
+            let Action::Deploy { revision } = &step.action else { continue };
+            if deployment.has(revision) {
+                continue;
+            }
+            let factory = match revision {
+                Revision::Services(changed) => {
+                    let mut services = scenario.plan.services.clone();
+                    services.extend(changed.clone());
+                    self.factory(&services.into())?
+                }
+                Revision::Named(name) => self.named(name)?,
+            };
+            deployment = deployment.with(revision.clone(), factory)?;
+        }
+        Ok(deployment)
+    }
+
+    fn named(&self, revision: &str) -> Result<Factory, SubjectError> {
+        let found = self.revisions.get(revision);
+        let (_, build) = found.ok_or_else(|| SubjectError::Revision(revision.to_owned()))?;
+        let build = build.clone();
+        Ok(Arc::new(move |world| build(&Variants::default(), world)))
     }
 
     /// Checks that everything that a recorded scenario names is there: what was recorded by another program would
@@ -426,16 +395,11 @@ impl Subject {
     pub fn catalog(&self) -> Result<Catalog, SubjectError> {
         let deployment = self.deployment(&Variants::default())?;
         let mut catalog = Catalog::default();
-        for service in deployment.catalog().services() {
-            let handlers = service.handlers().map(|handler| {
-                (handler.name.to_string(), self.handler_entry(&service.name, handler))
-            });
-            let entry = ServiceEntry {
-                keyed: service.kind != ServiceKind::Service,
-                handlers: handlers.collect(),
-                variants: self.variants_of(&service.name),
-            };
-            catalog.services.insert(service.name.to_string(), entry);
+        self.add_services(&mut catalog, &deployment);
+        for (name, (summary, _)) in &self.revisions {
+            catalog.revisions.insert(name.clone(), summary.clone());
+            let systems = self.systems.as_slice().into();
+            self.add_services(&mut catalog, &Deployment::new(self.named(name)?, systems)?);
         }
         let oracles = self.all_oracles();
         catalog.invariants =
@@ -447,6 +411,25 @@ impl Subject {
             .collect();
         catalog.short_forms = self.short_forms.clone();
         Ok(catalog)
+    }
+
+    /// Adds the services and handlers that are not there yet.
+    fn add_services(&self, catalog: &mut Catalog, deployment: &Deployment) {
+        for service in deployment.catalog().services() {
+            let entry =
+                catalog.services.entry(service.name.to_string()).or_insert_with(|| ServiceEntry {
+                    keyed: service.kind != ServiceKind::Service,
+                    handlers: BTreeMap::new(),
+                    variants: self.variants_of(&service.name),
+                });
+            for handler in service.handlers() {
+                let name = handler.name.to_string();
+                entry
+                    .handlers
+                    .entry(name)
+                    .or_insert_with(|| self.handler_entry(&service.name, handler));
+            }
+        }
     }
 
     fn handler_entry(&self, service: &str, handler: &Handler) -> HandlerEntry {

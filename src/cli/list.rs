@@ -31,6 +31,12 @@ pub(super) fn list(subject: &Subject) -> Result<Exit, Failure> {
             writeln!(text, "  {name}: {variant}\n      {summary}")?;
         }
     }
+    if !catalog.revisions.is_empty() {
+        text.push_str("\nrevisions of the services\n");
+    }
+    for (revision, summary) in &catalog.revisions {
+        writeln!(text, "  {revision:<20} {summary}")?;
+    }
     text.push_str("\nsystems of the outside world\n");
     for (name, system) in &catalog.systems {
         writeln!(text, "  {name:<20} {}", system.summary)?;

@@ -86,6 +86,37 @@ pub enum Outcome {
     },
 }
 
+/// What an entry of a journal holds, beside its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Content {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A command's value, or the one that a notification brings: an input, a state, what a call is asked or
+    /// answers, a run's result, an invocation's id.
+    Value(Payload),
+    /// The terminal error that a notification brings, or that a command tells others.
+    Failure {
+        /// The HTTP status code.
+        code: u32,
+        /// What a person reads.
+        message: String,
+    },
+    /// When a sleep is over.
+    Until(VirtualTime),
+}
+
+impl Content {
+    /// The value, if it is one.
+    #[must_use]
+    pub const fn value(&self) -> Option<&Payload> {
+        match self {
+            Self::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
 /// Who asked for an invocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Origin {
@@ -346,6 +377,8 @@ pub enum Event {
         attempt: u32,
         /// How many journal entries it replays.
         replayed: u32,
+        /// The deployment of the services that it runs on, from 1.
+        deployment: u32,
     },
     /// An entry became durable.
     EntryAppended {
@@ -355,8 +388,10 @@ pub enum Event {
         index: u32,
         /// Its kind, as the server's `sys_journal` names it: `Command: Run`.
         kind: &'static str,
-        /// Its name: a run's name, a state key, a call's target.
+        /// Its name: a run's name, a state key, a call's target, a promise's name.
         name: Name,
+        /// What it holds.
+        content: Content,
     },
     /// An object's state changed.
     StateChanged {
@@ -564,6 +599,34 @@ pub enum Event {
     Purged {
         /// The invocation.
         inv: Inv,
+    },
+    /// The endpoint of the services went down: it refuses connections. Deployments that are registered from then on
+    /// have endpoints of their own.
+    EndpointDown {
+        /// Until when.
+        until: VirtualTime,
+    },
+    /// A new deployment of the services was registered: what begins from then on runs there.
+    DeploymentRegistered {
+        /// Its number; the first has 1.
+        deployment: u32,
+        /// What it is, as the step says it.
+        revision: Name,
+    },
+    /// A step of an operator's, or of a client who completes an awakeable, was answered.
+    OperatorAnswered {
+        /// The step's name: its id, with `[i]` for a repetition and `.2` for a second copy.
+        request: Name,
+        /// What it did: `cancel`, `kill`, `pause`, `resume`, `purge`, `resolve`, `reject`.
+        deed: &'static str,
+        /// The request whose invocation was meant.
+        of: Name,
+        /// That invocation; none if the request has started none yet.
+        inv: Option<Inv>,
+        /// The HTTP status of the answer.
+        code: u32,
+        /// Why it was refused; empty if it was not.
+        message: String,
     },
     /// A system panicked while it did what it was asked: a mistake in the system. Its caller is refused.
     SystemPanicked {

@@ -43,6 +43,8 @@ pub(super) struct Attempt {
     /// What its entropy streams are derived from.
     pub(super) entropy: u64,
     open_runs: OpenRuns,
+    /// See [`Protocol::runs_announced`](crate::restate::Protocol::runs_announced).
+    pub(super) runs_announced: bool,
 }
 
 impl Attempt {
@@ -80,6 +82,7 @@ impl Attempt {
             polls: 0,
             entropy,
             open_runs: OpenRuns::default(),
+            runs_announced: true,
         };
         for frame in frames {
             attempt.open_runs.note(frame);

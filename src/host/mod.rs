@@ -15,7 +15,7 @@ mod waker;
 pub(crate) use attempt::Step;
 pub use discover::{DiscoveryError, discover};
 pub use endpoint::{Endpoint, RequestBody};
-pub(crate) use process::{Host, Polled, attempt_of};
+pub(crate) use process::{Host, Polled, Unopened, attempt_of};
 #[cfg(feature = "serve")]
 pub(crate) use runs::OpenRuns;
 

@@ -35,20 +35,39 @@ pub(crate) struct Polled {
     pub(crate) step: Step,
 }
 
-/// The machine that the services run on.
+/// The machine that the services run on: a process with all deployments that are up.
 pub(crate) struct Host {
-    factory: Factory,
+    /// It ends before what it was built from.
+    process: Process,
+    deployments: Vec<Deployed>,
     world: World,
     seed: Seed,
+    /// The number of the process, from 1.
+    number: u32,
+}
+
+/// How one deployment is built and spoken to.
+struct Deployed {
+    factory: Factory,
+    /// The version of the service protocol.
     version: u8,
     /// See [`Protocol::runs_announced`].
     runs_announced: bool,
-    process: Process,
+    /// None while it is down.
+    endpoint: Option<Endpoint>,
+}
+
+/// Why an attempt could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unopened {
+    /// Nobody listens.
+    Down,
+    /// The endpoint refuses, with this HTTP status.
+    Refused(u16),
 }
 
 struct Process {
     attempts: BTreeMap<AttemptId, Attempt>,
-    endpoint: Endpoint,
     /// Always there until the process is dropped.
     runtime: Option<Runtime>,
     bell: Arc<Bell>,
@@ -65,7 +84,7 @@ thread_local! {
 }
 
 impl Process {
-    fn start(factory: &Factory, world: &World, now: VirtualTime) -> Self {
+    fn start(now: VirtualTime) -> Self {
         let runtime = UNUSED.take().unwrap_or_else(|| {
             tokio::runtime::Builder::new_current_thread()
                 .enable_time()
@@ -73,13 +92,14 @@ impl Process {
                 .build()
                 .expect("a runtime without I/O needs nothing from the system")
         });
-        let endpoint = {
-            let _inside = runtime.enter();
-            factory(world)
-        };
         let attempts = BTreeMap::new();
         let bell = Arc::default();
-        Self { attempts, endpoint, runtime: Some(runtime), bell, clock: now, ran: false }
+        Self { attempts, runtime: Some(runtime), bell, clock: now, ran: false }
+    }
+
+    fn build(&self, deployed: &mut Deployed, world: &World) {
+        let _inside = self.runtime().enter();
+        deployed.endpoint = Some((deployed.factory)(world));
     }
 
     fn runtime(&self) -> &Runtime {
@@ -118,47 +138,89 @@ pub(crate) fn attempt_of(token: Token) -> AttemptId {
 }
 
 impl Host {
-    /// Starts the first process. Its endpoint is spoken to in `version` of the service protocol.
-    pub(crate) fn start(
-        factory: &Factory,
-        world: World,
-        seed: Seed,
-        protocol: Protocol,
-        version: u8,
-    ) -> Self {
+    /// Starts the first process, with nothing in it.
+    pub(crate) fn start(world: World, seed: Seed) -> Self {
         entropy::set_clock(VirtualTime::ZERO);
         entropy::reseed(seed.derive("process 1"));
-        let process = Process::start(factory, &world, VirtualTime::ZERO);
-        let runs_announced = protocol.runs_announced;
-        Self { factory: factory.clone(), world, seed, version, runs_announced, process }
+        let process = Process::start(VirtualTime::ZERO);
+        Self { deployments: Vec::new(), world, seed, number: 1, process }
     }
 
-    /// Ends the process with all its attempts and memory, and starts number `number`.
+    /// Adds a deployment, which is spoken to in `version` of the service protocol; the first has number 1.
+    pub(crate) fn add(
+        &mut self,
+        factory: &Factory,
+        protocol: Protocol,
+        version: u8,
+        now: VirtualTime,
+    ) {
+        if !self.deployments.is_empty() {
+            let number = self.deployments.len() + 1;
+            entropy::set_clock(now);
+            let name = format!("process {} deployment {number}", self.number);
+            entropy::reseed(self.seed.derive(&name));
+            self.sync_tokio(now);
+        }
+        let (factory, runs_announced) = (factory.clone(), protocol.runs_announced);
+        let mut deployed = Deployed { factory, version, runs_announced, endpoint: None };
+        self.process.build(&mut deployed, &self.world.for_process(self.number));
+        self.deployments.push(deployed);
+    }
+
+    /// Ends the process with all its attempts and memory, and starts number `number` with what was up.
     pub(crate) fn replace_process(&mut self, number: u32, now: VirtualTime) {
+        let up: Vec<bool> = self.deployments.iter().map(|d| d.endpoint.is_some()).collect();
+        self.take_down(now);
+        self.restart(number, now, |index| up[index]);
+    }
+
+    /// Ends the process with all its attempts and memory. No deployment is up then.
+    pub(crate) fn take_down(&mut self, now: VirtualTime) {
+        entropy::set_clock(now);
+        self.process = Process::start(now);
+        self.deployments.iter_mut().for_each(|deployed| deployed.endpoint = None);
+    }
+
+    /// Starts what is down, as process `number`.
+    pub(crate) fn bring_up(&mut self, number: u32, now: VirtualTime) {
+        self.sync_tokio(now);
+        self.restart(number, now, |_| true);
+    }
+
+    fn restart(&mut self, number: u32, now: VirtualTime, up: impl Fn(usize) -> bool) {
+        self.number = number;
         entropy::set_clock(now);
         entropy::reseed(self.seed.derive(&format!("process {number}")));
-        self.process = Process::start(&self.factory, &self.world.for_process(number), now);
+        let world = self.world.for_process(number);
+        for (index, deployed) in self.deployments.iter_mut().enumerate() {
+            if deployed.endpoint.is_none() && up(index) {
+                self.process.build(deployed, &world);
+            }
+        }
     }
 
-    /// Opens an attempt; `label` names its invocation.
+    /// Opens an attempt in a deployment; `label` names its invocation.
     ///
     /// # Errors
-    /// The endpoint's HTTP status, if it refuses.
+    /// If the deployment is down, or refuses.
     pub(crate) fn open(
         &mut self,
         attempt: AttemptId,
-        label: &str,
-        target: &Target,
+        deployment: u32,
+        (label, target): (&str, &Target),
         frames: &[Frame],
-    ) -> Result<(), u16> {
+    ) -> Result<(), Unopened> {
+        let deployed = &self.deployments[deployment as usize - 1];
+        let endpoint = deployed.endpoint.as_ref().ok_or(Unopened::Down)?;
         let process = &mut self.process;
         let entropy =
             self.seed.derive(label) ^ u64::from(attempt.number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let path = format!("/invoke/{}/{}", target.service, target.handler);
         let woken = Woken::new(&process.bell);
         let _inside = process.runtime.as_ref().map(Runtime::enter);
-        let running =
-            Attempt::open(&process.endpoint, &path, self.version, frames, woken, entropy)?;
+        let mut running = Attempt::open(endpoint, &path, deployed.version, frames, woken, entropy)
+            .map_err(Unopened::Refused)?;
+        running.runs_announced = deployed.runs_announced;
         process.attempts.insert(attempt, running);
         Ok(())
     }
@@ -219,7 +281,7 @@ impl Host {
         self.world.hub().set_current(None);
         drop(inside);
         let within = match running.within() {
-            Within::NoRun if !self.runs_announced => Within::Unknown,
+            Within::NoRun if !running.runs_announced => Within::Unknown,
             within => within,
         };
         let calls = self.world.hub().take_outgoing();

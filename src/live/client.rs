@@ -162,7 +162,9 @@ impl Clients<'_> {
             | Action::Attach { .. }
             | Action::Output { .. }
             | Action::Resolve { .. }
-            | Action::Reject { .. } => {
+            | Action::Reject { .. }
+            | Action::EndpointDown { .. }
+            | Action::Deploy { .. } => {
                 return Err(LiveError::Unsupported { step: step.request.clone() });
             }
         }

@@ -16,7 +16,8 @@ use super::{
 use crate::{
     base::{Name, Target, VirtualTime},
     history::{
-        CallId, Cause, Data, End, Event, History, Inv, Origin, Outcome, Payload, Phase, Within,
+        CallId, Cause, Content, Data, End, Event, History, Inv, Origin, Outcome, Payload, Phase,
+        Within,
     },
     protocol::MessageType,
     restate::{Catalog, HandlerKind},
@@ -353,7 +354,7 @@ impl Book<'_> {
             }
             Seen::Attempt { id, number, replayed } => {
                 let Some(inv) = self.inv(&id) else { return };
-                Event::AttemptStarted { inv, attempt: number, replayed }
+                Event::AttemptStarted { inv, attempt: number, replayed, deployment: 1 }
             }
             Seen::State { id, name, value } => {
                 let Some((inv, target)) = self.invs.get(&id).cloned() else { return };
@@ -396,6 +397,7 @@ impl Book<'_> {
                 index: u32::try_from(index).unwrap_or(u32::MAX),
                 kind: kind.unwrap_or("an entry of an unknown type"),
                 name: self.log.plain(text(row, "name")).into(),
+                content: Content::Nothing,
             };
             self.events.push((at, event));
         }

@@ -57,7 +57,8 @@ pub use combine::{
     transitions, unique, values,
 };
 pub use facts::{
-    Delivery, Facts, Happened, Invocation, Request, Scope, StateChange, Stored, SystemCall, View,
+    Delivery, Entry, Facts, Happened, Invocation, Request, Scope, StateChange, Stored, SystemCall,
+    Told, View,
 };
 pub use generic::generic;
 pub use judge::{Verdict, judge};

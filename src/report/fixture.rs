@@ -10,8 +10,8 @@ use crate::{
         FaultCounts, FoundViolation, ScenarioReport, ScenarioVerdict, Sometimes, Summary,
     },
     history::{
-        CallFate, CallId, Cause, Change, Crash, Data, Effect, EffectRecord, End, Event, History,
-        Inv, LogLine, Origin, Outcome, Within,
+        CallFate, CallId, Cause, Change, Content, Crash, Data, Effect, EffectRecord, End, Event,
+        History, Inv, LogLine, Origin, Outcome, Within,
     },
     oracle::Violation,
 };
@@ -87,7 +87,7 @@ impl Story {
     }
 
     pub(super) fn attempt(&mut self, inv: u32, attempt: u32, replayed: u32) -> &mut Self {
-        self.event(Event::AttemptStarted { inv: Inv(inv), attempt, replayed })
+        self.event(Event::AttemptStarted { inv: Inv(inv), attempt, replayed, deployment: 1 })
     }
 
     pub(super) fn entry(
@@ -97,7 +97,8 @@ impl Story {
         kind: &'static str,
         name: &str,
     ) -> &mut Self {
-        self.event(Event::EntryAppended { inv: Inv(inv), index, kind, name: name.into() })
+        let (inv, name, content) = (Inv(inv), name.into(), Content::Nothing);
+        self.event(Event::EntryAppended { inv, index, kind, name, content })
     }
 
     /// The hotel is asked for a room, and gives one: call 3 gets room 103.

@@ -113,6 +113,8 @@ impl<'h> Focus<'h> {
             Event::FaultFired { fault, place } => {
                 !SHOWN_AS_EVENTS.contains(&&**fault) && self.concerns_place(place)
             }
+            // what it did has a line of its own
+            Event::OperatorAnswered { code, .. } => *code >= 300,
             Event::Ended { .. } | Event::FaultsOver => true,
             Event::Suspended { .. } | Event::SystemCalled { .. } | Event::StateOpened { .. } => {
                 false
@@ -287,6 +289,7 @@ fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::SystemRejected { call, .. }
         | Event::SystemReturned { call, .. }
         | Event::SystemPanicked { call, .. } => Some(names.call(*call)?.cause?.inv),
+        Event::OperatorAnswered { inv, .. } => *inv,
         Event::RequestSent { .. }
         | Event::RequestLost { .. }
         | Event::AnswerLost { .. }
@@ -297,6 +300,8 @@ fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::StateOpened { .. }
         | Event::ProcessStarted { .. }
         | Event::ProcessCrashed { .. }
+        | Event::EndpointDown { .. }
+        | Event::DeploymentRegistered { .. }
         | Event::FaultFired { .. }
         | Event::BooksDiffer { .. }
         | Event::Restarted

@@ -144,12 +144,17 @@ pub(crate) fn wording<'h>(event: &'h Event, names: &Names<'h>) -> Wording<'h> {
         | Event::Delivered { .. }
         | Event::OutcomeAsked { .. }
         | Event::GaveUp { .. } => client(event),
+        Event::OperatorAnswered { request, deed, of, code, message, .. } => {
+            let space = if message.is_empty() { "" } else { " " };
+            (Who::Client, format!("{request}: {deed} {of} ← {code}{space}{message}"))
+        }
         Event::RequestAccepted { request, attempt, inv } => (
             Who::Client,
             format!("{} ← accepted: {}", tried(request, *attempt), names.invocation(*inv)),
         ),
         Event::ProcessStarted { .. }
         | Event::ProcessCrashed { .. }
+        | Event::EndpointDown { .. }
         | Event::AttemptCrashed { .. }
         | Event::HandlerPanicked { .. } => host(event, names),
         Event::SystemCalled { .. }
@@ -182,6 +187,7 @@ pub(crate) fn wording<'h>(event: &'h Event, names: &Names<'h>) -> Wording<'h> {
         | Event::SignalSent { .. }
         | Event::PausedByOperator { .. }
         | Event::Purged { .. }
+        | Event::DeploymentRegistered { .. }
         | Event::Completed { .. } => (Who::Restate, restate(event, names)),
     };
     Wording { who, text }
@@ -226,6 +232,9 @@ fn host<'h>(event: &'h Event, names: &Names<'h>) -> (Who<'h>, String) {
             Who::Fault,
             format!("⚡ process {process} crashed: its attempts and its memory are gone"),
         ),
+        Event::EndpointDown { until } => {
+            (Who::Fault, format!("⚡ the endpoint is down until {until}: connections are refused"))
+        }
         Event::AttemptCrashed { inv, attempt, how, lost } => {
             let lost = match lost {
                 0 => String::new(),
@@ -266,14 +275,21 @@ fn restate(event: &Event, names: &Names<'_>) -> String {
         Event::Inboxed { inv } => {
             format!("{} waits for its object's lock", names.invocation(*inv))
         }
-        Event::AttemptStarted { inv, attempt, replayed } => {
+        Event::AttemptStarted { inv, attempt, replayed, deployment } => {
             let replay = match replayed {
                 0 | 1 => String::new(),
                 n => format!(", replays {n} entries"),
             };
-            format!("attempt {attempt} of {}{replay}", names.invocation(*inv))
+            let on = match deployment {
+                1 => String::new(),
+                n => format!(" on deployment {n}"),
+            };
+            format!("attempt {attempt} of {}{on}{replay}", names.invocation(*inv))
         }
-        Event::EntryAppended { inv, index, kind, name } => {
+        Event::DeploymentRegistered { deployment, revision } => {
+            format!("registers deployment {deployment}: {revision}")
+        }
+        Event::EntryAppended { inv, index, kind, name, .. } => {
             let space = if name.is_empty() { "" } else { " " };
             format!("journal {index} {}{space}{name}{}", entry(kind), names.by(*inv))
         }

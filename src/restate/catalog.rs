@@ -279,6 +279,13 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// This, with what a newer deployment has in its place.
+    pub(super) fn with_newer(&self, newer: &Self) -> Self {
+        let mut services = self.services.clone();
+        services.extend(newer.services.iter().map(|(name, s)| (name.clone(), s.clone())));
+        Self { services, protocol: self.protocol }
+    }
+
     /// How the endpoint wants to be spoken to.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {

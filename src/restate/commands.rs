@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     AttemptId, Engine, Output,
+    engine::content_of,
     invocation::{Request, Status},
     journal::{Awaited, Pending},
     object::ObjectId,
@@ -15,15 +16,15 @@ use super::{
 };
 use crate::{
     base::{Name, Target, VirtualTime},
-    history::{Event, Inv, Origin, Outcome, Payload},
+    history::{Content, Event, Inv, Origin, Outcome, Payload},
     protocol::{
         Frame, MessageType,
         messages::{
-            AwaitingOn, CallCommand, ClearStateCommand, Error, GetEagerStateCommand,
-            GetLazyStateCommand, GetLazyStateKeysCommand, Header, Notification, NotificationId,
-            NotificationResult, OneWayCallCommand, OutputCommand, OutputResult,
-            ProposeRunCompletion, ProposeRunCompletionAck, ProposedResult, RunCommand,
-            SetStateCommand, SleepCommand, StateKeys, Suspension, Value, Void,
+            AwaitingOn, CallCommand, ClearStateCommand, EagerResult, Error, Failure,
+            GetEagerStateCommand, GetLazyStateCommand, GetLazyStateKeysCommand, Header,
+            Notification, NotificationId, NotificationResult, OneWayCallCommand, OutputCommand,
+            OutputResult, ProposeRunCompletion, ProposeRunCompletionAck, ProposedResult,
+            RunCommand, SetStateCommand, SleepCommand, StateKeys, Suspension, Value, Void,
         },
     },
 };
@@ -57,6 +58,7 @@ impl Engine {
                 let invocation = self.get_mut(inv);
                 if invocation.journal.entries().len() > known {
                     invocation.failures_since_stored = 0;
+                    invocation.pinned = true;
                 }
                 return;
             }
@@ -76,8 +78,12 @@ impl Engine {
             T::RunCommand => self.run(now, inv, frame),
             T::ProposeRunCompletion => self.run_result(now, inv, &frame),
             T::GetEagerStateCommand => {
-                let key = text(&frame.decode::<GetEagerStateCommand>()?.key)?;
-                self.append(now, inv, frame, key);
+                let GetEagerStateCommand { key, result, .. } = frame.decode()?;
+                let content = match result {
+                    Some(EagerResult::Value(value)) => Content::Value(Payload(value.content)),
+                    Some(EagerResult::Void(_)) | None => Content::Nothing,
+                };
+                self.append(now, inv, frame, text(&key)?, content);
                 Ok(())
             }
             T::GetEagerStateKeysCommand => self.plain(now, inv, frame),
@@ -91,8 +97,15 @@ impl Engine {
             T::OneWayCallCommand => self.one_way_call(now, inv, frame),
             T::SendSignalCommand => self.send_signal(now, inv, frame),
             T::OutputCommand => {
-                frame.decode::<OutputCommand>()?;
-                self.plain(now, inv, frame)
+                let content = match frame.decode::<OutputCommand>()?.result {
+                    Some(OutputResult::Value(value)) => Content::Value(Payload(value.content)),
+                    Some(OutputResult::Failure(Failure { code, message, .. })) => {
+                        Content::Failure { code, message }
+                    }
+                    None => Content::Nothing,
+                };
+                self.append(now, inv, frame, self.no_name.clone(), content);
+                Ok(())
             }
             T::End => self.end(now, inv),
             T::Suspension => {
@@ -124,7 +137,7 @@ impl Engine {
         inv: Inv,
         frame: Frame,
     ) -> Result<(), Refusal> {
-        self.append(now, inv, frame, self.no_name.clone());
+        self.append(now, inv, frame, self.no_name.clone(), Content::Nothing);
         Ok(())
     }
 
@@ -133,7 +146,7 @@ impl Engine {
     fn run(&mut self, now: VirtualTime, inv: Inv, frame: Frame) -> Result<(), Refusal> {
         let RunCommand { result_completion_id, name } = frame.decode()?;
         let name = Name::from(name);
-        self.append(now, inv, frame, name.clone());
+        self.append(now, inv, frame, name.clone(), Content::Nothing);
         self.expect(inv, result_completion_id, name, Awaited::Run);
         Ok(())
     }
@@ -155,9 +168,10 @@ impl Engine {
         }
         // The attempt knows the result. It gets the acknowledgement in the place of the notification.
         let pending = self.get_mut(inv).journal.settle(id).expect("checked above");
+        let content = content_of(&result);
         let notification =
             Notification { id: Some(NotificationId::Completion(id)), result: Some(result) };
-        self.append(now, inv, Frame::new(ty, &notification), pending.name);
+        self.append(now, inv, Frame::new(ty, &notification), pending.name, content);
         if let Status::Running { closed: false, .. } = self.get(inv).status {
             let ack = ProposeRunCompletionAck { completion_id: id };
             let attempt = self.get(inv).attempt(inv);
@@ -173,7 +187,8 @@ impl Engine {
         let SetStateCommand { key, value, .. } = frame.decode()?;
         let (object, name) = (self.writable(inv)?, text(&key)?);
         let value = value.unwrap_or_default().content;
-        self.append(now, inv, frame, name.clone());
+        let content = Content::Value(Payload(value.clone()));
+        self.append(now, inv, frame, name.clone(), content);
         self.objects.get_mut(object).state.insert(name.clone(), value.clone());
         self.state_changed(inv, name, Some(value));
         Ok(())
@@ -182,7 +197,7 @@ impl Engine {
     fn clear_state(&mut self, now: VirtualTime, inv: Inv, frame: Frame) -> Result<(), Refusal> {
         let ClearStateCommand { key, .. } = frame.decode()?;
         let (object, name) = (self.writable(inv)?, text(&key)?);
-        self.append(now, inv, frame, name.clone());
+        self.append(now, inv, frame, name.clone(), Content::Nothing);
         if self.objects.get_mut(object).state.remove(&name).is_some() {
             self.state_changed(inv, name, None);
         }
@@ -202,7 +217,7 @@ impl Engine {
     fn get_lazy_state(&mut self, now: VirtualTime, inv: Inv, frame: Frame) -> Result<(), Refusal> {
         let GetLazyStateCommand { key, result_completion_id, .. } = frame.decode()?;
         let (object, name) = (self.readable(inv)?, text(&key)?);
-        self.append(now, inv, frame, name.clone());
+        self.append(now, inv, frame, name.clone(), Content::Nothing);
         let result = match self.objects.get(object).state.get(&name) {
             Some(value) => NotificationResult::Value(Value { content: value.clone() }),
             None => NotificationResult::Void(Void {}),
@@ -253,8 +268,8 @@ impl Engine {
     fn sleep(&mut self, now: VirtualTime, inv: Inv, frame: Frame) -> Result<(), Refusal> {
         let SleepCommand { wake_up_time, result_completion_id, name } = frame.decode()?;
         let name = Name::from(name);
-        self.append(now, inv, frame, name.clone());
         let at = VirtualTime::from_unix_millis(wake_up_time).max(now);
+        self.append(now, inv, frame, name.clone(), Content::Until(at));
         let timer = self.timers.set(at, 0, Timer::Sleep(inv, result_completion_id));
         self.expect(inv, result_completion_id, name, Awaited::Timer(timer));
         Ok(())
@@ -305,7 +320,8 @@ impl Engine {
             .resolve(&target)
             .map_err(|reason| self.cannot_call(inv, &frame, &target, &reason))?;
         let name: Name = format!("{}/{}", target.service, target.handler).into();
-        self.append(now, inv, frame, name.clone());
+        let content = Content::Value(Payload(body.clone()));
+        self.append(now, inv, frame, name.clone(), content);
         let known = self.known(now, &target, rules, idempotency_key.as_ref());
         let scheduled = due.is_some();
         let callee = known.unwrap_or_else(|| {

@@ -11,13 +11,14 @@ use bytes::Bytes;
 
 use super::{
     AttemptId, Catalog, Config, Output,
+    deployments::Deployments,
     invocation::{Invocation, Status},
     object::Objects,
     timers::Timers,
 };
 use crate::{
     base::{Name, Target, VirtualTime},
-    history::{Event, Inv, Phase},
+    history::{Content, Event, Inv, Payload, Phase},
     protocol::{
         Frame, MessageType,
         messages::{Notification, NotificationId, NotificationResult},
@@ -31,7 +32,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Engine {
     pub(super) config: Config,
+    /// The newest deployment of each service.
     pub(super) catalog: Arc<Catalog>,
+    pub(super) deployments: Deployments,
     pub(super) invocations: Vec<Invocation>,
     pub(super) by_id: BTreeMap<Name, Inv>,
     pub(super) by_request: BTreeMap<Name, Inv>,
@@ -53,6 +56,7 @@ impl Engine {
     pub fn new(config: Config, catalog: Arc<Catalog>) -> Self {
         Self {
             config,
+            deployments: Deployments::new(Arc::clone(&catalog)),
             catalog,
             invocations: Vec::new(),
             by_id: BTreeMap::new(),
@@ -160,12 +164,19 @@ impl Engine {
         self.outputs.push_back(output);
     }
 
-    /// Makes an entry durable.
-    pub(super) fn append(&mut self, now: VirtualTime, inv: Inv, frame: Frame, name: Name) {
+    /// Makes an entry durable; `content` is what is in `frame` beside `name`.
+    pub(super) fn append(
+        &mut self,
+        now: VirtualTime,
+        inv: Inv,
+        frame: Frame,
+        name: Name,
+        content: Content,
+    ) {
         let kind = frame.ty.journal_name();
         let invocation = self.get_mut(inv);
         let index = invocation.journal.append(now, frame);
-        self.record(Event::EntryAppended { inv, index, kind, name });
+        self.record(Event::EntryAppended { inv, index, kind, name, content });
     }
 
     /// Stores a completion that its command was promised, and tells the handler. Nothing happens if the
@@ -193,9 +204,10 @@ impl Engine {
         result: NotificationResult,
         name: Name,
     ) {
+        let content = content_of(&result);
         let notification = Notification { id: Some(id), result: Some(result) };
         let frame = Frame::new(ty, &notification);
-        self.append(now, inv, frame.clone(), name);
+        self.append(now, inv, frame.clone(), name, content);
         let attempt = self.get(inv).attempt(inv);
         match &self.get(inv).status {
             Status::Running { closed: false, .. } => {
@@ -208,6 +220,23 @@ impl Engine {
                 self.begin_attempt(now, inv);
             }
             _ => {}
+        }
+    }
+}
+
+/// What a notification brings.
+pub(super) fn content_of(result: &NotificationResult) -> Content {
+    match result {
+        NotificationResult::Void(_) => Content::Nothing,
+        NotificationResult::Value(value) => Content::Value(Payload(value.content.clone())),
+        NotificationResult::Failure(failure) => {
+            Content::Failure { code: failure.code, message: failure.message.clone() }
+        }
+        NotificationResult::InvocationId(id) => Content::Value(id.as_str().into()),
+        NotificationResult::StateKeys(names) => {
+            let names: Vec<_> =
+                names.keys.iter().map(|name| String::from_utf8_lossy(name)).collect();
+            Content::Value(serde_json::Value::from(names).to_string().as_str().into())
         }
     }
 }

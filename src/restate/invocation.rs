@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::{
-    AttemptId, Config, Handler, HandlerKind, ServiceKind,
+    AttemptId, Config, Handler, HandlerKind, HandlerOptions, ServiceKind,
     journal::{Awaiting, Journal},
     object::ObjectId,
     retry::RetryPolicy,
@@ -35,6 +35,9 @@ pub(super) struct Invocation {
     pub(super) random_seed: u64,
     pub(super) journal: Journal,
     pub(super) status: Status,
+    /// The deployment of its latest attempt, from 1, and whether it stays there.
+    pub(super) deployment: u32,
+    pub(super) pinned: bool,
     /// How many attempts there were.
     pub(super) attempts: u32,
     /// How many of them failed since the last one that suspended, or that a person started: what its retry
@@ -124,6 +127,19 @@ impl Rules {
                 .unwrap_or(config.journal_retention_ms),
             inactivity_timeout_ms: options.inactivity_timeout_ms.or(config.inactivity_timeout_ms),
             abort_timeout_ms: options.abort_timeout_ms.unwrap_or(config.abort_timeout_ms),
+        }
+    }
+}
+
+impl Rules {
+    /// These, with what another deployment's handler says about attempts.
+    pub(super) fn of_attempts(self, config: &Config, options: &HandlerOptions) -> Self {
+        Self {
+            lazy_state: options.lazy_state.unwrap_or(config.lazy_state),
+            retry: RetryPolicy::new(config, options),
+            inactivity_timeout_ms: options.inactivity_timeout_ms.or(config.inactivity_timeout_ms),
+            abort_timeout_ms: options.abort_timeout_ms.unwrap_or(config.abort_timeout_ms),
+            ..self
         }
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::{
     AttemptId, Engine, OnMaxAttempts, Output,
+    deployments::FIRST,
     invocation::{Invocation, Request, Rules, Status},
     journal::{Awaited, Awaiting, Journal},
     timers::Timer,
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     base::{Name, Seed, Target, VirtualTime},
-    history::{Event, Inv, Origin, Outcome, Payload},
+    history::{Content, Event, Inv, Origin, Outcome, Payload},
     protocol::{
         Frame, MessageType,
         messages::{
@@ -129,6 +130,8 @@ impl Engine {
             random_seed,
             journal: Journal::default(),
             status,
+            deployment: FIRST,
+            pinned: false,
             attempts: 0,
             failures: 0,
             failures_since_stored: 0,
@@ -138,10 +141,11 @@ impl Engine {
             heard: now,
             watch: None,
         });
+        let content = Content::Value(Payload(body.clone()));
         let input =
             InputCommand { headers, value: Some(Value { content: body }), name: String::new() };
         let input = Frame::new(MessageType::InputCommand, &input);
-        self.append(now, inv, input, self.no_name.clone());
+        self.append(now, inv, input, self.no_name.clone(), content);
         inv
     }
 
@@ -160,6 +164,7 @@ impl Engine {
 
     /// Starts the next attempt: it replays the journal as it is now.
     pub(super) fn begin_attempt(&mut self, now: VirtualTime, inv: Inv) {
+        self.choose_deployment(inv);
         let start = Frame::new(MessageType::Start, &self.start_message(now, inv));
         self.stop_watching(inv);
         let invocation = self.get_mut(inv);
@@ -171,13 +176,14 @@ impl Engine {
         frames.push(start);
         frames.extend_from_slice(entries);
         invocation.status = Status::Running { seen: entries.len(), closed: false };
-        let attempt = invocation.attempt(inv);
+        let (attempt, deployment) = (invocation.attempt(inv), invocation.deployment);
         self.record(Event::AttemptStarted {
             inv,
+            deployment,
             attempt: attempt.number,
             replayed: u32::try_from(frames.len() - 1).expect("a journal's indexes are u32"),
         });
-        self.output(Output::Start { attempt, frames });
+        self.output(Output::Start { attempt, deployment, frames });
         self.watch(now, inv);
     }
 

@@ -14,6 +14,7 @@ mod attach;
 mod cancel;
 mod catalog;
 mod commands;
+mod deployments;
 mod engine;
 mod http;
 mod ingress;
@@ -23,6 +24,7 @@ mod lifecycle;
 mod object;
 mod promise;
 mod refusal;
+mod register;
 mod restart;
 mod retry;
 mod signal;
@@ -156,6 +158,8 @@ pub enum Output {
     Start {
         /// The attempt.
         attempt: AttemptId,
+        /// The deployment that it runs on, from 1.
+        deployment: u32,
         /// Its first messages: `Start` and the journal so far.
         frames: Vec<Frame>,
     },

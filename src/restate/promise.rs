@@ -4,6 +4,7 @@
 
 use super::{
     Engine,
+    engine::content_of,
     invocation::Status,
     journal::Awaited,
     object::{ObjectId, Promise},
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     base::{Name, VirtualTime},
-    history::Inv,
+    history::{Content, Inv},
     protocol::{
         Frame, MessageType,
         messages::{
@@ -30,7 +31,7 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let GetPromiseCommand { key, result_completion_id: id, .. } = frame.decode()?;
         let (workflow, name) = (self.workflow_of(inv)?, Name::from(key));
-        self.append(now, inv, frame, name.clone());
+        self.append(now, inv, frame, name.clone(), Content::Nothing);
         let promises = &mut self.objects.get_mut(workflow).promises;
         match promises.entry(name.clone()).or_insert_with(|| Promise::Open(Vec::new())) {
             Promise::Completed(result) => {
@@ -54,7 +55,7 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let PeekPromiseCommand { key, result_completion_id: id, .. } = frame.decode()?;
         let (workflow, name) = (self.workflow_of(inv)?, Name::from(key));
-        self.append(now, inv, frame, name.clone());
+        self.append(now, inv, frame, name.clone(), Content::Nothing);
         let result = match self.objects.get(workflow).promises.get(&name) {
             Some(Promise::Completed(result)) => result.clone(),
             Some(Promise::Open(_)) | None => NotificationResult::Void(Void {}),
@@ -74,7 +75,7 @@ impl Engine {
             frame.decode()?;
         let (workflow, name) = (self.workflow_of(inv)?, Name::from(key));
         let completion = result_of(completion)?;
-        self.append(now, inv, frame, name.clone());
+        self.append(now, inv, frame, name.clone(), content_of(&completion));
         let promises = &mut self.objects.get_mut(workflow).promises;
         let promise = promises.entry(name.clone()).or_insert_with(|| Promise::Open(Vec::new()));
         let (told, waiters) = match promise {

@@ -2,7 +2,7 @@
 //!
 //! Must not know: what handlers do about them.
 
-use super::{Engine, promise::result_of, refusal::Refusal};
+use super::{Engine, engine::content_of, promise::result_of, refusal::Refusal};
 use crate::{
     base::{Name, VirtualTime},
     history::{Event, Inv, Outcome, Payload, Phase},
@@ -81,7 +81,11 @@ impl Engine {
             SignalResult::Value(value) => NotificationResult::Value(value),
             SignalResult::Failure(failure) => NotificationResult::Failure(failure),
         };
-        self.plain(now, inv, frame)?;
+        let name = match &id {
+            NotificationId::NamedSignal(name) => name.as_str().into(),
+            _ => self.no_name.clone(),
+        };
+        self.append(now, inv, frame, name, content_of(&result));
         // A signal to an invocation that does not exist is lost.
         if let Some(&target) = self.by_id.get(signal.target_invocation_id.as_str()) {
             match id {
@@ -103,7 +107,7 @@ impl Engine {
         let (id, index) = read_awakeable_id(&awakeable_id).ok_or_else(|| {
             Refusal::CannotCall(format!("`{awakeable_id}` is not the id of an awakeable"))
         })?;
-        self.plain(now, inv, frame)?;
+        self.append(now, inv, frame, self.no_name.clone(), content_of(&result));
         let target = std::str::from_utf8(&id).ok().and_then(|id| self.by_id.get(id));
         if let Some(&target) = target {
             self.signal(now, target, NotificationId::Signal(index), result);

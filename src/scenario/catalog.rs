@@ -31,6 +31,8 @@ pub struct Catalog {
     /// Short forms of opening state by name: members of `world` beside the systems. A name that a system has
     /// means the system.
     pub short_forms: BTreeMap<String, ShortForm>,
+    /// Other revisions of the services by name, each with a line for people: what a step can deploy.
+    pub revisions: BTreeMap<String, String>,
     /// Invariants by name, each with a line for people.
     pub invariants: BTreeMap<String, String>,
 }

@@ -50,7 +50,7 @@ fn references(
         Some(Does::To(verb, text)) => Some((text, verb.name())),
         Some(Does::Complete { of, with: Completion::Value(_), .. }) => Some((of, "resolve")),
         Some(Does::Complete { of, with: Completion::Failure(_), .. }) => Some((of, "reject")),
-        Some(Does::Call { .. }) | None => None,
+        Some(Does::Call { .. } | Does::EndpointDown(_) | Does::Deploy(_)) | None => None,
     };
     let mut all = true;
     for (text, verb) in doc.after.iter().map(|text| (text, "wait for")).chain(acted_on) {
@@ -190,6 +190,8 @@ fn action(
                 Verb::Purge => Action::Purge { request },
             }
         }
+        Does::EndpointDown(for_ms) => Action::EndpointDown { for_ms: *for_ms },
+        Does::Deploy(revision) => Action::Deploy { revision: revision.clone() },
         Does::Complete { of, awakeable, with } => {
             let (request, awakeable) = (request(reader, of, doc, values, by_id).ok()?, *awakeable);
             match with {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use faults::{CrashPoint, EntryKind, Fault, FaultName, FaultPlan, Scope, Side};
 pub use millis::Millis;
-pub use steps::{Action, RestatePlan, Step};
+pub use steps::{Action, RestatePlan, Revision, Step};
 
 pub use crate::system::OpeningState;
 

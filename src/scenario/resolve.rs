@@ -2,16 +2,14 @@
 //!
 //! Must not know: text, rendering.
 
-use std::collections::BTreeMap;
-
 use super::{
-    catalog::{Catalog, REFERENCE},
+    catalog::Catalog,
     checks,
     diagnostic::Diagnostic,
     expand, faults,
     plan::{Plan, Scenario},
     reader::{Reader, Whole},
-    settings, steps, suggest,
+    settings, steps,
     syntax::{Kind, Node},
     vocabulary, world,
 };
@@ -34,7 +32,8 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
     }
     let title = fields.get("title").and_then(|n| reader.string(n, "a title"));
     let why = fields.get("why").and_then(|n| reader.string(n, "a reason"));
-    let services = fields.get("services").map(|n| services(reader, n, catalog)).unwrap_or_default();
+    let services =
+        fields.get("services").map(|n| settings::variants(reader, n, catalog)).unwrap_or_default();
     let mut opening = world::Opening::default();
     let world = fields.get("world").map(|n| world::world(reader, n, catalog, &mut opening));
     if let Some(node) = fields.get("state") {
@@ -76,28 +75,4 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
     };
     let why = why.map(text).unwrap_or_default();
     Some(Scenario { title: text(title?), why, plan, invariants, must_violate, expect, runs })
-}
-
-/// `services`: service to variant.
-fn services(reader: &mut Reader, node: &Node, catalog: &Catalog) -> BTreeMap<String, String> {
-    let mut services = BTreeMap::new();
-    for member in reader.map(node, "an object { service: variant }").unwrap_or(&[]) {
-        let name = &member.name;
-        let service = catalog.service(reader, &name.value, name.span.clone());
-        let variant = reader.string(&member.value, "the name of a variant");
-        let (Some(service), Some(variant)) = (service, variant) else { continue };
-        if variant.value != REFERENCE && !service.variants.contains_key(&variant.value) {
-            let variants = service.variants.keys().map(String::as_str);
-            reader.report(
-                Diagnostic::new(
-                    variant.span,
-                    format!("{} has no variant `{}`", name.value, variant.value),
-                )
-                .help(suggest::hint(&variant.value, "variants", variants)),
-            );
-            continue;
-        }
-        services.insert(name.value.clone(), variant.value);
-    }
-    services
 }

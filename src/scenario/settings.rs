@@ -1,14 +1,46 @@
-//! Reads how clients and Restate are configured, and the bounds.
+//! Reads the services' variants, how clients and Restate are configured, and the bounds.
 //!
-//! Must not know: services, systems, steps.
+//! Must not know: systems, steps.
+
+use std::collections::BTreeMap;
 
 use super::{
+    catalog::{Catalog, REFERENCE},
     diagnostic::Diagnostic,
     plan::{Bounds, ClientPlan, RestatePlan},
     reader::{Fields, MILLIS, Reader, Whole},
+    suggest,
     syntax::Node,
     vocabulary,
 };
+
+/// `services`: service to variant.
+pub(crate) fn variants(
+    reader: &mut Reader,
+    node: &Node,
+    catalog: &Catalog,
+) -> BTreeMap<String, String> {
+    let mut services = BTreeMap::new();
+    for member in reader.map(node, "an object { service: variant }").unwrap_or(&[]) {
+        let name = &member.name;
+        let service = catalog.service(reader, &name.value, name.span.clone());
+        let variant = reader.string(&member.value, "the name of a variant");
+        let (Some(service), Some(variant)) = (service, variant) else { continue };
+        if variant.value != REFERENCE && !service.variants.contains_key(&variant.value) {
+            let variants = service.variants.keys().map(String::as_str);
+            reader.report(
+                Diagnostic::new(
+                    variant.span,
+                    format!("{} has no variant `{}`", name.value, variant.value),
+                )
+                .help(suggest::hint(&variant.value, "variants", variants)),
+            );
+            continue;
+        }
+        services.insert(name.value.clone(), variant.value);
+    }
+    services
+}
 
 /// `clients`.
 pub(crate) fn clients(reader: &mut Reader, node: &Node) -> ClientPlan {

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use super::{
     catalog::{Catalog, HandlerEntry, Input},
     diagnostic::Diagnostic,
-    plan::Millis,
-    reader::{Fields, MILLIS, Reader, Whole},
+    plan::{Millis, Revision},
+    reader::{Fields, MILLIS, Reader, Whole, unknown_name},
+    settings::variants,
     suggest,
     syntax::{Kind, Node, Text},
     target, template, vocabulary,
@@ -48,6 +49,8 @@ pub(crate) enum Does<'n> {
         awakeable: u32,
         with: Completion<'n>,
     },
+    EndpointDown(Millis),
+    Deploy(Revision),
 }
 
 /// How a handler is called.
@@ -116,6 +119,8 @@ const DEEDS: &[(&str, &[&str])] = &[
     ("pause", &[]),
     ("resume", &[]),
     ("purge", &[]),
+    ("endpoint_down", &[]),
+    ("deploy", &[]),
 ];
 
 /// A variable of `for`, both ends included.
@@ -132,7 +137,7 @@ impl Does<'_> {
         match self {
             Self::Call { .. } => true,
             Self::To(verb, _) => verb.is_answered(),
-            Self::Complete { .. } => false,
+            Self::Complete { .. } | Self::EndpointDown(_) | Self::Deploy(_) => false,
         }
     }
 }
@@ -257,6 +262,8 @@ fn does<'n>(
             match one.name.value.as_str() {
                 "call" => call(reader, fields, &one.value, false, catalog),
                 "send" => call(reader, fields, &one.value, true, catalog),
+                "endpoint_down" => reader.millis(&one.value).map(Does::EndpointDown),
+                "deploy" => revision(reader, &one.value, catalog).map(Does::Deploy),
                 verb => to(reader, fields, verb, &one.value),
             }
         }
@@ -294,7 +301,7 @@ fn misplaced(reader: &mut Reader, fields: &Fields<'_>, deed: &str) {
             .filter(|(_, fields)| fields.contains(&name))
             .map(|(deed, _)| format!("`{deed}`"))
             .collect();
-        let article = if deed.starts_with(['a', 'o']) { "an" } else { "a" };
+        let article = if deed.starts_with(['a', 'e', 'o']) { "an" } else { "a" };
         let help = match having.as_slice() {
             [only] => format!("only {only} has one"),
             [first @ .., last] => format!("only {} and {last} have one", first.join(", ")),
@@ -305,6 +312,25 @@ fn misplaced(reader: &mut Reader, fields: &Fields<'_>, deed: &str) {
                 .help(help),
         );
     }
+}
+
+/// `deploy`: `"second"`, or `{ "Bookings": "books-twice" }`.
+fn revision(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Option<Revision> {
+    if matches!(node.kind, Kind::Object(_)) {
+        return Some(Revision::Services(variants(reader, node, catalog)));
+    }
+    let name = reader.string(node, "the name of a revision, or an object { service: variant }")?;
+    if !catalog.revisions.contains_key(&name.value) {
+        let names = catalog.revisions.keys().map(String::as_str);
+        let problem = unknown_name(name.span.clone(), "revision", "revisions", &name.value, names);
+        reader.report(match catalog.revisions.is_empty() {
+            true => problem
+                .help("write { \"Service\": \"variant\" }, or {} for the same services once more"),
+            false => problem,
+        });
+        return None;
+    }
+    Some(Revision::Named(name.value))
 }
 
 /// A deed that is done to what another step started.

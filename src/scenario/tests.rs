@@ -138,6 +138,7 @@ fn catalog() -> Catalog {
             ("clock".into(), ShortForm::new("the hour", clock)),
             ("rooms".into(), ShortForm::new("rooms with beds", rooms)),
         ]),
+        revisions: BTreeMap::new(),
         invariants: BTreeMap::from([("booked_once".into(), "no room is booked twice".into())]),
     }
 }

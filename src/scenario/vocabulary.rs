@@ -134,6 +134,11 @@ pub(crate) static STEP: Form<'static> = form(
         field("pause", "pauses the invocation of the step with this id"),
         field("resume", "resumes the paused invocation of the step with this id"),
         field("purge", "purges the completed invocation of the step with this id"),
+        field("endpoint_down", "ends the handlers' process, and refuses connections for so long"),
+        field(
+            "deploy",
+            "registers a new deployment: { service: variant }, or the name of a revision",
+        ),
         field("body", "the handler's input"),
         field("idempotency_key", "the idempotency key"),
         field("headers", "headers that the handler sees: { name: value }"),

@@ -35,6 +35,10 @@ pub(super) enum Due {
     Operator { inv: Inv, kill: bool },
     /// An attempt that stood still goes on.
     GoOn(AttemptId),
+    /// The messages of an attempt that were under way arrive.
+    Deliver(AttemptId),
+    /// What was down may be up again.
+    EndpointUp,
 }
 
 /// An attempt with its names.

@@ -28,15 +28,37 @@ use crate::{
     base::Seed,
     host::{self, DiscoveryError, Endpoint, Factory},
     restate::{Catalog, CatalogError},
+    scenario::plan::Revision,
     system::{Hub, SystemSpec, World},
 };
 
 /// Services to simulate: how to build them, what discovery says of them, and the systems that they call.
 #[derive(Clone)]
 pub struct Deployment {
+    first: Built,
+    /// What steps of a plan deploy later.
+    later: Vec<(Revision, Built)>,
+    systems: Arc<[SystemSpec]>,
+}
+
+/// One deployment: how a process of it is built, and what it is.
+#[derive(Clone)]
+pub(crate) struct Built {
     factory: Factory,
     catalog: Arc<Catalog>,
-    systems: Arc<[SystemSpec]>,
+}
+
+impl Built {
+    /// Builds the services once and asks them what they are.
+    fn new(factory: Factory, systems: &[SystemSpec]) -> Result<Self, DeploymentError> {
+        let world = new_world(systems, Seed(0));
+        let manifest = host::discover(&factory(&world))?;
+        if let Some(system) = world.missing() {
+            return Err(DeploymentError::UnknownSystem(system));
+        }
+        let catalog = Arc::new(Catalog::from_manifest(&manifest)?);
+        Ok(Self { factory, catalog })
+    }
 }
 
 /// Why services cannot be simulated.
@@ -64,25 +86,43 @@ impl Deployment {
         factory: Factory,
         systems: Arc<[SystemSpec]>,
     ) -> Result<Self, DeploymentError> {
-        let world = new_world(&systems, Seed(0));
-        let manifest = host::discover(&factory(&world))?;
-        if let Some(system) = world.missing() {
-            return Err(DeploymentError::UnknownSystem(system));
-        }
-        let catalog = Arc::new(Catalog::from_manifest(&manifest)?);
-        Ok(Self { factory, catalog, systems })
+        let first = Built::new(factory, &systems)?;
+        Ok(Self { first, later: Vec::new(), systems })
+    }
+
+    /// The same, with what `revision` stands for in a step.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn with(
+        mut self,
+        revision: Revision,
+        factory: Factory,
+    ) -> Result<Self, DeploymentError> {
+        let built = Built::new(factory, &self.systems)?;
+        self.later.push((revision, built));
+        Ok(self)
+    }
+
+    /// Whether there is something that `revision` stands for.
+    pub(crate) fn has(&self, revision: &Revision) -> bool {
+        self.later.iter().any(|(known, _)| known == revision)
+    }
+
+    fn later(&self, revision: &Revision) -> Option<&Built> {
+        self.later.iter().find(|(known, _)| known == revision).map(|(_, built)| built)
     }
 
     /// A process with empty memory, in this world.
     #[must_use]
     pub fn build(&self, world: &World) -> Endpoint {
-        (self.factory)(world)
+        (self.first.factory)(world)
     }
 
     /// What the services are.
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
-        &self.catalog
+        &self.first.catalog
     }
 
     /// The systems that the services can call.

@@ -37,12 +37,16 @@ pub(super) struct Severed {
 pub(super) enum Delivery {
     /// Restate stores a message, by its index in the poll.
     Store(usize),
-    /// An operator cancels the invocation.
-    Cancel,
+    /// An operator cancels the invocation, or kills it.
+    Operator { kill: bool },
+    /// The messages that follow come later.
+    Later { ms: u64 },
     /// The attempt dies; so many of its messages were never stored.
     Crash { how: Crash, lost: u32 },
     /// Its process dies.
     ProcessCrash,
+    /// Its process dies, and the endpoint is down for so long.
+    EndpointDown { ms: u64 },
     /// The node of Restate restarts; the message at which it does is lost.
     RestateRestart,
     /// Restate gives up on the attempt, whose code runs on.
@@ -52,7 +56,7 @@ pub(super) enum Delivery {
 impl Delivery {
     /// Whether nothing of the attempt is left after it.
     pub(super) fn ends_attempt(&self) -> bool {
-        matches!(self, Self::Crash { .. } | Self::ProcessCrash)
+        matches!(self, Self::Crash { .. } | Self::ProcessCrash | Self::EndpointDown { .. })
     }
 }
 
@@ -68,9 +72,6 @@ pub(super) struct Network {
     asked_to_suspend: BTreeSet<AttemptId>,
     /// Names of runs by attempt and completion id, for places.
     runs: BTreeMap<(AttemptId, u32), String>,
-    /// What operators do at places that the plan names, once the messages of the poll are through: an
-    /// invocation, and whether it is killed.
-    pub(super) acts: Vec<(Inv, bool)>,
 }
 
 /// What is decided of one message.
@@ -78,8 +79,22 @@ enum Fate {
     Stored,
     Crash(Crash),
     ProcessCrash,
+    EndpointDown { ms: u64 },
     RestateRestart,
     Zombie,
+}
+
+/// What operators do at a message: `Some(true)` is a kill, `Some(false)` a cancel.
+#[derive(Clone, Copy, Debug, Default)]
+struct Operators {
+    before: [Option<bool>; 2],
+    after: [Option<bool>; 2],
+}
+
+impl Operators {
+    fn deliver(acts: [Option<bool>; 2], plan: &mut Vec<Delivery>) {
+        plan.extend(acts.into_iter().flatten().map(|kill| Delivery::Operator { kill }));
+    }
 }
 
 impl Network {
@@ -134,10 +149,16 @@ impl Network {
                 continue;
             }
             let rest = u32::try_from(frames.len() - index).unwrap_or(u32::MAX);
-            let fate =
-                if spared { Fate::Stored } else { self.fate_of(core, info, frame, &mut plan) };
+            let (fate, operators) = match spared {
+                true => (Fate::Stored, Operators::default()),
+                false => self.fate_of(core, info, frame, &mut plan),
+            };
+            Operators::deliver(operators.before, &mut plan);
             match fate {
-                Fate::Stored => plan.push(Delivery::Store(index)),
+                Fate::Stored => {
+                    plan.push(Delivery::Store(index));
+                    Operators::deliver(operators.after, &mut plan);
+                }
                 Fate::Crash(how) => {
                     let stored = how != Crash::MessageLost && how != Crash::AfterEffect;
                     if stored {
@@ -148,6 +169,10 @@ impl Network {
                 }
                 Fate::ProcessCrash => {
                     plan.push(Delivery::ProcessCrash);
+                    return plan;
+                }
+                Fate::EndpointDown { ms } => {
+                    plan.push(Delivery::EndpointDown { ms });
                     return plan;
                 }
                 Fate::RestateRestart => {
@@ -182,9 +207,9 @@ impl Network {
         info: AttemptInfo<'_>,
         frame: &Frame,
         plan: &mut Vec<Delivery>,
-    ) -> Fate {
+    ) -> (Fate, Operators) {
         if !messages_in_danger(core) {
-            return Fate::Stored;
+            return (Fate::Stored, Operators::default());
         }
         let attempt = info.attempt;
         self.remember_runs(core, attempt, std::slice::from_ref(frame));
@@ -195,9 +220,22 @@ impl Network {
             1 => {}
             times => place.push_str(&format!(" #{times}")),
         }
-        self.strike_as_operator(core, info, &spot, &place, plan);
+        let operators = self.operators_at(core, info, (&spot, frame), &place);
+        let fate = self.strike(core, info, (&spot, frame), place, plan);
+        (fate, operators)
+    }
+
+    /// What strikes a message at `place`. If it only comes later, that is put into `plan`.
+    fn strike(
+        &mut self,
+        core: &mut Core<'_>,
+        info: AttemptInfo<'_>,
+        (spot, frame): (&Spot, &Frame),
+        place: String,
+        plan: &mut Vec<Delivery>,
+    ) -> Fate {
         let points = &core.plan.faults.crash_at;
-        if let Some(lost) = self.struck_at(core, CRASH_AT, points, info, &spot, &place) {
+        if let Some(lost) = self.struck_at(core, CRASH_AT, points, info, (spot, frame), &place) {
             return Fate::Crash(match (lost, spot.entry) {
                 (true, Some(EntryKind::Run)) => Crash::AfterEffect,
                 (false, Some(EntryKind::Run)) => Crash::BeforeEffect,
@@ -216,11 +254,19 @@ impl Network {
         }
         if core.strikes(Fault::ProcessCrash, struck, &place) {
             Fate::ProcessCrash
+        } else if core.strikes(Fault::EndpointDown, struck, &place) {
+            let ms = core.measure(Fault::EndpointDown, "endpoint_down_ms", &place, 1);
+            Fate::EndpointDown { ms }
         } else if core.strikes(Fault::RestateRestart, Struck::Machine, &place) {
             Fate::RestateRestart
         } else if core.strikes(Fault::Zombie, struck, &place) {
             Fate::Zombie
         } else {
+            if core.decide(Fault::MessageDelayed, struck, 1, || place.clone()) != 0 {
+                let ms = core.measure(Fault::MessageDelayed, "message_delay_ms", &place, 1);
+                core.fired(Fault::MessageDelayed, place, true);
+                plan.push(Delivery::Later { ms });
+            }
             Fate::Stored
         }
     }
@@ -233,7 +279,7 @@ impl Network {
         name: &'static str,
         points: &[CrashPoint],
         info: AttemptInfo<'_>,
-        spot: &Spot,
+        (spot, frame): (&Spot, &Frame),
         place: &str,
     ) -> Option<bool> {
         if points.is_empty() || core.now > core.faults.until() {
@@ -245,7 +291,7 @@ impl Network {
                 && point.handler == *info.target.handler
                 && (point.key == "*" || point.key == *info.target.key)
                 && !self.struck.contains(&(name, index, inv));
-            let lost = spot.asked_by(point).filter(|_| here)?;
+            let lost = spot.asked_by(frame, point).filter(|_| here)?;
             Some((index, lost))
         })?;
         self.struck.push((name, index, inv));
@@ -253,29 +299,26 @@ impl Network {
         Some(lost)
     }
 
-    /// An operator cancels or kills at this message: just before it is stored, or after it and those that were
-    /// sent with it.
-    fn strike_as_operator(
+    /// What operators do at this message: just before it is stored, or right after it.
+    fn operators_at(
         &mut self,
         core: &mut Core<'_>,
         info: AttemptInfo<'_>,
-        spot: &Spot,
+        spot: (&Spot, &Frame),
         place: &str,
-        plan: &mut Vec<Delivery>,
-    ) {
+    ) -> Operators {
         let faults = core.faults.plan();
-        for (name, points, kill) in
-            [(CANCEL_AT, &faults.cancel_at, false), (KILL_AT, &faults.kill_at, true)]
+        let mut acts = Operators::default();
+        for (index, name, points) in
+            [(0, CANCEL_AT, &faults.cancel_at), (1, KILL_AT, &faults.kill_at)]
         {
-            let Some(before) = self.struck_at(core, name, points, info, spot, place) else {
-                continue;
-            };
-            if before && !kill {
-                plan.push(Delivery::Cancel);
-            } else {
-                self.acts.push((info.attempt.inv, kill));
+            match self.struck_at(core, name, points, info, spot, place) {
+                Some(true) => acts.before[index] = Some(name == KILL_AT),
+                Some(false) => acts.after[index] = Some(name == KILL_AT),
+                None => {}
             }
         }
+        acts
     }
 
     /// Whether the code of an attempt stands still for now.
@@ -327,7 +370,14 @@ fn messages_in_danger(core: &Core<'_>) -> bool {
     let plan = core.faults.plan();
     let places = [&plan.crash_at, &plan.cancel_at, &plan.kill_at];
     (places.into_iter().any(|points| !points.is_empty()) && core.now <= core.faults.until())
-        || [Fault::Crash, Fault::ProcessCrash, Fault::Zombie, Fault::RestateRestart]
-            .into_iter()
-            .any(|fault| core.possible(fault))
+        || [
+            Fault::Crash,
+            Fault::ProcessCrash,
+            Fault::EndpointDown,
+            Fault::Zombie,
+            Fault::RestateRestart,
+            Fault::MessageDelayed,
+        ]
+        .into_iter()
+        .any(|fault| core.possible(fault))
 }

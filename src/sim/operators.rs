@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     base::VirtualTime,
-    history::{Inv, Outcome, Phase},
+    history::{Event, Inv, Outcome, Phase},
     restate::Engine,
-    scenario::plan::{Action, Fault},
+    scenario::plan::{Action, Fault, Step},
 };
 
 /// Decides whether an operator will cancel or kill a new invocation, and when.
@@ -45,34 +45,59 @@ pub(super) fn strike(engine: &mut Engine, now: VirtualTime, inv: Inv, kill: bool
     drop(if kill { engine.kill(now, inv) } else { engine.cancel(now, inv) });
 }
 
-/// Does what a step of the plan says. What Restate refuses has no effect.
-pub(super) fn step(core: &mut Core<'_>, engine: &mut Engine, action: &Action) {
-    let (Action::Cancel { request }
-    | Action::Kill { request }
-    | Action::Pause { request }
-    | Action::Resume { request }
-    | Action::Purge { request }
-    | Action::Resolve { request, .. }
-    | Action::Reject { request, .. }) = action
-    else {
-        return;
+/// The HTTP status for what does not exist.
+const UNKNOWN: u32 = 404;
+/// The HTTP status for an awakeable that is completed, whether anybody waits for it or not.
+const ACCEPTED: u32 = 202;
+
+/// Does what a step of the plan says, and tells what is answered; none if it is no operator's step.
+pub(super) fn step(now: VirtualTime, engine: &mut Engine, step: &Step) -> Option<Event> {
+    let (deed, of) = match &step.action {
+        Action::Cancel { request } => ("cancel", request),
+        Action::Kill { request } => ("kill", request),
+        Action::Pause { request } => ("pause", request),
+        Action::Resume { request } => ("resume", request),
+        Action::Purge { request } => ("purge", request),
+        Action::Resolve { request, .. } => ("resolve", request),
+        Action::Reject { request, .. } => ("reject", request),
+        Action::Call { .. }
+        | Action::Send { .. }
+        | Action::Attach { .. }
+        | Action::Output { .. }
+        | Action::EndpointDown { .. }
+        | Action::Deploy { .. } => return None,
     };
-    let Some(inv) = engine.invocation_of(request) else { return };
-    let now = core.now;
-    match action {
-        Action::Cancel { .. } => strike(engine, now, inv, false),
-        Action::Kill { .. } => strike(engine, now, inv, true),
-        Action::Pause { .. } => drop(engine.pause(now, inv)),
-        Action::Resume { .. } => drop(engine.resume(now, inv)),
-        Action::Purge { .. } => drop(engine.purge(now, inv)),
+    let inv = engine.invocation_of(of);
+    let (code, message) = match inv {
+        Some(inv) => answer(now, engine, inv, &step.action),
+        None => (UNKNOWN, format!("`{of}` has started no invocation yet")),
+    };
+    let (request, of) = (step.request.as_str().into(), of.as_str().into());
+    Some(Event::OperatorAnswered { request, deed, of, inv, code, message })
+}
+
+/// What Restate answers to an operator, or to a client who completes an awakeable.
+fn answer(now: VirtualTime, engine: &mut Engine, inv: Inv, action: &Action) -> (u32, String) {
+    let answered = match action {
+        Action::Cancel { .. } => engine.cancel(now, inv),
+        Action::Kill { .. } => engine.kill(now, inv),
+        Action::Pause { .. } => engine.pause(now, inv),
+        Action::Resume { .. } => engine.resume(now, inv),
+        Action::Purge { .. } => engine.purge(now, inv),
         Action::Resolve { awakeable, body, .. } => {
             let value = Outcome::Success(body.as_str().into());
             engine.complete_awakeable_of(now, inv, *awakeable, value);
+            Ok(ACCEPTED)
         }
         Action::Reject { awakeable, reason, .. } => {
             let failure = Outcome::Failure { code: 500, message: reason.clone() };
             engine.complete_awakeable_of(now, inv, *awakeable, failure);
+            Ok(ACCEPTED)
         }
-        _ => {}
+        _ => Ok(ACCEPTED),
+    };
+    match answered {
+        Ok(code) => (code, String::new()),
+        Err(refused) => (refused.code(), refused.to_string()),
     }
 }

@@ -17,73 +17,102 @@ pub(super) struct Spot {
     word: &'static str,
 }
 
+fn state_key(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}
+
+/// The kind of an entry whose place has no name: a place's text is the site of choices, and stays as it is.
+const fn entry_of(ty: MessageType) -> Option<EntryKind> {
+    use MessageType as T;
+    Some(match ty {
+        T::GetEagerStateCommand | T::GetLazyStateCommand => EntryKind::Get,
+        T::GetEagerStateKeysCommand | T::GetLazyStateKeysCommand => EntryKind::Keys,
+        T::CompleteAwakeableCommand => EntryKind::Awakeable,
+        T::SendSignalCommand => EntryKind::Signal,
+        T::AttachInvocationCommand => EntryKind::Attach,
+        T::GetInvocationOutputCommand => EntryKind::Outcome,
+        _ => return None,
+    })
+}
+
+/// The name of an entry whose place has none.
+fn unnamed(frame: &Frame) -> Option<String> {
+    use MessageType as T;
+    Some(match frame.ty {
+        T::GetEagerStateCommand => {
+            state_key(&frame.decode::<messages::GetEagerStateCommand>().ok()?.key)
+        }
+        T::GetLazyStateCommand => {
+            state_key(&frame.decode::<messages::GetLazyStateCommand>().ok()?.key)
+        }
+        T::SendSignalCommand => {
+            match frame.decode::<messages::SendSignalCommand>().ok()?.signal_id? {
+                messages::SignalId::Name(name) => name,
+                messages::SignalId::Index(_) => return None,
+            }
+        }
+        _ => return None,
+    })
+}
+
 impl Spot {
     /// The spot of `frame`; a proposed run completion gets the name of `run`.
     pub(super) fn of(frame: &Frame, run: impl FnOnce(u32) -> Option<String>) -> Self {
+        use EntryKind as E;
         use MessageType as T;
-        let state_key = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
-        let (entry, proposal, word, name) = match frame.ty {
-            T::RunCommand => (
-                Some(EntryKind::Run),
-                false,
-                "Run",
-                frame.decode::<messages::RunCommand>().map(|m| m.name),
-            ),
+        let (entry, word, name) = match frame.ty {
+            T::RunCommand => {
+                (Some(E::Run), "Run", frame.decode::<messages::RunCommand>().map(|m| m.name))
+            }
             T::ProposeRunCompletion => (
-                Some(EntryKind::Run),
-                true,
+                Some(E::Run),
                 "result of Run",
                 frame
                     .decode::<messages::ProposeRunCompletion>()
                     .map(|m| run(m.result_completion_id).unwrap_or_default()),
             ),
             T::SetStateCommand => (
-                Some(EntryKind::Set),
-                false,
+                Some(E::Set),
                 "SetState",
                 frame.decode::<messages::SetStateCommand>().map(|m| state_key(&m.key)),
             ),
             T::ClearStateCommand => (
-                Some(EntryKind::Clear),
-                false,
+                Some(E::Clear),
                 "ClearState",
                 frame.decode::<messages::ClearStateCommand>().map(|m| state_key(&m.key)),
             ),
-            T::ClearAllStateCommand => {
-                (Some(EntryKind::Clear), false, "ClearAllState", Ok(String::new()))
-            }
+            T::ClearAllStateCommand => (Some(E::Clear), "ClearAllState", Ok(String::new())),
             T::CallCommand => (
-                Some(EntryKind::Call),
-                false,
+                Some(E::Call),
                 "Call",
                 frame
                     .decode::<messages::CallCommand>()
                     .map(|m| format!("{}/{}", m.service_name, m.handler_name)),
             ),
             T::OneWayCallCommand => (
-                Some(EntryKind::Send),
-                false,
+                Some(E::Send),
                 "Send",
                 frame
                     .decode::<messages::OneWayCallCommand>()
                     .map(|m| format!("{}/{}", m.service_name, m.handler_name)),
             ),
-            T::SleepCommand => (Some(EntryKind::Sleep), false, "Sleep", Ok(String::new())),
-            T::OutputCommand => (Some(EntryKind::Output), false, "Output", Ok(String::new())),
+            T::SleepCommand => (Some(E::Sleep), "Sleep", Ok(String::new())),
+            T::OutputCommand => (Some(E::Output), "Output", Ok(String::new())),
             T::GetPromiseCommand => {
                 let name = frame.decode::<messages::GetPromiseCommand>().map(|m| m.key);
-                (None, false, "GetPromise", name)
+                (Some(E::Promise), "GetPromise", name)
             }
             T::PeekPromiseCommand => {
                 let name = frame.decode::<messages::PeekPromiseCommand>().map(|m| m.key);
-                (None, false, "PeekPromise", name)
+                (Some(E::Peek), "PeekPromise", name)
             }
             T::CompletePromiseCommand => {
                 let name = frame.decode::<messages::CompletePromiseCommand>().map(|m| m.key);
-                (None, false, "CompletePromise", name)
+                (Some(E::Complete), "CompletePromise", name)
             }
-            other => (None, false, other.journal_name(), Ok(String::new())),
+            other => (entry_of(other), other.journal_name(), Ok(String::new())),
         };
+        let proposal = frame.ty == T::ProposeRunCompletion;
         Self { entry, proposal, name: name.unwrap_or_default(), word }
     }
 
@@ -98,8 +127,11 @@ impl Spot {
 
     /// Whether losing (`Some(true)`) or storing (`Some(false)`) this message and dying is what
     /// `point` asks for.
-    pub(super) fn asked_by(&self, point: &CrashPoint) -> Option<bool> {
-        let named = point.name == "*" || point.name.is_empty() || point.name == self.name;
+    pub(super) fn asked_by(&self, frame: &Frame, point: &CrashPoint) -> Option<bool> {
+        let named = point.name == "*"
+            || point.name.is_empty()
+            || point.name == self.name
+            || (self.name.is_empty() && unnamed(frame).as_ref() == Some(&point.name));
         if self.entry != Some(point.entry) || !named {
             return None;
         }

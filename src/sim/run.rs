@@ -2,7 +2,16 @@
 //! left to happen. Each of these has its own state; what is decided on the way between them stands in their
 //! files.
 
-use std::{collections::VecDeque, sync::Arc};
+mod delivery;
+mod machines;
+mod under_way;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use under_way::{Delivered, UnderWay};
 
 use super::{
     Deployment,
@@ -10,7 +19,7 @@ use super::{
     core::{AttemptInfo, Core, Due},
     faults::{Struck, Tally},
     logs::{self, Logs},
-    network::{Delivery, Network},
+    network::Network,
     operators,
     world::{By, DecidedCall, Outcome, World},
 };
@@ -19,10 +28,10 @@ use crate::{
     choice::Source,
     entropy,
     history::{Crash, End, Event, History, Within},
-    host::{Host, Polled, Step, attempt_of},
+    host::{Host, Polled, Step, Unopened, attempt_of},
     protocol::Frame,
     restate::{AttemptId, Config, Engine, OnMaxAttempts, Output, Protocol},
-    scenario::plan::{Fault, Plan},
+    scenario::plan::{Action, Fault, Plan},
     system::Outgoing,
 };
 
@@ -54,7 +63,12 @@ pub fn run(
     })
 }
 
+/// What server 1.7.12 says of an attempt whose endpoint is down, in the place of an address.
+const CONNECTION_REFUSED: &str = "error when calling 'http://endpoint/': h2 pool connection error: \
+                                  Connection refused (os error 111)";
+
 struct Sim<'a> {
+    deployment: &'a Deployment,
     core: Core<'a>,
     engine: Engine,
     host: Host,
@@ -63,6 +77,10 @@ struct Sim<'a> {
     world: World,
     network: Network,
     process: u32,
+    /// What the host has taken down refuses connections until then.
+    down_until: Option<VirtualTime>,
+    /// Messages that come later, with what follows them.
+    under_way: BTreeMap<AttemptId, UnderWay>,
     faults_over: bool,
 }
 
@@ -74,24 +92,29 @@ enum Advance {
 
 impl<'a> Sim<'a> {
     fn new(
-        deployment: &Deployment,
+        deployment: &'a Deployment,
         plan: &'a Plan,
         seed: Seed,
         source: &'a mut dyn Source,
     ) -> Self {
-        let protocol = deployment.catalog.protocol();
+        let protocol = deployment.first.catalog.protocol();
         let config = config(plan, seed, protocol);
         let version = config.protocol_version;
         let world = World::new(&deployment.systems, &plan.world);
+        let mut host = Host::start(deployment.world(seed), seed);
+        host.add(&deployment.first.factory, protocol, version, VirtualTime::ZERO);
         let mut sim = Self {
+            deployment,
             core: Core::new(plan, source),
-            engine: Engine::new(config, Arc::clone(&deployment.catalog)),
-            host: Host::start(&deployment.factory, deployment.world(seed), seed, protocol, version),
+            engine: Engine::new(config, Arc::clone(&deployment.first.catalog)),
+            host,
             runnable: VecDeque::new(),
             clients: Clients::new(plan, &world),
             world,
             network: Network::default(),
             process: 1,
+            down_until: None,
+            under_way: BTreeMap::new(),
             faults_over: false,
         };
         sim.process_started();
@@ -111,12 +134,6 @@ impl<'a> Sim<'a> {
         let last = VirtualTime::from_millis(bounds.virtual_days.saturating_mul(86_400_000));
         loop {
             self.pump();
-            if !self.network.acts.is_empty() {
-                for (inv, kill) in std::mem::take(&mut self.network.acts) {
-                    operators::strike(&mut self.engine, self.core.now, inv, kill);
-                }
-                continue;
-            }
             if self.core.history.len() as u64 > bounds.events {
                 return End::Bound { name: "events", limit: bounds.events };
             }
@@ -166,7 +183,9 @@ impl<'a> Sim<'a> {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Record(event) => self.record(event),
-                Output::Start { attempt, frames } => self.start(attempt, &frames),
+                Output::Start { attempt, deployment, frames } => {
+                    self.start(attempt, deployment, &frames);
+                }
                 Output::Send { attempt, frame } => {
                     if self.network.severed(attempt).is_none() && self.host.feed(attempt, &frame) {
                         self.make_runnable(attempt);
@@ -211,14 +230,16 @@ impl<'a> Sim<'a> {
     }
 
     /// Restate starts an attempt.
-    fn start(&mut self, attempt: AttemptId, frames: &[Frame]) {
+    fn start(&mut self, attempt: AttemptId, deployment: u32, frames: &[Frame]) {
         let AttemptInfo { label, target, .. } = info(&self.engine, attempt);
         self.network.remember_runs(&self.core, attempt, frames);
-        match self.host.open(attempt, label, target, frames) {
+        let now = self.core.now;
+        match self.host.open(attempt, deployment, (label, target), frames) {
             Ok(()) => self.make_runnable(attempt),
-            Err(status) => {
+            Err(Unopened::Down) => self.engine.disconnected(now, attempt, 0, CONNECTION_REFUSED),
+            Err(Unopened::Refused(status)) => {
                 let message = "the endpoint refused the invocation";
-                self.engine.disconnected(self.core.now, attempt, u32::from(status), message);
+                self.engine.disconnected(now, attempt, u32::from(status), message);
             }
         }
     }
@@ -228,6 +249,7 @@ impl<'a> Sim<'a> {
     /// Lets an attempt run until it waits, plans what happens to its messages and calls, and carries it out.
     fn step_attempt(&mut self, attempt: AttemptId) {
         if !self.host.has(attempt)
+            || self.under_way.contains_key(&attempt)
             || self.network.stands_still(&mut self.core, info(&self.engine, attempt))
         {
             return;
@@ -244,21 +266,18 @@ impl<'a> Sim<'a> {
             self.network.sever(attempt, kept);
         }
         let info = info(&self.engine, attempt);
-        let plan = self.network.plan(&mut self.core, info, &frames, spared);
-        for delivery in plan {
-            let ends_attempt = delivery.ends_attempt();
-            self.carry_out(attempt, delivery, &frames);
-            if ends_attempt {
-                // calls whose caller died before they left the machine
-                return;
-            }
+        let deliveries = self.network.plan(&mut self.core, info, &frames, spared).into_iter();
+        let (delivered, left) = self.deliver(attempt, UnderWay { deliveries, frames, step });
+        if delivered == Delivered::Dead {
+            // calls whose caller died before they left the machine
+            return;
         }
         for (by, within, call) in calls {
             let info = by.map(|attempt| self::info(&self.engine, attempt));
             let by = info.map(|info| By { info, within: &within });
             self.world.start(&mut self.core, by, call);
         }
-        self.end_of_poll(attempt, step);
+        self.after_delivery(attempt, delivered, left);
     }
 
     /// Decides what becomes of calls, each with the attempt and run that it belongs to.
@@ -294,21 +313,6 @@ impl<'a> Sim<'a> {
         let caller = info.map(|info| By { info, within: &within });
         let call = self.world.decide(&mut self.core, caller, outgoing, messages, cut_off);
         (by, within, call)
-    }
-
-    fn carry_out(&mut self, attempt: AttemptId, delivery: Delivery, frames: &[Frame]) {
-        let now = self.core.now;
-        match delivery {
-            Delivery::Store(index) => self.engine.message(now, attempt, frames[index].clone()),
-            Delivery::Cancel => operators::strike(&mut self.engine, now, attempt.inv, false),
-            Delivery::Crash { how, lost } => {
-                self.host.drop_attempt(attempt);
-                self.disconnect(attempt, how, lost);
-            }
-            Delivery::ProcessCrash => self.crash_process(),
-            Delivery::RestateRestart => self.restart_restate(attempt),
-            Delivery::Zombie { lost } => self.disconnect(attempt, Crash::Zombie, lost),
-        }
     }
 
     fn end_of_poll(&mut self, attempt: AttemptId, step: Step) {
@@ -366,71 +370,13 @@ impl<'a> Sim<'a> {
     }
 
     /// Records how the code of an attempt was stopped.
-    fn attempt_gone(&mut self, attempt: AttemptId, how: Crash, lost: u32) {
+    fn attempt_gone(&mut self, attempt: AttemptId, how: Crash, mut lost: u32) {
         if how != Crash::Zombie {
             self.network.forget(attempt);
+            lost += self.under_way.remove(&attempt).map_or(0, UnderWay::messages);
         }
         let AttemptId { inv, number } = attempt;
         self.core.record(Event::AttemptCrashed { inv, attempt: number, how, lost });
-    }
-
-    // ---- machines -------------------------------------------------------------------------------
-
-    /// A process started; its clock may be wrong.
-    fn process_started(&mut self) {
-        let core = &mut self.core;
-        core.record(Event::ProcessStarted { process: self.process });
-        let place = format!("process {}", self.process);
-        let mut skew_ms = 0;
-        if core.decide(Fault::ClockSkew, Struck::Machine, 1, || place.clone()) != 0 {
-            let most = core.faults.plan().up_to_ms(Fault::ClockSkew);
-            let ms = core.between("clock_skew_ms", || place.clone(), 1, 2 * most);
-            // the one in the middle would be none
-            let [ms, most] = [ms, most].map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
-            skew_ms = if ms > most { ms - most } else { -ms };
-            let side = if skew_ms > 0 { "ahead" } else { "behind" };
-            let place = format!("{place}: {} ms {side}", skew_ms.abs());
-            core.fired(Fault::ClockSkew, place, true);
-        }
-        entropy::set_skew_ms(skew_ms);
-    }
-
-    /// Ends every attempt and the memory of the process, and starts the next one.
-    fn crash_process(&mut self) {
-        let attempts: Vec<AttemptId> = self.host.attempts().collect();
-        for attempt in attempts {
-            self.host.drop_attempt(attempt);
-            self.disconnect(attempt, Crash::Process, 0);
-        }
-        self.core.record(Event::ProcessCrashed { process: self.process });
-        self.process += 1;
-        self.runnable.clear();
-        self.host.replace_process(self.process, self.core.now);
-        self.process_started();
-    }
-
-    /// The node of Restate restarts. The code of attempts that wait for the outside world, and of `current`,
-    /// runs on to its next context call.
-    fn restart_restate(&mut self, current: AttemptId) {
-        let attempts: Vec<AttemptId> = self.host.attempts().collect();
-        for attempt in attempts {
-            if attempt != current {
-                if self.network.severed(attempt).is_some() {
-                    continue;
-                }
-                if self.world.waits_for(attempt) || self.host.waits_elsewhere(attempt) {
-                    self.network.make_zombie(attempt, 0);
-                } else {
-                    self.host.drop_attempt(attempt);
-                }
-            }
-            let AttemptId { inv, number } = attempt;
-            let how = Crash::Restart;
-            self.core.record(Event::AttemptCrashed { inv, attempt: number, how, lost: 0 });
-        }
-        for ticket in self.engine.restart(self.core.now) {
-            self.clients.connection_lost(&mut self.core, ticket);
-        }
     }
 
     // ---- time -----------------------------------------------------------------------------------
@@ -438,7 +384,9 @@ impl<'a> Sim<'a> {
     /// The attempts that want to go on, and do not stand still.
     fn woken(&self) -> Vec<AttemptId> {
         let mut woken = self.host.woken();
-        woken.retain(|attempt| self.network.may_run(*attempt, self.core.now));
+        woken.retain(|attempt| {
+            self.network.may_run(*attempt, self.core.now) && !self.under_way.contains_key(attempt)
+        });
         woken
     }
 
@@ -500,6 +448,8 @@ impl<'a> Sim<'a> {
         match due {
             Due::Step(step) => self.step(step),
             Due::GoOn(attempt) => self.make_runnable(attempt),
+            Due::Deliver(attempt) => self.arrive(attempt),
+            Due::EndpointUp => self.bring_up(),
             Due::Send(request) => self.clients.send(core, &mut self.world, request),
             Due::Arrival(ticket) => {
                 if let Some(arrived) = self.clients.arrive(core, &self.world, ticket) {
@@ -529,10 +479,29 @@ impl<'a> Sim<'a> {
     fn step(&mut self, index: usize) {
         self.skip_time(index);
         let core = &mut self.core;
-        if !self.clients.step(core, &mut self.world, index) {
-            operators::step(core, &mut self.engine, &core.plan.steps[index].action);
-            self.clients.operated(core, index);
+        if self.clients.step(core, &mut self.world, index) {
+            return;
         }
+        let step = &core.plan.steps[index];
+        match &step.action {
+            Action::EndpointDown { for_ms } => {
+                let ms = core.between(
+                    "endpoint_down_ms",
+                    || step.request.clone(),
+                    for_ms.from,
+                    for_ms.to,
+                );
+                self.take_down(ms);
+            }
+            Action::Deploy { revision } => self.deploy(revision),
+            _ => {
+                let answered = operators::step(core.now, &mut self.engine, step);
+                // what came of it stands before the answer
+                self.pump();
+                answered.into_iter().for_each(|event| self.core.record(event));
+            }
+        }
+        self.clients.operated(&mut self.core, index);
     }
 
     /// Time passes at once before a client's step: whatever was due in it is late.

@@ -470,3 +470,129 @@ fn time_that_is_skipped_makes_what_was_due_late() {
     });
     assert!(due[0] >= day_ms, "it was due after ten seconds: {due:?}");
 }
+
+#[test]
+fn an_endpoint_that_is_down_refuses_connections_until_it_is_up_again() {
+    let down = r#"{ "rate": 1, "up_to_ms": 3000 }"#;
+    let faults = format!(r#""faults": {{ "endpoint_down": {down}, "until_ms": 0 }}"#);
+    let mut refused = BTreeSet::new();
+    for seed in 0..20 {
+        let seen = run(&one("stay", &faults), seed);
+        assert_eq!(crashes(&seen), [(Crash::Process, 0)], "seed {seed}");
+        let until = pick(&seen, |r| match r.event {
+            Event::EndpointDown { until } => Some(until),
+            _ => None,
+        });
+        assert!((1..=3_000).contains(&until[0].as_millis()), "{until:?}");
+        let failed = pick(&seen, |r| match &r.event {
+            Event::AttemptFailed { message, .. } => Some((r.at, message.contains("refused"))),
+            _ => None,
+        });
+        let (first, later) = failed.split_first().expect("it was cut off");
+        assert!(!first.1, "the first had a connection");
+        assert!(later.iter().all(|(at, refused)| *refused && *at < until[0]), "{failed:?}");
+        refused.insert(later.len());
+        let started = pick(&seen, |r| match r.event {
+            Event::ProcessStarted { process } => Some((process, r.at)),
+            _ => None,
+        });
+        assert_eq!(started[1..], [(2, until[0])], "seed {seed}: a new process, when it is up");
+        assert_eq!((rooms(&seen), replies(&seen).len()), (1, 1), "seed {seed}");
+        assert!(seen.violations.is_empty(), "{:?}", seen.violations);
+    }
+    assert!(refused.len() > 1, "some outages outlast a retry: {refused:?}");
+}
+
+#[test]
+fn a_step_takes_the_endpoint_down_and_what_is_called_meanwhile_waits() {
+    let steps = r#"{ "id": "down", "endpoint_down": [2000, 4000], "at_ms": 50 },
+                   { "id": "one", "call": "Bookings/a/stay" },
+                   { "id": "two", "send": "Bookings/b/ping", "at_ms": 100 },
+                   { "id": "three", "call": "Bookings/a/ping", "at_ms": 200 }"#;
+    let mut downs = BTreeSet::new();
+    for seed in 0..10 {
+        let seen = run(&scenario(steps, ""), seed);
+        let up = pick(&seen, |r| match r.event {
+            Event::EndpointDown { until } => Some(until.as_millis()),
+            _ => None,
+        })[0];
+        assert!((2_050..=4_050).contains(&up), "{up}");
+        downs.insert(up);
+        let completed = pick(&seen, |r| match r.event {
+            Event::Completed { inv, .. } => Some((inv.0, r.at.as_millis() >= up)),
+            _ => None,
+        });
+        assert!(completed.iter().all(|(_, later)| *later), "{completed:?}");
+        assert_eq!(completed.len(), 5, "stay, two pings, and the two of stay: {completed:?}");
+        assert_eq!(rooms(&seen), 1, "what was stored is not done again");
+        assert!(seen.violations.is_empty(), "{:?}", seen.violations);
+    }
+    assert!(downs.len() > 1, "how long is a choice");
+}
+
+#[test]
+fn the_code_of_a_process_that_is_down_does_not_run() {
+    // the hotel answers while the process that asked is gone
+    let steps = r#"{ "id": "down", "endpoint_down": 1000, "at_ms": 50 },
+                   { "id": "one", "call": "Bookings/a/book" }"#;
+    let seen = run(&scenario(steps, r#""world": { "hotel": { "latency_ms": 400 } }"#), 0);
+    assert_eq!(fates(&seen), [CallFate::CallerGone, CallFate::Answered]);
+    assert_eq!(rooms(&seen), 2, "the run is done again: its result was never stored");
+}
+
+#[test]
+fn a_delayed_message_gives_others_the_time_to_act_first() {
+    let delayed = |until: u64| {
+        format!(
+            r#""faults": {{ "message_delayed": {{ "rate": 1, "up_to_ms": 100 }}, "until_ms": {until} }}"#
+        )
+    };
+    let entries = |seen: &Replayed| {
+        pick(seen, |r| match &r.event {
+            Event::EntryAppended { inv, kind, .. } if inv.0 == 0 => {
+                Some((kind.to_string(), r.at.as_millis()))
+            }
+            _ => None,
+        })
+    };
+    let plain = run(&one("stay", ""), 0);
+    let kinds =
+        |seen: &Replayed| entries(seen).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+    let mut between = BTreeSet::new();
+    for seed in 0..30 {
+        let seen = run(&one("stay", &delayed(60_000)), seed);
+        assert_eq!(kinds(&seen), kinds(&plain), "seed {seed}: the order is the same");
+        assert_eq!(replies(&seen), replies(&plain));
+        let times: Vec<u64> = entries(&seen).into_iter().map(|(_, at)| at).collect();
+        assert!(times[1] > 0 && times[2] > times[1], "each comes later: {times:?}");
+        // an operator finds the handler between its first two commands
+        let steps = r#"{ "id": "one", "call": "Bookings/a/stay" },
+                       { "id": "op", "kill": "one", "at_ms": [0, 200] }"#;
+        let seen = run(&scenario(steps, &delayed(60_000)), seed);
+        between.insert(kinds(&seen).len());
+    }
+    assert!(between.contains(&1) && between.contains(&2), "{between:?}");
+    let seen = run(&one("stay", &delayed(0)), 0);
+    assert_eq!(kinds(&seen), kinds(&plain));
+}
+
+#[test]
+fn messages_under_way_are_lost_with_their_connection() {
+    let faults =
+        r#""faults": { "message_delayed": { "rate": 1, "up_to_ms": 400 }, "until_ms": 0 }"#;
+    let steps = r#"{ "id": "one", "call": "Bookings/a/stay" },
+                   { "id": "down", "endpoint_down": 100, "at_ms": 1 }"#;
+    let mut lost = 0;
+    for seed in 0..20 {
+        let seen = run(&scenario(steps, faults), seed);
+        assert_eq!(replies(&seen), [("one".to_owned(), Ok(()))], "seed {seed}");
+        let crash = crashes(&seen)[0];
+        match replayed(&seen)[1] {
+            // set and run were under way, the hotel was asked by then
+            1 => assert_eq!((crash, rooms(&seen)), ((Crash::Process, 2), 2), "seed {seed}"),
+            _ => assert!(crash.1 < 2, "seed {seed}: {crash:?}"),
+        }
+        lost += usize::from(replayed(&seen)[1] == 1);
+    }
+    assert!(lost > 10, "the first message was under way: {lost}");
+}

@@ -21,10 +21,12 @@ use views::Views;
 
 mod builder;
 mod happened;
+mod journal;
 mod rows;
 mod views;
 
 pub use happened::Happened;
+pub use journal::{Entry, Told};
 pub use rows::{Delivery, Invocation, Request, Scope, StateChange, Stored, SystemCall};
 
 /// What happened in one run, as tables. `record` is always an index into [`History::records`].

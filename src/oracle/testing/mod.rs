@@ -224,7 +224,7 @@ impl Story {
         let begun = self.begun(inv);
         begun.attempt += 1;
         let attempt = begun.attempt;
-        self.push(Event::AttemptStarted { inv, attempt, replayed: 0 });
+        self.push(Event::AttemptStarted { inv, attempt, replayed: 0, deployment: 1 });
     }
 
     /// The attempt breaks, and the next one starts.

@@ -47,7 +47,12 @@ fn a_new_attempt_replays_exactly_what_arrived() {
     assert_eq!((start.known_entries, start.key.as_str()), (4, "k"));
     assert_eq!(start.retry_count_since_last_stored_entry, 1);
     assert_eq!(start.debug_id.as_bytes(), &start.id[..]);
-    assert!(b.events.contains(&Event::AttemptStarted { inv, attempt: 2, replayed: 4 }));
+    assert!(b.events.contains(&Event::AttemptStarted {
+        inv,
+        attempt: 2,
+        replayed: 4,
+        deployment: 1
+    }));
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl Bench {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Record(event) => self.events.push(event),
-                Output::Start { attempt, frames } => self.starts.push((attempt, frames)),
+                Output::Start { attempt, frames, .. } => self.starts.push((attempt, frames)),
                 Output::Send { attempt, frame } => self.sent.push((attempt, frame)),
                 Output::CloseInput { attempt } => self.closed.push(attempt),
                 Output::Abort { attempt } => self.aborted.push(attempt),

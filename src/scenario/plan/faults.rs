@@ -23,6 +23,10 @@ pub enum Fault {
     CrashInRun,
     /// The whole process dies at a message, with all its attempts and memory.
     ProcessCrash,
+    /// The process dies at a message, and its endpoint refuses connections for a while.
+    EndpointDown,
+    /// A message of a handler to Restate, and those after it, come later.
+    MessageDelayed,
     /// Restate gives up on an attempt whose code runs on to its next context call.
     Zombie,
     /// Restate asks the attempt to suspend at its next await.
@@ -72,6 +76,8 @@ impl Fault {
         ),
         (Self::CrashInRun, "an attempt dies inside ctx.run, before or after the effect"),
         (Self::ProcessCrash, "the process dies with all its attempts and memory"),
+        (Self::EndpointDown, "the process dies, and its endpoint refuses connections for a while"),
+        (Self::MessageDelayed, "a handler's messages reach Restate later, and others act before"),
         (Self::Zombie, "Restate gives up on an attempt, its code runs on to its next context call"),
         (Self::Suspend, "Restate asks the attempt to suspend at its next await"),
         (Self::RequestLost, "a client's request is lost; the client tries again"),
@@ -101,7 +107,8 @@ impl Fault {
         Some(match self {
             Self::RequestDuplicated | Self::RequestDelayed => 2_000,
             Self::Cancel | Self::Kill => 3_000,
-            Self::Outage => 10_000,
+            Self::Outage | Self::EndpointDown => 10_000,
+            Self::MessageDelayed => 100,
             Self::WorldSlow => 30_000,
             Self::HandlerSlow => 20_000,
             Self::ClockSkew => 120_000,
@@ -132,7 +139,8 @@ impl Fault {
             Self::WorldSlow => 20_000,
             Self::RateLimited => 20_000,
             Self::HandlerSlow => 20_000,
-            Self::RestateRestart => 5_000,
+            Self::RestateRestart | Self::EndpointDown => 5_000,
+            Self::MessageDelayed => 20_000,
             Self::DeliveryDuplicated => 100_000,
             Self::DeliveryDelayed => 100_000,
             Self::Cancel | Self::Kill | Self::ClockSkew | Self::TimeSkipped => 0,
@@ -172,6 +180,8 @@ impl Fault {
             Self::Crash => "crash",
             Self::CrashInRun => "crash_in_run",
             Self::ProcessCrash => "process_crash",
+            Self::EndpointDown => "endpoint_down",
+            Self::MessageDelayed => "message_delayed",
             Self::Zombie => "zombie",
             Self::Suspend => "suspend",
             Self::RequestLost => "request_lost",
@@ -337,7 +347,8 @@ pub struct CrashPoint {
     pub side: Side,
     /// What kind of entry.
     pub entry: EntryKind,
-    /// The entry's name: a run's name, a state key, a call's `Service/handler`; `*` for any.
+    /// The entry's name: a run's name, a state key, a call's `Service/handler`, a promise's or a signal's name; `*`
+    /// for any.
     pub name: String,
 }
 
@@ -357,6 +368,10 @@ pub enum Side {
 pub enum EntryKind {
     /// `ctx.run`.
     Run,
+    /// `ctx.get`.
+    Get,
+    /// `ctx.get_keys`.
+    Keys,
     /// `ctx.set`.
     Set,
     /// `ctx.clear`, `ctx.clear_all`.
@@ -367,25 +382,64 @@ pub enum EntryKind {
     Send,
     /// `ctx.sleep`.
     Sleep,
+    /// Awaiting a workflow's promise.
+    Promise,
+    /// Asking whether a workflow's promise is completed.
+    Peek,
+    /// Completing a workflow's promise.
+    Complete,
+    /// Completing an awakeable.
+    Awakeable,
+    /// A signal to another invocation; a cancel has no name.
+    Signal,
+    /// Awaiting what another invocation comes to.
+    Attach,
+    /// Asking what another invocation came to.
+    Outcome,
     /// The handler's answer.
     Output,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: &'static [Self] =
-        &[Self::Run, Self::Set, Self::Clear, Self::Call, Self::Send, Self::Sleep, Self::Output];
+    pub const ALL: &'static [Self] = &[
+        Self::Run,
+        Self::Get,
+        Self::Keys,
+        Self::Set,
+        Self::Clear,
+        Self::Call,
+        Self::Send,
+        Self::Sleep,
+        Self::Promise,
+        Self::Peek,
+        Self::Complete,
+        Self::Awakeable,
+        Self::Signal,
+        Self::Attach,
+        Self::Outcome,
+        Self::Output,
+    ];
 
     /// Its name in a crash point.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Run => "run",
+            Self::Get => "get",
+            Self::Keys => "keys",
             Self::Set => "set",
             Self::Clear => "clear",
             Self::Call => "call",
             Self::Send => "send",
             Self::Sleep => "sleep",
+            Self::Promise => "promise",
+            Self::Peek => "peek",
+            Self::Complete => "complete",
+            Self::Awakeable => "awakeable",
+            Self::Signal => "signal",
+            Self::Attach => "attach",
+            Self::Outcome => "outcome",
             Self::Output => "output",
         }
     }
@@ -393,7 +447,15 @@ impl EntryKind {
     /// True if its entries have names of their own.
     #[must_use]
     pub const fn is_named(self) -> bool {
-        !matches!(self, Self::Sleep | Self::Output)
+        !matches!(
+            self,
+            Self::Keys
+                | Self::Sleep
+                | Self::Awakeable
+                | Self::Attach
+                | Self::Outcome
+                | Self::Output
+        )
     }
 }
 

@@ -188,4 +188,25 @@ pub enum Action {
         /// That request's name.
         request: String,
     },
+    /// Ends the process with the handlers, all deployments that are registered by then, and keeps it down:
+    /// connections are refused.
+    EndpointDown {
+        /// For how long.
+        for_ms: Millis,
+    },
+    /// Registers a new deployment of the services: what begins from then on runs there.
+    Deploy {
+        /// What it is.
+        revision: Revision,
+    },
+}
+
+/// What a new deployment of the services is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revision {
+    /// The services, with these variants where they differ from the plan's.
+    Services(BTreeMap<String, String>),
+    /// One that has a name of its own: see [`Subject::revision`](crate::subject::Subject::revision).
+    Named(String),
 }

@@ -94,7 +94,6 @@ const LINES_MAX: usize = 600;
 const LONG_FILES: &[(&str, &str)] = &[
     ("src/history/mod.rs", "one vocabulary, more than half of it documentation"),
     ("src/protocol/messages.rs", "the protocol's messages, field by field"),
-    ("src/sim/run.rs", "the loop of a run: every part of it moves the same seven things"),
 ];
 
 fn sources() -> Files {

@@ -62,6 +62,7 @@ pub(crate) fn catalog() -> Catalog {
     let shop = onceproof_shop::subject().catalog().expect("the services answer discovery");
     Catalog {
         services: services.into_iter().map(|(name, s)| (name.to_owned(), s)).collect(),
+        revisions: BTreeMap::new(),
         invariants: names(&[
             ("charged_at_most_once", "no payment is charged twice"),
             ("refunded_at_most_once", "no payment is refunded twice"),
