@@ -20,6 +20,7 @@ const RECORDED: &str = include_str!("../recordings/server-1.7.12.json");
 const WAITING: &str = include_str!("../recordings/server-1.7.12-waiting.json");
 /// What the driver asks: `record.rs`.
 const CORNERS: &str = include_str!("../recordings/server-1.7.12-corners.json");
+const DEPLOYMENTS: &str = include_str!("../recordings/server-1.7.12-deployments.json");
 /// What `live` cannot do yet: the recording alone shows it.
 const RECORDED_ONLY: [&str; 5] = ["send", "attach", "output", "resolve", "reject"];
 
@@ -145,8 +146,9 @@ fn the_table_of_facts_names_cases_that_there_are() {
         line.strip_prefix("| ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     });
     let (mut named, mut numbers) = (0, 0);
-    let corners: Vec<Case> = serde_json::from_str(CORNERS).expect("cases are JSON");
-    let cases: Vec<Case> = cases().into_iter().chain(corners).collect();
+    let recorded = [CORNERS, DEPLOYMENTS]
+        .map(|text| serde_json::from_str::<Vec<Case>>(text).expect("cases are JSON"));
+    let cases: Vec<Case> = cases().into_iter().chain(recorded.into_iter().flatten()).collect();
     for row in rows {
         numbers += 1;
         for name in cases_named(row) {
@@ -154,6 +156,6 @@ fn the_table_of_facts_names_cases_that_there_are() {
             assert!(cases.iter().any(|case| case.case == name), "no case `{name}`: {row}");
         }
     }
-    assert_eq!(numbers, 31, "one row for each fact");
+    assert_eq!(numbers, 33, "one row for each fact");
     assert!(named > 50, "the table names only {named} cases");
 }

@@ -9,7 +9,10 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use crate::probe::recording::{Case, Reply, Seen, number_ids, number_seeds};
+use crate::{
+    deployments::Deployments,
+    probe::recording::{Case, Reply, Seen, number_ids, number_seeds},
+};
 
 /// How long a client waits: one case waits for a minute.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -17,6 +20,17 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const AFTERMATH: Duration = Duration::from_secs(14);
 /// The operators' steps, each named by the field that it has.
 const OPERATORS: [&str; 5] = ["cancel", "kill", "pause", "resume", "purge"];
+
+/// A message of the server without the address of an endpoint, which is another one each time.
+fn without_address(text: &str) -> String {
+    match text.split_once("http://127.0.0.1:") {
+        Some((before, rest)) => {
+            let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{before}http://endpoint{}", without_address(after))
+        }
+        None => text.to_owned(),
+    }
+}
 
 /// When attempts started, by invocation id.
 static STARTED: Mutex<BTreeMap<String, Vec<Instant>>> = Mutex::new(BTreeMap::new());
@@ -72,14 +86,17 @@ impl Driver {
     }
 
     /// Runs a case, and gives it with what was seen.
-    pub(crate) fn record(&self, case: &Case) -> Case {
+    pub(crate) fn record(&self, case: &Case, deployments: Option<&Deployments>) -> Case {
         let progress = Mutex::new(Progress::default());
         let begun = Instant::now();
         thread::scope(|scope| {
             for step in &case.steps {
                 let (progress, case) = (&progress, &case.case);
                 scope.spawn(move || {
-                    self.step(case, step, begun, progress);
+                    wait(step, begun, progress);
+                    if deployments.is_none_or(|deployments| !deployments.step(step)) {
+                        self.step(case, step, progress);
+                    }
                     let name = text(step, "id").to_owned();
                     lock(progress).over.push(name);
                 });
@@ -106,18 +123,7 @@ impl Driver {
         }
     }
 
-    fn step(&self, case: &str, step: &Value, begun: Instant, progress: &Mutex<Progress>) {
-        if let Some(after) = step.get("after").and_then(Value::as_str) {
-            while !lock(progress).over.iter().any(|name| name == after) {
-                thread::sleep(Duration::from_millis(3));
-            }
-        }
-        let at_ms = step.get("at_ms").and_then(Value::as_u64).unwrap_or(0);
-        // after another step, the time counts from that one's end
-        let from = if step.get("after").is_some() { Instant::now() } else { begun };
-        thread::sleep(
-            (from + Duration::from_millis(at_ms)).saturating_duration_since(Instant::now()),
-        );
+    fn step(&self, case: &str, step: &Value, progress: &Mutex<Progress>) {
         let name = text(step, "id").to_owned();
         if let Some(what) = OPERATORS.iter().find(|what| step.get(**what).is_some()) {
             let of = text(step, what);
@@ -292,7 +298,7 @@ impl Driver {
             Seen {
                 key: text_of(&row, "target_service_key").to_owned(),
                 status: text_of(&row, "status").to_owned(),
-                failure: row.get("completion_failure").and_then(Value::as_str).map(str::to_owned),
+                failure: row.get("completion_failure").and_then(Value::as_str).map(without_address),
                 journal: entries.join(" "),
                 gaps_ms: gaps,
             }
@@ -312,6 +318,19 @@ impl Driver {
             .filter_map(|row| Some((text_of(row, "service_key").to_owned(), value(row)?)))
             .collect()
     }
+}
+
+/// Waits until a step is due.
+fn wait(step: &Value, begun: Instant, progress: &Mutex<Progress>) {
+    if let Some(after) = step.get("after").and_then(Value::as_str) {
+        while !lock(progress).over.iter().any(|name| name == after) {
+            thread::sleep(Duration::from_millis(3));
+        }
+    }
+    let at_ms = step.get("at_ms").and_then(Value::as_u64).unwrap_or(0);
+    // after another step, the time counts from that one's end
+    let from = if step.get("after").is_some() { Instant::now() } else { begun };
+    thread::sleep((from + Duration::from_millis(at_ms)).saturating_duration_since(Instant::now()));
 }
 
 fn lock(progress: &Mutex<Progress>) -> std::sync::MutexGuard<'_, Progress> {
@@ -351,7 +370,7 @@ fn client_told(answer: &Answer) -> Reply {
         }
         return Reply::Ok { ok: body };
     }
-    Reply::Failed { code: answer.status.into(), message: message(&answer.body) }
+    Reply::Failed { code: answer.status.into(), message: without_address(&message(&answer.body)) }
 }
 
 fn operators(answer: Option<Answer>) -> Reply {

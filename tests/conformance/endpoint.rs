@@ -238,7 +238,7 @@ pub(crate) fn endpoint() -> Endpoint {
             .retry_policy_pause_on_max_attempts()
     };
     let memory = Memory::default();
-    probe::bind(Endpoint::builder())
+    probe::deployed::bind(Endpoint::builder(), probe::Version::First)
         .bind(Ops(memory.clone()).into_service_definition().options(options()))
         .bind(LazyOps(memory).into_service_definition().options(options().enable_lazy_state(true)))
         .bind(Plain)

@@ -18,6 +18,10 @@ pub(crate) struct Hosting {
 }
 
 impl Hosting {
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn uri(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -34,7 +38,12 @@ impl Drop for Hosting {
 
 /// Serves `endpoint`: either both sides talk at once, or each attempt is a request and a response.
 pub(crate) fn host(endpoint: Endpoint, request_response: bool) -> Hosting {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    host_at(0, endpoint, request_response)
+}
+
+/// Serves `endpoint` at this port; 0 is a free one.
+pub(crate) fn host_at(port: u16, endpoint: Endpoint, request_response: bool) -> Hosting {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a free port");
     listener.set_nonblocking(true).expect("it need not block");
     let port = listener.local_addr().expect("it is bound").port();
     let (stop, stopped) = oneshot::channel::<()>();

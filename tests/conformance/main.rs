@@ -11,6 +11,7 @@
 
 mod cases;
 mod crash;
+mod deployments;
 mod driver;
 mod endpoint;
 mod hosting;

@@ -4,9 +4,9 @@
 //! cargo test --test conformance record -- --ignored
 //! ```
 //!
-//! asks all cases of `tests/recordings/server-1.7.12-corners.json` and `-ingress.json` again and writes the answers into
-//! those files. A new case is written there with its steps alone. `ONCEPROOF_RECORDING` names one other file,
-//! `ONCEPROOF_CASES` the beginning of the names of the cases that are asked. `tests/real_server.rs` and the unit tests of
+//! asks all cases of `tests/recordings/server-1.7.12-corners.json`, `-deployments.json` and `-ingress.json` again and
+//! writes the answers into those files. A new case is written there with its steps alone. `ONCEPROOF_RECORDING` names one other file,
+//! `ONCEPROOF_CASES` the beginnings of the names of the cases that are asked, with commas between them. `tests/real_server.rs` and the unit tests of
 //! the engine compare the recordings with the simulation.
 
 use std::{
@@ -16,6 +16,7 @@ use std::{
 };
 
 use crate::{
+    deployments::{self, Deployments},
     driver::{self, Driver},
     endpoint, hosting,
     probe::{
@@ -25,8 +26,11 @@ use crate::{
     server::RestateServer,
 };
 
-const FILES: [&str; 2] =
-    ["tests/recordings/server-1.7.12-corners.json", "tests/recordings/server-1.7.12-ingress.json"];
+const FILES: [&str; 3] = [
+    "tests/recordings/server-1.7.12-corners.json",
+    "tests/recordings/server-1.7.12-deployments.json",
+    "tests/recordings/server-1.7.12-ingress.json",
+];
 
 /// So many cases are asked at once.
 const AT_ONCE: usize = 6;
@@ -48,9 +52,10 @@ fn files() -> Vec<PathBuf> {
 #[ignore = "it writes a recording"]
 fn record() {
     let wanted = std::env::var("ONCEPROOF_CASES").unwrap_or_default();
+    let is_wanted = |case: &Case| wanted.split(',').any(|start| case.case.starts_with(start));
     for file in files() {
         let mut cases = read(&file);
-        let asked = (0..cases.len()).filter(|n| cases[*n].case.starts_with(&wanted)).collect();
+        let asked = (0..cases.len()).filter(|n| is_wanted(&cases[*n])).collect();
         let Some(seen) = ask(&cases, asked, AT_ONCE) else { return };
         for (number, case) in seen {
             cases[number] = case;
@@ -90,33 +95,56 @@ fn same(one: &Case, other: &Case) -> bool {
         && timeless(one) == timeless(other)
 }
 
+/// What cases need of the endpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Both sides talk at once.
+    Both,
+    /// Each attempt is a request with a response.
+    RequestResponse,
+    /// Deployments of its own, and the server for itself.
+    Deployments,
+}
+
+impl Kind {
+    fn of(case: &Case) -> Self {
+        match case.request_response {
+            _ if deployments::are_in(case) => Self::Deployments,
+            true => Self::RequestResponse,
+            false => Self::Both,
+        }
+    }
+}
+
 /// Asks some of the cases; none if there is no server.
 fn ask(cases: &[Case], asked: Vec<usize>, at_once: usize) -> Option<Vec<(usize, Case)>> {
     let mut all = Vec::new();
-    for request_response in [false, true] {
-        let of = |number: &&usize| cases[**number].request_response == request_response;
+    for kind in [Kind::Both, Kind::RequestResponse, Kind::Deployments] {
+        let of = |number: &&usize| Kind::of(&cases[**number]) == kind;
         let some: Vec<usize> = asked.iter().filter(of).copied().collect();
         if !some.is_empty() {
-            all.extend(ask_alike(cases, some, request_response, at_once)?);
+            all.extend(ask_alike(cases, some, kind, at_once)?);
         }
     }
     Some(all)
 }
 
-/// Asks cases of one kind of endpoint.
+/// Asks cases of one kind.
 fn ask_alike(
     cases: &[Case],
     asked: Vec<usize>,
-    request_response: bool,
+    kind: Kind,
     at_once: usize,
 ) -> Option<Vec<(usize, Case)>> {
     // what is over is forgotten within a second of the end of its retention
     let server = RestateServer::start_with(&[("RESTATE_WORKER__CLEANUP_INTERVAL", "1s")])?;
     let _ = probe::ATTEMPT_STARTED.set(driver::note_attempt);
-    let hosted = hosting::host(endpoint::endpoint(), request_response);
+    let hosted = hosting::host(endpoint::endpoint(), kind == Kind::RequestResponse);
     server.client().register(&hosted.uri()).expect("the server takes the services");
     let driver = Driver::new(&server.ingress, &server.admin);
     driver.warm_up();
+    let own = || (kind == Kind::Deployments).then(|| Deployments::new(server.client()));
+    let at_once = if kind == Kind::Deployments { 1 } else { at_once };
     let (next, seen) = (Mutex::new(asked.into_iter()), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..at_once {
@@ -124,7 +152,7 @@ fn ask_alike(
                 loop {
                     let number = next.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(number) = number else { return };
-                    let case = driver.record(&cases[number]);
+                    let case = driver.record(&cases[number], own().as_ref());
                     seen.lock().unwrap_or_else(PoisonError::into_inner).push((number, case));
                 }
             });

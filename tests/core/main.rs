@@ -3,6 +3,7 @@
 
 mod architecture;
 mod deliveries;
+mod deployments;
 mod entropy;
 mod faults;
 mod handler_entropy;
@@ -12,5 +13,6 @@ mod probe;
 mod real_server;
 mod simulation;
 mod systems;
+mod visible;
 mod workflows;
 mod world;

@@ -15,12 +15,16 @@ use onceproof::{
 };
 use serde_json::json;
 
-use crate::{probe, world::replayed_twice};
+use crate::{
+    probe::{self, Version},
+    world::replayed_twice,
+};
 
-const RECORDED: [&str; 3] = [
+const RECORDED: [&str; 4] = [
     include_str!("../recordings/server-1.7.12.json"),
     include_str!("../recordings/server-1.7.12-waiting.json"),
     include_str!("../recordings/server-1.7.12-corners.json"),
+    include_str!("../recordings/server-1.7.12-deployments.json"),
 ];
 
 #[test]
@@ -38,7 +42,11 @@ fn check(case: &Case) -> Result<(), String> {
         // every await suspends, as if without any patience
         scenario["restate"] = json!({ "inactivity_timeout_ms": 0 });
     }
-    let simulation = Simulation::new(|_| onceproof::endpoint!(probe::endpoint()));
+    let endpoint = |version| move |_: &_| onceproof::endpoint!(probe::endpoint_of(version));
+    let simulation = Simulation::new(endpoint(Version::First));
+    let simulation = Version::LATER
+        .into_iter()
+        .fold(simulation, |all, (name, version)| all.revision(name, endpoint(version)));
     let simulation = simulation.scenario_text(&case.case, scenario.to_string());
     let history = replayed_twice(&simulation, 0).history;
     let mut seen = replies(&history);
@@ -52,6 +60,11 @@ fn check(case: &Case) -> Result<(), String> {
     }
     if replies != case.replies {
         differences.push(format!("  replies {replies:?}\n  server  {:?}", case.replies));
+    }
+    let answers = answers(&history);
+    // the first recordings have none
+    if !case.answers.is_empty() && answers != case.answers {
+        differences.push(format!("  answers {answers:?}\n  server  {:?}", case.answers));
     }
     let invocations = invocations(&history);
     let agree = |(ours, servers): (&Seen, &Seen)| ours.agrees_with(servers);
@@ -133,6 +146,25 @@ fn replies(history: &History) -> BTreeMap<String, Reply> {
     replies.collect()
 }
 
+/// What operators were told, by step.
+fn answers(history: &History) -> BTreeMap<String, Reply> {
+    let mut ids = BTreeMap::new();
+    let mut answers = BTreeMap::new();
+    for record in history.records() {
+        match &record.event {
+            Event::InvocationCreated { inv, id, .. } => drop(ids.insert(*inv, id.clone())),
+            Event::OperatorAnswered { deed: "resolve" | "reject", .. } => {}
+            Event::OperatorAnswered { request, inv, code, message, .. } => {
+                let id = inv.map_or("", |inv| &ids[&inv]);
+                let reply = Reply::Failed { code: *code, message: message.replace(id, "ID") };
+                answers.insert(request.to_string(), reply);
+            }
+            _ => {}
+        }
+    }
+    answers
+}
+
 fn invocations(history: &History) -> Vec<Seen> {
     let mut all: BTreeMap<Inv, Seen> = BTreeMap::new();
     let (mut ids, mut starts) = (BTreeMap::new(), BTreeMap::<_, Vec<u64>>::new());
@@ -167,6 +199,10 @@ fn invocations(history: &History) -> Vec<Seen> {
             }
             Event::AttemptStarted { inv, .. } => {
                 starts.entry(*inv).or_default().push(record.at.as_millis());
+            }
+            // no code ran in it
+            Event::AttemptFailed { inv, message, .. } if message.contains("Connection refused") => {
+                starts.get_mut(inv).expect("it was started").pop();
             }
             Event::Purged { inv } => {
                 all.get_mut(inv).expect("it was created").status = "freed".to_owned();

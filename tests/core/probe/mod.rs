@@ -10,11 +10,7 @@ use std::{
     time::Duration,
 };
 
-use restate_sdk::{
-    context::RunRetryPolicy,
-    endpoint::{Builder, HandlerOptions, ServiceOptions},
-    prelude::*,
-};
+use restate_sdk::{context::RunRetryPolicy, prelude::*};
 use serde::{Deserialize, Serialize};
 
 /// What a handler is to do, in order.
@@ -116,6 +112,8 @@ pub(crate) enum Step {
     Waver(String),
     /// Logs the seed of the invocation's random numbers.
     Seed(()),
+    /// Logs which deployment this is.
+    Version(()),
     /// Sends to `Probe/key/act`, cancels it at once, and goes on.
     SendCancelAtOnce(String, Script),
     /// Ends with a terminal error.
@@ -135,6 +133,7 @@ pub(crate) type Log = Vec<String>;
 /// What its handlers have in common.
 #[derive(Default)]
 pub(crate) struct Probe {
+    version: Version,
     crashes: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -297,7 +296,10 @@ macro_rules! in_flow {
 }
 
 mod calls;
+pub(crate) mod deployed;
 pub(crate) mod recording;
+
+pub(crate) use deployed::{Version, endpoint_of};
 
 impl Probe {
     async fn all(&self, ctx: &Ctx<'_, '_>, script: Script) -> HandlerResult<Json<Log>> {
@@ -364,6 +366,7 @@ impl Probe {
                     *count += 1;
                     Some(format!("passed {count} times"))
                 }
+                Step::Version(()) => Some(format!("{:?}", self.version)),
                 Step::Fail(code) => {
                     return Err(TerminalError::new_with_code(code, "asked for").into());
                 }
@@ -526,56 +529,4 @@ async fn other(ctx: &Ctx<'_, '_>, step: Step) -> HandlerResult<Option<String>> {
         }
         step => calls::calls(ctx, step).await,
     }
-}
-
-/// An endpoint with both: one second before the first retry, and paused after the third failure.
-pub(crate) fn endpoint() -> Endpoint {
-    bind(Endpoint::builder()).build()
-}
-
-/// The probe, with its flow, in an endpoint with others.
-pub(crate) fn bind(builder: Builder) -> Builder {
-    let options = || {
-        ServiceOptions::new()
-            .retry_policy_initial_interval(Duration::from_secs(1))
-            .retry_policy_max_attempts(3)
-            .retry_policy_pause_on_max_attempts()
-    };
-    let probe = Probe::default().into_service_definition().options(
-        options()
-            .handler("lazy", HandlerOptions::new().enable_lazy_state(true))
-            .handler("hasty", HandlerOptions::new().inactivity_timeout(Duration::ZERO))
-            .handler(
-                "brittle",
-                HandlerOptions::new()
-                    .retry_policy_initial_interval(Duration::from_millis(300))
-                    .retry_policy_kill_on_max_attempts(),
-            )
-            .handler(
-                "stubborn",
-                HandlerOptions::new()
-                    .retry_policy_initial_interval(Duration::from_millis(300))
-                    .retry_policy_max_attempts(6),
-            )
-            .handler(
-                "restless",
-                HandlerOptions::new()
-                    .retry_policy_initial_interval(Duration::from_millis(300))
-                    .inactivity_timeout(Duration::ZERO),
-            )
-            .handler(
-                "brief",
-                HandlerOptions::new()
-                    .idempotency_retention(Duration::from_secs(1))
-                    .journal_retention(Duration::from_secs(1)),
-            )
-            .handler(
-                "rash",
-                HandlerOptions::new()
-                    .inactivity_timeout(Duration::from_secs(1))
-                    .abort_timeout(Duration::from_secs(1)),
-            ),
-    );
-    let flow = Flow::default().into_service_definition().options(options());
-    builder.bind(probe).bind(flow)
 }
