@@ -50,7 +50,7 @@ pub(crate) struct Built {
 
 impl Built {
     /// Builds the services once and asks them what they are.
-    fn new(factory: Factory, systems: &[SystemSpec]) -> Result<Self, DeploymentError> {
+    fn new(factory: Factory, systems: &Arc<[SystemSpec]>) -> Result<Self, DeploymentError> {
         let world = new_world(systems, Seed(0));
         let manifest = host::discover(&factory(&world))?;
         if let Some(system) = world.missing() {
