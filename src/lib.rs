@@ -38,4 +38,4 @@ mod simulation;
 pub mod subject;
 pub mod system;
 
-pub use simulation::{SEED_VARIABLE, Simulation, SimulationError};
+pub use simulation::{ALWAYS_REPLAY_VARIABLE, SEED_VARIABLE, Simulation, SimulationError};

@@ -30,6 +30,8 @@ use crate::{
 
 /// The environment variable that makes [`Simulation::check`] run one seed only.
 pub const SEED_VARIABLE: &str = "ONCEPROOF_SEED";
+/// The environment variable with which [`Simulation::check`] runs every scenario with always replay: `1`, or `0`.
+pub const ALWAYS_REPLAY_VARIABLE: &str = "ONCEPROOF_ALWAYS_REPLAY";
 
 /// Simulates services under scenarios: many seeds, each a whole faulted history, each judged.
 ///
@@ -115,6 +117,7 @@ pub struct Simulation {
     seeds: Option<Range<u64>>,
     jobs: Option<usize>,
     out: PathBuf,
+    always_replay: bool,
 }
 
 enum Source {
@@ -138,6 +141,11 @@ pub enum SimulationError {
     /// `ONCEPROOF_SEED` is not a number.
     #[error("{SEED_VARIABLE} is {0:?}; give it a whole number, as printed with a violation")]
     Seed(String),
+    /// `ONCEPROOF_ALWAYS_REPLAY` is neither yes nor no.
+    #[error(
+        "{ALWAYS_REPLAY_VARIABLE} is {0:?}; 1 runs every scenario with always replay, 0 as it says itself"
+    )]
+    AlwaysReplay(String),
     /// Something did not hold; the text is the whole report.
     #[error("{0}")]
     Failed(String),
@@ -156,7 +164,7 @@ impl Simulation {
     /// The services of a [`Subject`], with its systems and oracles.
     pub fn of(subject: Subject) -> Self {
         let out = PathBuf::from("onceproof-out");
-        Self { subject, sources: Vec::new(), seeds: None, jobs: None, out }
+        Self { subject, sources: Vec::new(), seeds: None, jobs: None, out, always_replay: false }
     }
 
     /// A system of the outside world that the services call.
@@ -217,6 +225,21 @@ impl Simulation {
     /// Runs exactly this seed.
     pub fn seed(self, seed: u64) -> Self {
         self.seeds(seed..seed.saturating_add(1))
+    }
+
+    /// Has every await suspend and every resume replay the journal, whatever the scenarios say: what a handler
+    /// does differently when it is replayed then shows without any fault. A team runs its tests both ways.
+    ///
+    /// ```
+    /// # use onceproof::Simulation;
+    /// fn both_ways(bookings: impl Fn() -> Simulation) {
+    ///     bookings().check();
+    ///     bookings().always_replay().check();
+    /// }
+    /// ```
+    pub const fn always_replay(mut self) -> Self {
+        self.always_replay = true;
+        self
     }
 
     /// How many threads to use; otherwise one per core. The result is the same for any number.
@@ -313,16 +336,24 @@ impl Simulation {
     }
 
     /// Runs every scenario, and panics with the report unless everything held; writes a reproducer for each
-    /// violation. With `ONCEPROOF_SEED` set, runs that seed only.
+    /// violation. With `ONCEPROOF_SEED` set, runs that seed only; with `ONCEPROOF_ALWAYS_REPLAY=1`, as
+    /// [`Simulation::always_replay`] has it.
     ///
     /// # Panics
     /// If anything did not hold, or a scenario or the services cannot be used.
     #[track_caller]
     pub fn check(mut self) {
-        if let Ok(text) = seed_from_environment() {
+        if let Ok(text) = from_environment(SEED_VARIABLE) {
             match text.parse() {
                 Ok(seed) => self = self.seed(seed),
                 Err(_) => panic!("{}", SimulationError::Seed(text)),
+            }
+        }
+        if let Ok(text) = from_environment(ALWAYS_REPLAY_VARIABLE) {
+            match text.as_str() {
+                "1" | "true" => self = self.always_replay(),
+                "" | "0" | "false" => {}
+                _ => panic!("{}", SimulationError::AlwaysReplay(text)),
             }
         }
         let thread = thread::current();
@@ -368,6 +399,9 @@ impl Simulation {
                 let scenario = scenario::load(&path, &catalog).map_err(wrong)?;
                 loaded.push((path.display().to_string(), scenario));
             }
+        }
+        if self.always_replay {
+            loaded.iter_mut().for_each(|(_, scenario)| scenario.plan.restate.always_replay = true);
         }
         Ok(loaded)
     }
@@ -449,8 +483,8 @@ pub(crate) fn default_jobs() -> usize {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the documented way to pick a seed; read before any run begins"
+    reason = "the documented way to say how a test runs; read before any run begins"
 )]
-fn seed_from_environment() -> Result<String, std::env::VarError> {
-    std::env::var(SEED_VARIABLE)
+fn from_environment(variable: &str) -> Result<String, std::env::VarError> {
+    std::env::var(variable)
 }

@@ -78,6 +78,9 @@ pub(super) struct Run {
     /// Threads to use [default: one per core]. The result is the same for any number.
     #[arg(long, value_name = "J")]
     pub(super) jobs: Option<std::num::NonZeroUsize>,
+    /// Have every await suspend and every resume replay the journal, whatever the scenarios say.
+    #[arg(long)]
+    pub(super) always_replay: bool,
     /// How to print the results.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -163,6 +166,9 @@ pub(super) struct Replay {
     /// The seed.
     #[arg(long, value_name = "S", requires = "scenario")]
     pub(super) seed: Option<u64>,
+    /// Have every await suspend and every resume replay the journal; a reproducer says itself how it ran.
+    #[arg(long, requires = "scenario")]
+    pub(super) always_replay: bool,
 }
 
 #[derive(Debug, ClapArgs)]

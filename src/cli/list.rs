@@ -7,7 +7,7 @@ use super::{
     terminal,
 };
 use crate::{
-    scenario::{Input, plan::Fault},
+    scenario::{self, Input, plan::Fault},
     subject::Subject,
 };
 
@@ -58,6 +58,10 @@ pub(super) fn list(subject: &Subject) -> Result<Exit, Failure> {
         ("kill_at", "an invocation is killed at a named place"),
     ] {
         text.push_str(&format!("  {name:<20} {what}\n"));
+    }
+    text.push_str("\nsettings of Restate\n");
+    for (name, summary) in scenario::restate_settings() {
+        writeln!(text, "  {name:<26} {summary}")?;
     }
     text.push_str("\noracles\n");
     for (name, summary) in &catalog.invariants {

@@ -75,7 +75,7 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
             "error: {given} is for the simulation; a scenario runs once on a real server, and is reported as text"
         )));
     }
-    let scenarios = load_all(subject, &args.paths)?;
+    let scenarios = load_all(subject, &args.paths, args.always_replay)?;
     let server = Server::new(&args.live.ingress, &args.live.admin);
     let options = LiveOptions {
         port: args.live.serve_port,

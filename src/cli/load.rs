@@ -10,10 +10,11 @@ use crate::{
     subject::Subject,
 };
 
-/// Every scenario, or every error of all of them.
+/// Every scenario, or every error of all of them; `always_replay` holds for all, whatever they say.
 pub(super) fn load_all(
     subject: &Subject,
     paths: &[PathBuf],
+    always_replay: bool,
 ) -> Result<Vec<(PathBuf, Scenario)>, Failure> {
     let files = scenario::find(paths).map_err(render)?;
     let catalog = subject.catalog()?;
@@ -21,7 +22,10 @@ pub(super) fn load_all(
     let mut errors = Vec::new();
     for file in files {
         match scenario::load(&file, &catalog) {
-            Ok(scenario) => scenarios.push((file, scenario)),
+            Ok(mut scenario) => {
+                scenario.plan.restate.always_replay |= always_replay;
+                scenarios.push((file, scenario));
+            }
             Err(e) => errors.push(render(e).0),
         }
     }

@@ -19,13 +19,21 @@ use crate::{
 pub(super) fn replay(subject: &Subject, args: &args::Replay) -> Result<Exit, Failure> {
     match (&args.file, &args.scenario, args.seed) {
         (Some(file), ..) => replay_file(subject, file),
-        (None, Some(scenario), Some(seed)) => replay_scenario(subject, scenario, Seed(seed)),
+        (None, Some(scenario), Some(seed)) => {
+            replay_scenario(subject, scenario, Seed(seed), args.always_replay)
+        }
         _ => Err(Failure("error: give a reproducer, or --scenario with --seed".into())),
     }
 }
 
-fn replay_scenario(subject: &Subject, file: &Path, seed: Seed) -> Result<Exit, Failure> {
-    let scenario = scenario::load(file, &subject.catalog()?).map_err(render)?;
+fn replay_scenario(
+    subject: &Subject,
+    file: &Path,
+    seed: Seed,
+    always_replay: bool,
+) -> Result<Exit, Failure> {
+    let mut scenario = scenario::load(file, &subject.catalog()?).map_err(render)?;
+    scenario.plan.restate.always_replay |= always_replay;
     let deployment = subject.deployment_of(&scenario)?;
     let run = || replay_seed(subject, &deployment, &scenario, seed);
     let replayed = run();

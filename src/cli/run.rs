@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<Exit, Failure> {
-    let scenarios = load_all(subject, &args.paths)?;
+    let scenarios = load_all(subject, &args.paths, args.always_replay)?;
     let stop = stop_on_interrupt();
     let started = now();
     let mut all = Vec::new();

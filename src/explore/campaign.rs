@@ -386,6 +386,7 @@ fn summarize(
         ScenarioVerdict::Held
     };
     ScenarioReport {
+        always_replay: campaign.scenario.plan.restate.always_replay,
         file: String::new(),
         title: scenario.title.clone(),
         runs: sum.runs,

@@ -41,6 +41,9 @@ pub struct ScenarioReport {
     pub title: String,
     /// How many seeds were run.
     pub runs: u64,
+    /// True if every await suspended and every resume replayed the journal.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub always_replay: bool,
     /// Whether what must hold did hold.
     pub verdict: ScenarioVerdict,
     /// A fingerprint of the histories of all its runs.

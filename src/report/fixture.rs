@@ -213,6 +213,7 @@ const BOOKED_TWICE: &str = "alice was booked twice: room 101 at 0.053s, room 103
 /// A scenario in which nothing went wrong.
 pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
     ScenarioReport {
+        always_replay: false,
         file: file.into(),
         title: title.into(),
         runs,

@@ -45,16 +45,18 @@ impl Again<'_> {
         match (self, &found.reproducer) {
             (Self::Test { variable, test }, _) => {
                 let test = test.map_or_else(String::new, |test| format!(" {}", quoted(test)));
-                format!("{variable}={} cargo test{test}", found.seed)
+                let always = if scenario.always_replay { " ONCEPROOF_ALWAYS_REPLAY=1" } else { "" };
+                format!("{variable}={}{always} cargo test{test}", found.seed)
             }
             (Self::Command(program), Some(path)) => {
                 format!("{} replay {}", quoted(program), quoted(path))
             }
             (Self::Command(program), None) => format!(
-                "{} replay --scenario {} --seed {}",
+                "{} replay --scenario {} --seed {}{}",
                 quoted(program),
                 quoted(&scenario.file),
-                found.seed
+                found.seed,
+                if scenario.always_replay { " --always-replay" } else { "" }
             ),
         }
     }
@@ -109,10 +111,11 @@ pub fn failure(failure: &Failure<'_>, look: Look) -> String {
     let mut text =
         format!("{} {}\n", paint.paint(Tone::Bad, "✗"), paint.paint(Tone::Bad, sentence));
     text.push_str(&format!(
-        "  {} ({}), seed {}; {} of {}\n\n",
+        "  {} ({}), seed {}{}; {} of {}\n\n",
         scenario.file,
         scenario.title,
         found.seed,
+        if scenario.always_replay { ", always replay" } else { "" },
         grouped(found.occurrences),
         count(scenario.runs, "run"),
     ));

@@ -39,6 +39,11 @@ pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use files::{LoadError, find, load};
 use plan::Scenario;
 
+/// The settings that a scenario has under `restate`, each with a line for people.
+pub(crate) fn restate_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    vocabulary::RESTATE.fields.iter().map(|field| (field.name, field.summary))
+}
+
 /// The scenario in `text`; `file_name` is only named in diagnostics.
 ///
 /// # Errors

@@ -97,6 +97,7 @@ pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
         }
     }
     timeouts(reader, &fields, &mut plan);
+    always_replay(reader, &fields, &mut plan);
     plan.lazy_state = fields.get("lazy_state").and_then(|n| reader.boolean(n)).unwrap_or(false);
     if let Some(version) = fields.get("protocol_version").and_then(|n| reader.whole(n, VERSION)) {
         plan.protocol_version = u8::try_from(version).expect("the maximum fits");
@@ -114,6 +115,26 @@ fn timeouts(reader: &mut Reader, fields: &Fields<'_>, plan: &mut RestatePlan) {
     plan.journal_retention_ms = millis("journal_retention_ms").unwrap_or(plan.journal_retention_ms);
     plan.inactivity_timeout_ms = millis("inactivity_timeout_ms").or(plan.inactivity_timeout_ms);
     plan.abort_timeout_ms = millis("abort_timeout_ms").unwrap_or(plan.abort_timeout_ms);
+}
+
+/// `always_replay`, which leaves no patience with silent attempts.
+fn always_replay(reader: &mut Reader, fields: &Fields<'_>, plan: &mut RestatePlan) {
+    let asked = fields.get("always_replay").and_then(|n| reader.boolean(n));
+    plan.always_replay = asked.unwrap_or(false);
+    if plan.always_replay
+        && plan.inactivity_timeout_ms != Some(0)
+        && let Some(member) = fields.member("inactivity_timeout_ms")
+    {
+        reader.report(
+            Diagnostic::new(
+                member.name.span.clone(),
+                "with `always_replay` no attempt is waited for",
+            )
+            .help(
+                "remove one of the two: an attempt suspends at every await, or after this silence",
+            ),
+        );
+    }
 }
 
 /// `bounds`.

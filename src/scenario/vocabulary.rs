@@ -112,6 +112,10 @@ pub(crate) static RESTATE: Form<'static> = form(
             "silence after which an attempt is asked to suspend; 0: at every await",
         ),
         field("abort_timeout_ms", "how long after that it is cut off"),
+        field(
+            "always_replay",
+            "true if every await suspends, and every resume replays the journal",
+        ),
         field("protocol_version", "of the service protocol: 5, 6 or 7"),
     ],
 );

@@ -572,7 +572,7 @@ fn config(plan: &Plan, seed: Seed, protocol: Protocol) -> Config {
     Config {
         seed,
         protocol_version: protocol.version(restate.protocol_version),
-        request_response: protocol.request_response,
+        request_response: protocol.request_response || restate.always_replay,
         retry_initial_ms: restate.retry_initial_ms,
         retry_max_ms: restate.retry_max_ms,
         retry_max_attempts: restate.retry_max_attempts,

@@ -14,7 +14,7 @@ use std::{
 use onceproof::{
     Simulation, SimulationError,
     explore::outcome::ScenarioVerdict,
-    history::{Cause, Effect},
+    history::{Cause, Effect, Event},
     oracle::{Facts, Oracle, Report, always, at_most_once, exactly_once, oracle},
     system::{CallError, Connection, Context as Call, Rejected, System},
 };
@@ -204,13 +204,14 @@ fn one_seed() {
     }
 }
 
-/// What the test above says if it is run again with `seed`, and whether it passed.
-fn again(seed: &str) -> (String, bool) {
+/// What the test above says if it is run again with `seed` and with this of always replay, and whether it passed.
+fn again(seed: &str, always_replay: &str) -> (String, bool) {
     let out = tempfile::tempdir().unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "simulation::one_seed", "--nocapture"])
         .env("ONCEPROOF_ONE_SEED", out.path())
         .env(onceproof::SEED_VARIABLE, seed)
+        .env(onceproof::ALWAYS_REPLAY_VARIABLE, always_replay)
         .output()
         .unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -223,15 +224,42 @@ fn the_seed_that_a_failed_check_prints_fails_again() {
     let message = message_of(tickets(false).out(out.path()));
     let seed = message.split(&format!("{}=", onceproof::SEED_VARIABLE)).nth(1).expect("a seed");
     let seed = seed.split(' ').next().unwrap();
-    let (text, passed) = again(seed);
+    let (text, passed) = again(seed, "0");
     assert!(!passed, "{text}");
     check_says(
         &text,
         &[&format!("ONCEPROOF_SEED={seed} cargo test simulation::one_seed"), "1 run"],
     );
-    let (text, passed) = again("twelve");
+    let (text, passed) = again("twelve", "");
     assert!(!passed, "{text}");
     check_says(&text, &["ONCEPROOF_SEED is \"twelve\"; give it a whole number"]);
+}
+
+#[test]
+fn all_tests_run_with_always_replay_if_the_environment_asks_for_it() {
+    let suspended = |simulation: Simulation| {
+        let history = simulation.replay(0).unwrap().history;
+        let is_one = |e: &Event| matches!(e, Event::Suspended { .. });
+        history.records().iter().filter(|record| is_one(&record.event)).count()
+    };
+    assert_eq!(suspended(tickets(true)), 0);
+    assert!(suspended(tickets(true).always_replay()) > 0);
+    let explored = tickets(true).always_replay().runs(3).explore().unwrap();
+    assert!(explored.iter().all(|(_, explored)| explored.report.always_replay));
+
+    // the first seed that fails so is told with how it ran
+    let message =
+        message_of(tickets(false).always_replay().out(tempfile::tempdir().unwrap().path()));
+    let seed = message.split(&format!("{}=", onceproof::SEED_VARIABLE)).nth(1).expect("a seed");
+    let (text, passed) = again(seed.split(' ').next().unwrap(), "1");
+    assert!(!passed, "{text}");
+    check_says(
+        &text,
+        &[", always replay; ", " ONCEPROOF_ALWAYS_REPLAY=1 cargo test simulation::one_seed"],
+    );
+    let (text, passed) = again("0", "sometimes");
+    assert!(!passed, "{text}");
+    check_says(&text, &["ONCEPROOF_ALWAYS_REPLAY is \"sometimes\"; 1 runs every scenario"]);
 }
 
 #[test]

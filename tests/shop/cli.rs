@@ -155,8 +155,28 @@ fn one_seed_is_replayed_from_its_scenario() {
         first,
         check(&["replay", "--scenario", "scenarios/payment-tutorial.json", "--seed", "7"], 0, &[])
     );
+    let always = ["replay", "--scenario", "scenarios/payment-tutorial.json", "--seed", "7"];
+    let replaying = check(&[&always[..], &["--always-replay"]].concat(), 0, &["everything held"]);
+    assert!(replaying.matches("suspend").count() >= 2 && !first.contains("suspend"), "{replaying}");
     check(&["replay", "--scenario", "scenarios/payment-tutorial.json"], 2, &["--seed"]);
     check(&["replay"], 2, &["FILE"]);
+}
+
+#[test]
+fn a_reproducer_of_an_always_replaying_run_replays_it_so() {
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().to_str().unwrap();
+    let bug = "scenarios/bug-01-charge-without-key.json";
+    let run = ["run", "--always-replay", "--format", "json", "--out", folder, bug];
+    check(&run, 0, &[r#""always_replay": true"#]);
+    let written = std::fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path());
+    let written: Vec<_> = written.collect();
+    assert!(!written.is_empty());
+    for path in written {
+        let reproducer = Reproducer::read(&path).unwrap();
+        assert!(reproducer.scenario.plan.restate.always_replay);
+        check(&["replay", path.to_str().unwrap()], 1, &["still fails, bit for bit", "suspend"]);
+    }
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::fs;
 
 use onceproof::history::{Event, History};
 
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 6] = [
     r#""protocol_version": 7"#,
     r#""lazy_state": true"#,
     r#""inactivity_timeout_ms": 0"#,
     r#""inactivity_timeout_ms": 60000"#,
+    r#""always_replay": true"#,
     r#""protocol_version": 7, "lazy_state": true, "inactivity_timeout_ms": 0"#,
 ];
 
@@ -47,6 +48,7 @@ fn the_settings_do_what_they_say() {
     let (plain, newer) = (history(""), history(r#""protocol_version": 7"#));
     let (lazy, hasty) =
         (history(r#""lazy_state": true"#), history(r#""inactivity_timeout_ms": 0"#));
+    let replaying = history(r#""always_replay": true"#);
     let suspended = |h: &History| count(h, |e| matches!(e, Event::Suspended { .. }));
     let fetched = |h: &History| {
         count(h, |e| matches!(e, Event::EntryAppended { kind: "Notification: GetLazyState", .. }))
@@ -54,6 +56,9 @@ fn the_settings_do_what_they_say() {
     assert_eq!((suspended(&plain), fetched(&plain)), (0, 0));
     assert!(suspended(&hasty) > 0, "every await suspends");
     assert!(fetched(&lazy) > 0, "state is fetched");
+    let runs =
+        |h: &History| count(h, |e| matches!(e, Event::EntryAppended { kind: "Command: Run", .. }));
+    assert!(suspended(&replaying) >= runs(&replaying), "each run costs a suspension");
     let entries = |h: &History| count(h, |e| matches!(e, Event::EntryAppended { .. }));
     assert_eq!(entries(&plain), entries(&newer), "the journal is the same in version 7");
 }

@@ -107,6 +107,12 @@ fn wrong_values_are_told_in_units() {
                 "delays reversed",
                 scenario(r#""restate": { "retry_initial_ms": 500, "retry_max_ms": 100 }"#),
             ),
+            case(
+                "always replay and a silence",
+                scenario(
+                    r#""restate": { "always_replay": true, "inactivity_timeout_ms": 60000 }"#,
+                ),
+            ),
             case("no attempts", scenario(r#""restate": { "retry_max_attempts": 0 }"#)),
             case("no events", scenario(r#""bounds": { "events": 0 }"#)),
             case("steps as an object", r#"{ "title": "a", "steps": { "id": "a" } }"#),

@@ -122,6 +122,9 @@ fn without_a_reproducer_the_seed_replays_it() {
         let found = FoundViolation { reproducer: reproducer.map(str::to_owned), ..found() };
         assert_eq!(AGAIN.text(&scenario, &found), expected);
     }
+    let always = ScenarioReport { always_replay: true, ..held("a.json", "t", 1) };
+    let command = "onceproof replay --scenario a.json --seed 12 --always-replay";
+    assert_eq!(AGAIN.text(&always, &FoundViolation { reproducer: None, ..found() }), command);
 }
 
 #[test]

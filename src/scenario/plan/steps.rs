@@ -39,6 +39,10 @@ pub struct RestatePlan {
     /// How long after that it is cut off.
     #[serde(default = "ten_minutes_ms")]
     pub abort_timeout_ms: u64,
+    /// True if each attempt gets the journal that is known and nothing after it, whatever handlers say of their
+    /// inactivity timeouts: every await suspends, and every resume replays the journal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub always_replay: bool,
     /// The version of the service protocol.
     #[serde(default = "protocol_version")]
     pub protocol_version: u8,
@@ -75,6 +79,7 @@ impl Default for RestatePlan {
             lazy_state: false,
             inactivity_timeout_ms: Some(60_000),
             abort_timeout_ms: ten_minutes_ms(),
+            always_replay: false,
             protocol_version: protocol_version(),
         }
     }
