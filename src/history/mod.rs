@@ -637,6 +637,21 @@ pub enum Event {
         /// The panic's message, and its place in the code.
         message: String,
     },
+    /// A client sent an HTTP request to the ingress as it stands.
+    HttpSent {
+        /// The request's name.
+        request: Name,
+        /// Which try, from 1.
+        attempt: u32,
+        /// The method.
+        method: Name,
+        /// The path, with its query.
+        path: Name,
+        /// The headers.
+        headers: Vec<(Name, Name)>,
+        /// The body.
+        body: Payload,
+    },
 }
 
 /// One event and when it happened.

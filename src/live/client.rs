@@ -159,6 +159,7 @@ impl Clients<'_> {
                 drop(done.send(Done { step: index, answer: Ok(None) }));
             }
             Action::Send { .. }
+            | Action::Http { .. }
             | Action::Attach { .. }
             | Action::Output { .. }
             | Action::Resolve { .. }

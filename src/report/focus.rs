@@ -236,7 +236,9 @@ impl<'h> Focus<'h> {
                         others.insert(object);
                     }
                 }
-                Event::RequestSent { request, .. } if !self.requests.contains(&**request) => {
+                Event::RequestSent { request, .. } | Event::HttpSent { request, .. }
+                    if !self.requests.contains(&**request) =>
+                {
                     others.insert(request.to_string());
                 }
                 _ => {}
@@ -291,6 +293,7 @@ fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::SystemPanicked { call, .. } => Some(names.call(*call)?.cause?.inv),
         Event::OperatorAnswered { inv, .. } => *inv,
         Event::RequestSent { .. }
+        | Event::HttpSent { .. }
         | Event::RequestLost { .. }
         | Event::AnswerLost { .. }
         | Event::ReplyReceived { .. }
@@ -328,6 +331,7 @@ fn is_of_no_attempt(event: &Event, names: &Names<'_>) -> bool {
 fn request(event: &Event) -> Option<&str> {
     match event {
         Event::RequestSent { request, .. }
+        | Event::HttpSent { request, .. }
         | Event::RequestLost { request, .. }
         | Event::AnswerLost { request, .. }
         | Event::ReplyReceived { request, .. }

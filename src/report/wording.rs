@@ -138,6 +138,7 @@ impl<'h> Names<'h> {
 pub(crate) fn wording<'h>(event: &'h Event, names: &Names<'h>) -> Wording<'h> {
     let (who, text) = match event {
         Event::RequestSent { .. }
+        | Event::HttpSent { .. }
         | Event::RequestLost { .. }
         | Event::AnswerLost { .. }
         | Event::ReplyReceived { .. }
@@ -199,6 +200,12 @@ fn client(event: &Event) -> (Who<'_>, String) {
             let key = key(idempotency_key.as_ref());
             let body = text(body);
             (Who::Client, format!("{} → {target}{key}{body}", tried(request, *attempt)))
+        }
+        Event::HttpSent { request, attempt, method, path, headers, body } => {
+            let headers: String =
+                headers.iter().map(|(name, value)| format!(" {name}: {value}")).collect();
+            let body = text(body);
+            (Who::Client, format!("{} → {method} {path}{headers}{body}", tried(request, *attempt)))
         }
         Event::RequestLost { request, attempt } => {
             (Who::Fault, format!("⚡ {}: the request was lost", tried(request, *attempt)))

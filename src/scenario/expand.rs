@@ -50,14 +50,17 @@ fn references(
         Some(Does::To(verb, text)) => Some((text, verb.name())),
         Some(Does::Complete { of, with: Completion::Value(_), .. }) => Some((of, "resolve")),
         Some(Does::Complete { of, with: Completion::Failure(_), .. }) => Some((of, "reject")),
-        Some(Does::Call { .. } | Does::EndpointDown(_) | Does::Deploy(_)) | None => None,
+        Some(Does::Call { .. } | Does::Http { .. } | Does::EndpointDown(_) | Does::Deploy(_))
+        | None => None,
     };
     let mut all = true;
     for (text, verb) in doc.after.iter().map(|text| (text, "wait for")).chain(acted_on) {
         let (id, _) = split(&text.value);
         let fits = |does: &Does<'_>| match verb {
             "wait for" => does.is_answered(),
-            _ => matches!(does, Does::Call { .. }),
+            // who sends a path by hand has to ask for its outcome by hand
+            "attach" | "output" => matches!(does, Does::Call { .. }),
+            _ => matches!(does, Does::Call { .. } | Does::Http { .. }),
         };
         match by_id.get(id) {
             None => {
@@ -88,7 +91,10 @@ fn bounded(reader: &mut Reader, docs: &[StepDoc<'_>]) -> bool {
     let (mut requests, mut bytes) = (0_u64, 0_u64);
     for doc in docs {
         let body = match &doc.does {
-            Some(Does::Call { body: Some(body), .. }) => body.span.len(),
+            Some(Does::Call { body: Some(body), .. } | Does::Http { body: Some(body), .. }) => {
+                body.span.len()
+            }
+            Some(Does::Http { text: Some(text), .. }) => text.len(),
             _ => 0,
         };
         requests = requests.saturating_add(doc.requests());
@@ -204,6 +210,23 @@ fn action(
                     let reason = template::fill(reason, values);
                     Action::Reject { request, awakeable, reason }
                 }
+            }
+        }
+        Does::Http { method, path, headers, body, text } => {
+            let mut all: BTreeMap<String, String> = BTreeMap::new();
+            if body.is_some() {
+                all.insert("content-type".to_owned(), "application/json".to_owned());
+            }
+            let header =
+                |(name, value): &(String, String)| (name.clone(), template::fill(value, values));
+            all.extend(headers.iter().map(header));
+            let json = |body: &&Node| body.to_json(&mut |s| template::fill(s, values));
+            let text = || text.as_ref().map(|text| template::fill(text, values));
+            Action::Http {
+                method: method.clone(),
+                path: template::fill(path, values),
+                headers: all,
+                body: body.as_ref().map(json).or_else(text).unwrap_or_default(),
             }
         }
         Does::Call { service, key, handler, body, entry, idempotency_key, headers, how } => {

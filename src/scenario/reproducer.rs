@@ -408,6 +408,10 @@ mod tests {
             (any::<[String; 2]>(), any::<u32>()).prop_map(|([request, body], awakeable)| {
                 Action::Resolve { request, awakeable, body }
             }),
+            (any::<String>(), any::<String>()).prop_map(|(path, body)| {
+                let (method, headers) = ("PUT".to_owned(), [("a".to_owned(), path.clone())].into());
+                Action::Http { method, path, headers, body }
+            }),
             any::<String>().prop_map(|request| Action::Attach { request }),
             any::<String>().prop_map(|request| Action::Cancel { request }),
             any::<String>().prop_map(|request| Action::Kill { request }),

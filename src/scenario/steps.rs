@@ -42,6 +42,15 @@ pub(crate) enum Does<'n> {
         headers: Vec<(String, String)>,
         how: How,
     },
+    /// A request to the ingress, as it stands.
+    Http {
+        method: String,
+        path: String,
+        headers: Vec<(String, String)>,
+        body: Option<&'n Node>,
+        /// Instead of a body.
+        text: Option<String>,
+    },
     /// Something to what another step started.
     To(Verb, Text),
     Complete {
@@ -110,6 +119,7 @@ impl Verb {
 const DEEDS: &[(&str, &[&str])] = &[
     ("call", &["body", "idempotency_key", "headers", "from"]),
     ("send", &["body", "idempotency_key", "headers", "delay_ms"]),
+    ("http", &["body", "text", "headers"]),
     ("attach", &[]),
     ("output", &[]),
     ("resolve", &["body", "awakeable"]),
@@ -135,7 +145,7 @@ impl Does<'_> {
     /// True if there is an answer to wait for.
     pub(crate) const fn is_answered(&self) -> bool {
         match self {
-            Self::Call { .. } => true,
+            Self::Call { .. } | Self::Http { .. } => true,
             Self::To(verb, _) => verb.is_answered(),
             Self::Complete { .. } | Self::EndpointDown(_) | Self::Deploy(_) => false,
         }
@@ -190,7 +200,7 @@ fn step<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Option<St
     let at_ms = fields.get("at_ms").and_then(|n| reader.millis(n)).unwrap_or_default();
     let copies = fields.get("copies").and_then(|n| reader.whole(n, COPIES)).unwrap_or(1);
     let after = fields.get("after").and_then(|n| reader.string(n, "the id of a step"));
-    let others = ["idempotency_key", "after", "body", "headers", "reason"];
+    let others = ["idempotency_key", "after", "body", "text", "headers", "reason"];
     for name in DEEDS.iter().map(|(name, _)| *name).chain(others) {
         if let Some(node) = fields.get(name) {
             placeholders(reader, node, &repeats);
@@ -264,6 +274,7 @@ fn does<'n>(
                 "send" => call(reader, fields, &one.value, true, catalog),
                 "endpoint_down" => reader.millis(&one.value).map(Does::EndpointDown),
                 "deploy" => revision(reader, &one.value, catalog).map(Does::Deploy),
+                "http" => http(reader, fields, &one.value),
                 verb => to(reader, fields, verb, &one.value),
             }
         }
@@ -301,7 +312,7 @@ fn misplaced(reader: &mut Reader, fields: &Fields<'_>, deed: &str) {
             .filter(|(_, fields)| fields.contains(&name))
             .map(|(deed, _)| format!("`{deed}`"))
             .collect();
-        let article = if deed.starts_with(['a', 'e', 'o']) { "an" } else { "a" };
+        let article = if deed.starts_with(['a', 'e', 'h', 'o']) { "an" } else { "a" };
         let help = match having.as_slice() {
             [only] => format!("only {only} has one"),
             [first @ .., last] => format!("only {} and {last} have one", first.join(", ")),
@@ -356,8 +367,44 @@ fn to<'n>(
     Some(Does::Complete { of: of?, awakeable, with })
 }
 
-/// `headers`.
-fn headers(reader: &mut Reader, node: &Node) -> Vec<(String, String)> {
+/// The methods that an `http` step can have.
+const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// `http`: a method and a path, and nothing about them is checked that the ingress checks.
+fn http<'n>(reader: &mut Reader, fields: &Fields<'n>, node: &'n Node) -> Option<Does<'n>> {
+    let line = reader.string(node, "`METHOD /path`")?;
+    let headers = fields.get("headers").map_or_else(Vec::new, |n| headers(reader, n, true));
+    let body = fields.get("body");
+    let text = fields.get("text").and_then(|n| reader.string(n, "a text")).map(|text| text.value);
+    if let (Some(_), Some(member)) = (body, fields.member("text")) {
+        reader.report(
+            Diagnostic::new(member.name.span.clone(), "a request has one body: `body` or `text`")
+                .help("`body` is JSON and says so; `text` is sent as it stands, and says nothing"),
+        );
+    }
+    let (method, path) = line.value.split_once(' ').unwrap_or((&line.value, ""));
+    let help = format!("write a method, a blank and a path; methods are {}", METHODS.join(", "));
+    let problem = if !METHODS.contains(&method) {
+        Some((0..method.len(), format!("`{method}` is no method")))
+    } else if !path.starts_with('/') {
+        Some((0..line.value.len(), "a path begins with `/`".to_owned()))
+    } else {
+        let wrong = path.char_indices().find(|(_, c)| !c.is_ascii_graphic());
+        let from = method.len() + 1;
+        wrong.map(|(at, c)| {
+            let span = from + at..from + at + c.len_utf8();
+            (span, format!("a path cannot contain {c:?}: write %20 for a blank"))
+        })
+    };
+    if let Some((span, message)) = problem {
+        reader.report(Diagnostic::new(line.part(span), message).help(help));
+        return None;
+    }
+    Some(Does::Http { method: method.to_owned(), path: path.to_owned(), headers, body, text })
+}
+
+/// `headers`; those of a request that is sent as it stands may be any.
+fn headers(reader: &mut Reader, node: &Node, any: bool) -> Vec<(String, String)> {
     let mut headers: Vec<(String, String)> = Vec::new();
     for member in reader.map(node, "an object { name: value }").unwrap_or(&[]) {
         let name = member.name.value.to_ascii_lowercase();
@@ -368,7 +415,7 @@ fn headers(reader: &mut Reader, node: &Node) -> Vec<(String, String)> {
                 Diagnostic::new(member.name.span.clone(), problem)
                     .help("names of headers are letters, digits, `-` and `_`"),
             );
-        } else if name == "idempotency-key" {
+        } else if name == "idempotency-key" && !any {
             reader.report(
                 Diagnostic::new(member.name.span.clone(), "this header is not for the handler")
                     .help("write `idempotency_key` beside `headers`"),
@@ -404,7 +451,7 @@ fn call<'n>(
     } else {
         How::Call { from: fields.get("from").and_then(|n| sender(reader, n, catalog)) }
     };
-    let headers = fields.get("headers").map_or_else(Vec::new, |n| headers(reader, n));
+    let headers = fields.get("headers").map_or_else(Vec::new, |n| headers(reader, n, false));
     let text = reader.string(node, "`Service/key/handler`")?;
     let addressed = target::read(reader, &text, 0..text.value.len(), false, catalog)?;
     let body = fields.member("body");

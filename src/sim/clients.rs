@@ -15,7 +15,7 @@ use super::{
 use crate::{
     base::{Name, Target},
     history::{Event, Inv, Outcome},
-    restate::{IngressRequest, Mode, Ticket},
+    restate::{HttpRequest, IngressRequest, Mode, Ticket},
     scenario::plan::{Action, Fault, Plan},
     system::{Copy, Delivery, Schedule},
 };
@@ -32,6 +32,8 @@ struct Request {
 #[derive(Debug)]
 enum Ask {
     Call(Box<Call>),
+    /// Whatever this is, as it stands.
+    Http(Box<Raw>),
     /// The outcome of another request, at once or when there is one.
     Outcome {
         of: usize,
@@ -51,6 +53,15 @@ struct Call {
     send: Option<u64>,
     /// Set if a system sends it.
     sender: Option<Sender>,
+}
+
+/// An HTTP request as it stands.
+#[derive(Debug)]
+struct Raw {
+    method: Name,
+    path: Name,
+    headers: Vec<(Name, Name)>,
+    body: Bytes,
 }
 
 /// The system that sends a request of its own accord.
@@ -82,6 +93,8 @@ struct Arrival {
 pub(super) enum Arrived {
     /// A call of a handler.
     Call(IngressRequest),
+    /// A request that has to be understood first.
+    Http(HttpRequest),
     /// A client asks for the outcome of the request `of`, and perhaps waits for it.
     Outcome {
         ticket: Ticket,
@@ -136,7 +149,7 @@ impl Clients {
                 Ask::Call(call) => Some(call),
                 _ => None,
             },
-            Ask::Nothing => None,
+            Ask::Http(_) | Ask::Nothing => None,
         }
     }
 
@@ -224,6 +237,14 @@ impl Clients {
                 of: self.requests[*of].name.clone(),
                 waits: *waits,
             },
+            Ask::Http(raw) => Event::HttpSent {
+                request: name.clone(),
+                attempt,
+                method: raw.method.clone(),
+                path: raw.path.clone(),
+                headers: raw.headers.clone(),
+                body: raw.body.clone().into(),
+            },
             Ask::Nothing => return,
         });
         let target = self.target(index).cloned();
@@ -301,6 +322,17 @@ impl Clients {
                     key: called.idempotency_key.clone(),
                     waits: *waits,
                 });
+            }
+            Ask::Http(raw) => {
+                let owned = |(name, value): &(Name, Name)| (name.to_string(), value.to_string());
+                return Some(Arrived::Http(HttpRequest {
+                    ticket,
+                    request: request.name.clone(),
+                    method: raw.method.to_string(),
+                    path: raw.path.to_string(),
+                    headers: raw.headers.iter().map(owned).collect(),
+                    body: raw.body.clone(),
+                }));
             }
             Ask::Nothing => return None,
         };
@@ -493,6 +525,17 @@ impl Ask {
             Action::Send { target, body, idempotency_key, headers, delay_ms } => {
                 let request = request(target, body, idempotency_key, headers.clone());
                 Self::Call(Box::new(Call::asked(request, Some(*delay_ms))))
+            }
+            Action::Http { method, path, headers, body } => {
+                let name = |(name, value): (&String, &String)| {
+                    (name.as_str().into(), value.as_str().into())
+                };
+                Self::Http(Box::new(Raw {
+                    method: method.as_str().into(),
+                    path: path.as_str().into(),
+                    headers: headers.iter().map(name).collect(),
+                    body: Bytes::copy_from_slice(body.as_bytes()),
+                }))
             }
             Action::Attach { request } => outcome(request, true),
             Action::Output { request } => outcome(request, false),

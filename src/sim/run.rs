@@ -530,6 +530,7 @@ impl<'a> Sim<'a> {
         let now = self.core.now;
         match arrived {
             Arrived::Call(request) => self.engine.ingress(now, request),
+            Arrived::Http(request) => self.engine.http(now, request),
             Arrived::Outcome { ticket, request, of, target, key, waits } => {
                 let what = self.engine.attachable(&of, &target, key.as_ref());
                 if waits {

@@ -2,7 +2,10 @@
 //!
 //! Must not know: what ought to hold.
 
-use crate::history::{Event, Phase, Record};
+use crate::{
+    base::Target,
+    history::{Event, Payload, Phase, Record},
+};
 
 use super::*;
 
@@ -21,6 +24,8 @@ impl<'h> Facts<'h> {
 struct Builder<'h> {
     facts: Facts<'h>,
     requests: BTreeMap<&'h str, usize>,
+    /// Requests that were sent as they stand, by name: the record, and the body.
+    by_hand: BTreeMap<&'h str, (usize, &'h Payload)>,
 }
 
 impl<'h> Builder<'h> {
@@ -41,7 +46,7 @@ impl<'h> Builder<'h> {
             end: None,
             views: Views::default(),
         };
-        Self { facts, requests: BTreeMap::new() }
+        Self { facts, requests: BTreeMap::new(), by_hand: BTreeMap::new() }
     }
 
     fn add(&mut self, record: usize, entry: &'h Record) {
@@ -51,6 +56,9 @@ impl<'h> Builder<'h> {
             | Event::GaveUp { .. }
             | Event::RequestAttached { .. }
             | Event::Delivered { .. }) => self.add_request(record, event),
+            Event::HttpSent { request, body, .. } => {
+                self.by_hand.entry(request).or_insert((record, body));
+            }
             event @ Event::InvocationCreated { .. } => self.add_invocation(record, event),
             event @ (Event::StateOpened { .. } | Event::StateChanged { .. }) => {
                 self.add_state(record, entry.at, event);
@@ -108,7 +116,10 @@ impl<'h> Builder<'h> {
                 self.with_request(request, |r| r.reply = Some((record, outcome)));
             }
             Event::GaveUp { request } => self.with_request(request, |r| r.gave_up = Some(record)),
-            Event::RequestAttached { request, inv } => self.links(request, *inv),
+            Event::RequestAttached { request, inv } => {
+                self.joins_by_hand(request, *inv);
+                self.links(request, *inv);
+            }
             Event::Delivered { request, attempt, system, copy, headers } => {
                 self.facts.deliveries.push(Delivery {
                     request,
@@ -121,6 +132,37 @@ impl<'h> Builder<'h> {
                 });
             }
             _ => {}
+        }
+    }
+
+    /// A request that was sent as it stands turned out to be for a handler: it is one as others are.
+    fn is_for(&mut self, name: &'h str, target: &'h Target, key: Option<&'h str>) {
+        let Some(&(sent, body)) = self.by_hand.get(name) else { return };
+        let requests = &mut self.facts.requests;
+        self.requests.entry(name).or_insert_with(|| {
+            let (invocation, reply, gave_up) = (None, None, None);
+            let idempotency_key = key;
+            requests.push(Request {
+                name,
+                target,
+                idempotency_key,
+                body,
+                sent,
+                invocation,
+                reply,
+                gave_up,
+            });
+            requests.len() - 1
+        });
+    }
+
+    fn joins_by_hand(&mut self, name: &'h str, inv: Inv) {
+        if !self.by_hand.contains_key(name) {
+            return;
+        }
+        let joined = self.facts.invocations.iter().find(|invocation| invocation.inv == inv);
+        if let Some((target, key)) = joined.map(|joined| (joined.target, joined.idempotency_key)) {
+            self.is_for(name, target, key);
         }
     }
 
@@ -147,6 +189,7 @@ impl<'h> Builder<'h> {
             return;
         };
         if let crate::history::Origin::Client(name) = origin {
+            self.is_for(name, target, idempotency_key.as_deref());
             self.links(name, *inv);
         }
         let at = self.facts.invocations.partition_point(|i| i.inv < *inv);

@@ -140,6 +140,19 @@ pub enum Action {
         #[serde(default)]
         delay_ms: u64,
     },
+    /// Sends an HTTP request to the ingress as it stands, right or wrong, and waits for the answer.
+    Http {
+        /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `OPTIONS`.
+        method: String,
+        /// The path, with its query.
+        path: String,
+        /// All headers that it has.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        headers: BTreeMap<String, String>,
+        /// The body.
+        #[serde(default)]
+        body: String,
+    },
     /// Waits, through the ingress, for the answer to another request.
     Attach {
         /// That request's name.
