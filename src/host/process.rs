@@ -138,11 +138,11 @@ pub(crate) fn attempt_of(token: Token) -> AttemptId {
 }
 
 impl Host {
-    /// Starts the first process, with nothing in it.
-    pub(crate) fn start(world: World, seed: Seed) -> Self {
-        entropy::set_clock(VirtualTime::ZERO);
+    /// Starts the first process, at `now`, with nothing in it.
+    pub(crate) fn start(world: World, seed: Seed, now: VirtualTime) -> Self {
+        entropy::set_clock(now);
         entropy::reseed(seed.derive("process 1"));
-        let process = Process::start(VirtualTime::ZERO);
+        let process = Process::start(now);
         Self { deployments: Vec::new(), world, seed, number: 1, process }
     }
 

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{catalog::Catalog, diagnostic::Diagnostics, parse, plan::Scenario};
+use super::{catalog::Catalog, diagnostic::Diagnostics, parse_at, plan::Scenario};
 
 /// A scenario file is written by people: one that is larger is something else.
 const FILE_BYTES_MAX: usize = 4 << 20;
@@ -65,6 +65,19 @@ pub enum LoadError {
 /// # Errors
 /// If it cannot be read, or is not a valid scenario.
 pub fn load(path: &Path, catalog: &Catalog) -> Result<Scenario, LoadError> {
+    load_at(path, catalog, None)
+}
+
+/// Reads and resolves the scenario file at `path`, for a run that begins when a clock shows `start_unix_ms`: dates that
+/// the file counts from the start (`{date+30d}`) count from there. None: from the beginning of 2026.
+///
+/// # Errors
+/// If it cannot be read, or is not a valid scenario.
+pub fn load_at(
+    path: &Path,
+    catalog: &Catalog,
+    start_unix_ms: Option<u64>,
+) -> Result<Scenario, LoadError> {
     if path.is_dir() {
         return Err(LoadError::Folder(path.to_owned()));
     }
@@ -77,7 +90,7 @@ pub fn load(path: &Path, catalog: &Catalog) -> Result<Scenario, LoadError> {
         let newlines = error.as_bytes()[..text_until].iter().filter(|b| **b == b'\n').count();
         LoadError::NotUtf8 { path: path.to_owned(), line: newlines + 1 }
     })?;
-    parse(&path.display().to_string(), &text, catalog).map_err(LoadError::Invalid)
+    parse_at(&path.display().to_string(), &text, catalog, start_unix_ms).map_err(LoadError::Invalid)
 }
 
 /// The scenario files that `paths` mean: a file itself, a folder's `.json` files, at any depth, sorted.

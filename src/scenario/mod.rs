@@ -10,6 +10,7 @@
 mod catalog;
 mod checks;
 mod config;
+mod dates;
 mod diagnostic;
 mod expand;
 mod faults;
@@ -36,7 +37,7 @@ pub use catalog::{
     ShortForm, SystemEntry,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
-pub use files::{LoadError, find, load};
+pub use files::{LoadError, find, load, load_at};
 use plan::Scenario;
 
 /// The settings that a scenario has under `restate`, each with a line for people.
@@ -49,13 +50,30 @@ pub(crate) fn restate_settings() -> impl Iterator<Item = (&'static str, &'static
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
 pub fn parse(file_name: &str, text: &str, catalog: &Catalog) -> Result<Scenario, Diagnostics> {
+    parse_at(file_name, text, catalog, None)
+}
+
+/// The same, of a run that begins when a clock shows `start_unix_ms`: dates that the text counts from the start count
+/// from there.
+fn parse_at(
+    file_name: &str,
+    text: &str,
+    catalog: &Catalog,
+    start_unix_ms: Option<u64>,
+) -> Result<Scenario, Diagnostics> {
     // Some editors start a file with a byte order mark; it is no part of the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = reader::Reader::new(catalog.owners());
-    let tree = syntax::parse(text, &mut reader.problems);
+    let mut tree = syntax::parse(text, &mut reader.problems);
+    if let Some(tree) = &mut tree {
+        dates::fill(&mut reader, tree, start_unix_ms);
+    }
     let scenario = tree.and_then(|tree| resolve::scenario(&mut reader, &tree, catalog));
     match scenario {
-        Some(scenario) if reader.problems.is_empty() => Ok(scenario),
+        Some(mut scenario) if reader.problems.is_empty() => {
+            scenario.plan.start_unix_ms = start_unix_ms;
+            Ok(scenario)
+        }
         _ => Err(Diagnostics::new(file_name, text, reader.problems)),
     }
 }

@@ -15,6 +15,8 @@ pub use faults::{CrashPoint, EntryKind, Fault, FaultName, FaultPlan, Scope, Side
 pub use millis::Millis;
 pub use steps::{Action, RestatePlan, Revision, Step};
 
+use crate::base::VirtualTime;
+
 pub use crate::system::OpeningState;
 
 /// A scenario file, resolved: what runs, and what must hold.
@@ -59,6 +61,12 @@ pub struct Plan {
     /// How Restate is configured.
     #[serde(default)]
     pub restate: RestatePlan,
+    /// What the simulated machines' clocks show when the run begins, in milliseconds since the Unix epoch; none:
+    /// [`VirtualTime::EPOCH_UNIX_MS`], as also if it is earlier.
+    ///
+    /// [`VirtualTime::EPOCH_UNIX_MS`]: crate::base::VirtualTime::EPOCH_UNIX_MS
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_unix_ms: Option<u64>,
     /// What clients do.
     pub steps: Vec<Step>,
     /// What goes wrong.
@@ -67,6 +75,14 @@ pub struct Plan {
     /// When to stop waiting.
     #[serde(default)]
     pub bounds: Bounds,
+}
+
+impl Plan {
+    /// When the run begins; what the plan dates from the start is dated from here.
+    #[must_use]
+    pub fn start(&self) -> VirtualTime {
+        self.start_unix_ms.map_or(VirtualTime::ZERO, VirtualTime::from_unix_millis)
+    }
 }
 
 /// The systems of the outside world, by name; what is not there is as its system's defaults say.

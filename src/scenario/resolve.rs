@@ -69,6 +69,7 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
         state,
         clients: clients.unwrap_or_default(),
         restate: restate.unwrap_or_default(),
+        start_unix_ms: None,
         steps,
         faults: faults.unwrap_or_default(),
         bounds: bounds.unwrap_or_default(),

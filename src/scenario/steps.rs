@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{
     catalog::{Catalog, HandlerEntry, Input},
+    dates,
     diagnostic::Diagnostic,
     plan::{Millis, Revision},
     reader::{Fields, MILLIS, Reader, Whole, unknown_name},
@@ -237,6 +238,15 @@ fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
                     format!("`{}` cannot be a variable", name.value),
                 )
                 .help("a variable is letters, digits and `_`, and starts with a letter"),
+            );
+        }
+        if dates::NAMES.contains(&name.value.as_str()) {
+            reader.report(
+                Diagnostic::new(
+                    name.span.clone(),
+                    format!("`{}` cannot be a variable: it is when the run begins", name.value),
+                )
+                .help("give the variable another name"),
             );
         }
         // A variable with a bad range still exists: its uses are not unknown.

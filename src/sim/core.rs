@@ -73,11 +73,11 @@ impl<'a> Core<'a> {
     pub(super) fn new(plan: &'a Plan, source: &'a mut dyn Source) -> Self {
         Self {
             plan,
-            now: VirtualTime::ZERO,
+            now: plan.start(),
             history: History::new(),
             queue: EventQueue::default(),
             source,
-            faults: Faults::new(&plan.faults),
+            faults: Faults::new(&plan.faults, plan.start()),
             passed: BTreeMap::new(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Must not know: what a fault does.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use crate::{
     base::{Target, VirtualTime},
@@ -64,7 +64,8 @@ pub(super) struct Faults<'a> {
 }
 
 impl<'a> Faults<'a> {
-    pub(super) fn new(plan: &'a FaultPlan) -> Self {
+    /// The faults of a plan whose run begins at `start`.
+    pub(super) fn new(plan: &'a FaultPlan, start: VirtualTime) -> Self {
         let mut rates = [Rate::NEVER; Fault::ALL.len()];
         let mut tally = Tally::new();
         for (fault, rate) in &plan.rates {
@@ -78,7 +79,7 @@ impl<'a> Faults<'a> {
         for (name, _) in places.iter().filter(|(_, points)| !points.is_empty()) {
             tally.insert(Cow::Borrowed(name), FaultCounts::default());
         }
-        let until = VirtualTime::from_millis(plan.until_ms);
+        let until = start.after(Duration::from_millis(plan.until_ms));
         Self { plan, rates, until, any: !tally.is_empty(), tally }
     }
 

@@ -101,8 +101,9 @@ impl<'a> Sim<'a> {
         let config = config(plan, seed, protocol);
         let version = config.protocol_version;
         let world = World::new(&deployment.systems, &plan.world);
-        let mut host = Host::start(deployment.world(seed), seed);
-        host.add(&deployment.first.factory, protocol, version, VirtualTime::ZERO);
+        let start = plan.start();
+        let mut host = Host::start(deployment.world(seed), seed, start);
+        host.add(&deployment.first.factory, protocol, version, start);
         let mut sim = Self {
             deployment,
             core: Core::new(plan, source),
@@ -131,7 +132,7 @@ impl<'a> Sim<'a> {
         }
         self.clients.start(&mut self.core);
         let bounds = &self.core.plan.bounds;
-        let last = VirtualTime::from_millis(bounds.virtual_days.saturating_mul(86_400_000));
+        let last = self.core.after_ms(bounds.virtual_days.saturating_mul(86_400_000));
         loop {
             self.pump();
             if self.core.history.len() as u64 > bounds.events {

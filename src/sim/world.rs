@@ -152,9 +152,10 @@ impl World {
         };
         let Some(at) = self.find(decided.outgoing.system) else { return decided };
         let system = &self.systems[at];
+        let since_start = VirtualTime::ZERO.after(core.now.since(core.plan.start()));
         let planned = system.plan.outages.iter().any(|window| {
             (VirtualTime::from_millis(window.from)..VirtualTime::from_millis(window.to))
-                .contains(&core.now)
+                .contains(&since_start)
         });
         if planned || core.now < system.down_until {
             // counted as one fault, with the call that it began with
