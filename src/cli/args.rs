@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroU64, path::PathBuf};
 
+#[cfg(feature = "serve")]
+use crate::live::IdentityKey;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Deterministic simulation testing for durable services on Restate.
@@ -109,6 +111,10 @@ pub(super) struct Live {
     /// The port on which to host the services for the real server [default: any that is free].
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(super) serve_port: u16,
+    /// Use the real server though others deployed services of the same names there: until the run ends, new requests
+    /// for them come to this run, and what they start ends with it.
+    #[arg(long)]
+    pub(super) take_over: bool,
     /// How many seconds a scenario may take on the real server.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub(super) patience: u64,
@@ -141,6 +147,15 @@ pub(super) struct Serve {
     /// Write what the outside world is asked and does to this file, and begin with what stands there.
     #[arg(long, value_name = "FILE")]
     pub(super) ledger: Option<PathBuf>,
+    /// Say that each attempt is a request and a response: the server then has every await suspend, and replays.
+    #[arg(long)]
+    pub(super) always_replay: bool,
+    /// Answer only requests that a Restate server with this public key signed; can be given several times.
+    #[arg(long, value_name = "publickeyv1_...")]
+    pub(super) identity_key: Vec<IdentityKey>,
+    /// The most mebibytes that a request may bring.
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..1_000_000))]
+    pub(super) max_body_mib: u64,
 }
 
 #[cfg(feature = "serve")]

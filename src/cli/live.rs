@@ -10,11 +10,11 @@ use super::{
     args,
     exit::{Exit, Failure},
     interrupt::{interrupted, stop_on_interrupt},
-    load::load_all,
+    load::{load_all, render},
     terminal,
 };
 use crate::{
-    live::{self, LiveError, LiveOptions, Server, WorldOptions},
+    live::{self, HostOptions, LiveError, LiveOptions, Server, WorldOptions},
     scenario::{self, Catalog, plan::Millis},
     subject::Subject,
 };
@@ -27,10 +27,17 @@ pub(super) fn serve(subject: &Subject, args: &args::Serve) -> Result<Exit, Failu
     }
     let deployment = subject.deployment(&variants.into())?;
     let world = world_to_serve(subject, &catalog, args)?;
-    let hosted = live::serve(&deployment, &world, args.port)?;
+    let options = HostOptions {
+        port: args.port,
+        max_body_bytes: args.max_body_mib << 20,
+        identity_keys: args.identity_key.clone(),
+        always_replay: args.always_replay,
+        ..HostOptions::default()
+    };
+    let hosted = live::serve(&deployment, &world, &options)?;
     terminal::say(&format!(
         "hosting {} services at {uri}\nregister them: curl -X POST http://127.0.0.1:9070/deployments \
-         -H 'content-type: application/json' -d '{{\"uri\": \"{uri}\", \"force\": true}}'\nCtrl-C ends it\n",
+         -H 'content-type: application/json' -d '{{\"uri\": \"{uri}\", \"force\": false}}'\nCtrl-C ends it\n",
         deployment.catalog().services().count(),
         uri = hosted.uri()
     ));
@@ -76,26 +83,34 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
         )));
     }
     let scenarios = load_all(subject, &args.paths, args.always_replay)?;
+    let catalog = subject.catalog()?;
     let server = Server::new(&args.live.ingress, &args.live.admin);
+    let stop: Arc<_> = stop_on_interrupt();
     let options = LiveOptions {
         port: args.live.serve_port,
         patience: Duration::from_secs(args.live.patience),
+        take_over: args.live.take_over,
+        stop: stop.clone(),
         ..LiveOptions::default()
     };
-    let stop: Arc<_> = stop_on_interrupt();
     let mut exit = Exit::Held;
-    for (file, scenario) in &scenarios {
+    for (file, _) in &scenarios {
         if stop.load(Ordering::Relaxed) {
             return Ok(interrupted(exit));
         }
-        let deployment = subject.deployment_of(scenario)?;
-        match live::run(&server, subject, &deployment, scenario, &options) {
+        // what was read above was checked; its dates count from now
+        let mut scenario =
+            scenario::load_at(file, &catalog, Some(live::unix_ms_now())).map_err(render)?;
+        scenario.plan.restate.always_replay |= args.always_replay;
+        let deployment = subject.deployment_of(&scenario)?;
+        match live::run(&server, subject, &deployment, &scenario, &options) {
             Ok(report) => {
                 terminal::say(&report.text(&file.display().to_string()));
                 if !report.held() {
                     exit = Exit::Violated;
                 }
             }
+            Err(LiveError::Interrupted) => return Ok(interrupted(exit)),
             Err(error) => return Ok(failed(&error)),
         }
     }

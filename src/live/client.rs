@@ -2,22 +2,28 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::mpsc::{self, Sender},
+    sync::{
+        atomic::AtomicBool,
+        mpsc::{self, Sender},
+    },
     time::Duration,
 };
 
 use super::{
     LiveError,
-    clock::Clock,
+    clock::{Clock, go_on},
     deliveries::Deliveries,
+    ids::{NO_INVOCATION, awakeable_id},
     log::{Log, Rows, Seen, text, unix_ms},
+    mark::Mark,
     names::Names,
-    server::{Answer, Row, Server, path},
+    server::{Answer, Row, Server, in_path, path},
 };
 use crate::{
-    base::{Digest, Seed, VirtualTime},
+    base::{Seed, Target, VirtualTime},
     choice::Seeded,
     history::Event,
+    restate::{Catalog, HandlerKind, ServiceKind},
     scenario::plan::{Action, Plan, Step},
     sim,
     system::Delivery,
@@ -32,11 +38,14 @@ const STUCK: Duration = Duration::from_secs(3);
 pub(super) struct Clients<'a> {
     pub(super) server: &'a Server,
     pub(super) plan: &'a Plan,
+    pub(super) catalog: &'a Catalog,
+    pub(super) mark: &'a Mark,
     pub(super) names: &'a Names,
     pub(super) log: &'a Log,
     pub(super) deliveries: &'a Deliveries,
     pub(super) clock: Clock,
     pub(super) patience: Duration,
+    pub(super) stop: &'a AtomicBool,
     /// Looks at the server's tables.
     pub(super) look: &'a dyn Fn() -> Result<Rows, LiveError>,
 }
@@ -46,69 +55,134 @@ struct Done {
     answer: Result<Option<Answer>, LiveError>,
 }
 
-impl Clients<'_> {
-    /// Does every step; returns when each is done, or can no longer be.
-    pub(super) fn act(&self) -> Result<(), LiveError> {
+/// How the steps of a plan were done, as far as that is not as the plan says.
+#[derive(Debug, Default)]
+pub(super) struct Acted {
+    /// Steps that came earlier, because nothing was to happen before them: when, after what they wait for.
+    pub(super) moved: BTreeMap<usize, Duration>,
+    /// Steps that were not done, because something is to happen before them that a real server's time does not
+    /// reach.
+    pub(super) left: BTreeSet<usize>,
+}
+
+/// When the steps of a plan are due.
+struct Agenda<'a> {
+    plan: &'a Plan,
+    clock: Clock,
+    source: Seeded,
+    due: BTreeSet<(VirtualTime, usize)>,
+    /// Steps that wait for a request, by its name.
+    waiting: BTreeMap<&'a str, Vec<usize>>,
+    /// From when on a step's time counts.
+    base: BTreeMap<usize, VirtualTime>,
+}
+
+impl<'a> Agenda<'a> {
+    fn new(plan: &'a Plan, clock: Clock) -> Self {
         // the same arrivals as with the simulation's first seed
-        let mut source = Seeded::new(Seed(0));
-        let (send, done) = mpsc::channel();
-        let mut agenda: BTreeMap<(VirtualTime, usize), ()> = BTreeMap::new();
-        let mut waiting: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut flying = BTreeSet::new();
-        let mut plan = |agenda: &mut BTreeMap<_, _>, index: usize| {
-            let step = &self.plan.steps[index];
-            let place = || step.request.clone();
-            let (from, to) = (step.at_ms.from, step.at_ms.to);
-            let ms = sim::between(&mut source, "arrival_ms", place, from, to);
-            agenda.insert((self.clock.now().after(Duration::from_millis(ms)), index), ());
-        };
-        for (index, step) in self.plan.steps.iter().enumerate() {
+        let source = Seeded::new(Seed(0));
+        let (due, waiting, base) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        let mut agenda = Self { plan, clock, source, due, waiting, base };
+        for (index, step) in plan.steps.iter().enumerate() {
             match &step.after {
-                Some(after) => waiting.entry(after.as_str()).or_default().push(index),
-                None => plan(&mut agenda, index),
+                Some(after) => agenda.waiting.entry(after.as_str()).or_default().push(index),
+                None => agenda.add(index),
             }
         }
+        agenda
+    }
+
+    fn add(&mut self, index: usize) {
+        let step = &self.plan.steps[index];
+        let place = || step.request.clone();
+        let (from, to) = (step.at_ms.from, step.at_ms.to);
+        let ms = sim::between(&mut self.source, "arrival_ms", place, from, to);
+        let now = self.clock.now();
+        self.base.insert(index, now);
+        self.due.insert((now.after(Duration::from_millis(ms)), index));
+    }
+
+    /// The step that is due now.
+    fn next(&mut self) -> Option<usize> {
+        let first = *self.due.first()?;
+        (first.0 <= self.clock.now()).then(|| {
+            self.due.remove(&first);
+            first.1
+        })
+    }
+
+    /// How long it is until the next step is due.
+    fn gap(&self) -> Option<Duration> {
+        self.due.first().map(|(at, _)| at.since(self.clock.now()))
+    }
+
+    /// The request of a step was answered: those that wait for it get their time.
+    fn done(&mut self, index: usize) {
+        let name = self.plan.steps[index].request.as_str();
+        for next in self.waiting.remove(name).unwrap_or_default() {
+            self.add(next);
+        }
+    }
+
+    /// The next step is due now; says how long after what it waits for that is.
+    fn hurry(&mut self) -> Option<(usize, Duration)> {
+        let (_, index) = self.due.pop_first()?;
+        let now = self.clock.now();
+        self.due.insert((now, index));
+        Some((index, now.since(self.base.get(&index).copied().unwrap_or_default())))
+    }
+
+    /// Every step that was not done.
+    fn rest(&self) -> BTreeSet<usize> {
+        let due = self.due.iter().map(|(_, index)| *index);
+        due.chain(self.waiting.values().flatten().copied()).collect()
+    }
+}
+
+impl Clients<'_> {
+    /// Does every step; returns when each is done, or can no longer be.
+    pub(super) fn act(&self) -> Result<Acted, LiveError> {
+        let (send, done) = mpsc::channel();
+        let mut agenda = Agenda::new(self.plan, self.clock);
+        let mut flying = BTreeSet::new();
+        let mut acted = Acted::default();
         let mut stuck = Stuck::default();
         loop {
-            while let Some((&(at, index), ())) = agenda.first_key_value() {
-                if at > self.clock.now() {
-                    break;
-                }
-                agenda.pop_first();
+            go_on(self.stop)?;
+            while let Some(index) = agenda.next() {
                 flying.insert(index);
                 self.start(index, &send)?;
             }
-            if agenda.is_empty() && flying.is_empty() {
-                return Ok(());
+            if agenda.due.is_empty() && flying.is_empty() {
+                return Ok(acted);
             }
-            let next = agenda.first_key_value().map(|((at, _), ())| at.since(self.clock.now()));
+            let next = agenda.gap();
             let left = self.patience.saturating_sub(self.clock.elapsed());
             if flying.is_empty()
                 && next.is_some_and(|gap| gap > left)
-                && let Some(((at, index), ())) = agenda.pop_first()
+                && let Some((at, _)) = agenda.due.first().copied()
             {
                 // what is due in an hour is done when all is quiet
-                self.wait_for_quiet(index, at)?;
-                agenda.insert((self.clock.now(), index), ());
+                if !self.comes_to_rest_before(at)? {
+                    acted.left = agenda.rest();
+                    return Ok(acted);
+                }
+                acted.moved.extend(agenda.hurry());
                 continue;
             }
             match done.recv_timeout(next.unwrap_or(LOOK).min(LOOK)).ok() {
                 Some(Done { step, answer }) => {
                     if let Some(answer) = answer? {
-                        let request = self.plan.steps[step].request.as_str().into();
-                        self.log.answered(request, 1, &answer);
+                        self.answered(step, &answer);
                     }
                     flying.remove(&step);
-                    let name = self.plan.steps[step].request.as_str();
-                    for next in waiting.remove(name).unwrap_or_default() {
-                        plan(&mut agenda, next);
-                    }
+                    agenda.done(step);
                 }
-                None if agenda.is_empty()
+                None if agenda.due.is_empty()
                     && !self.deliveries.waits()
                     && stuck.is(&(self.look)()?, self.clock) =>
                 {
-                    return Ok(());
+                    return Ok(acted);
                 }
                 None => {}
             }
@@ -120,9 +194,10 @@ impl Clients<'_> {
         }
     }
 
-    /// Waits until nothing happens any more before `at`.
-    fn wait_for_quiet(&self, index: usize, at: VirtualTime) -> Result<(), LiveError> {
+    /// Waits until nothing happens any more before `at`; false if something will, at a time that does not come.
+    fn comes_to_rest_before(&self, at: VirtualTime) -> Result<bool, LiveError> {
         loop {
+            go_on(self.stop)?;
             let rows = (self.look)()?;
             let open =
                 |row: &&Row| !matches!(text(row, "status"), "completed" | "paused" | "scheduled");
@@ -133,12 +208,10 @@ impl Clients<'_> {
             };
             let late = self.clock.elapsed() > self.patience;
             if late || rows.invocations.iter().any(due) {
-                let step = self.plan.steps[index].request.clone();
-                let at = at.since(VirtualTime::ZERO);
-                return Err(LiveError::TooLong { step, at });
+                return Ok(false);
             }
             if !rows.invocations.iter().any(|row| open(&row)) && !self.deliveries.busy(at) {
-                return Ok(());
+                return Ok(true);
             }
             super::clock::pause(LOOK);
         }
@@ -146,8 +219,72 @@ impl Clients<'_> {
 
     fn start(&self, index: usize, done: &Sender<Done>) -> Result<(), LiveError> {
         let step = &self.plan.steps[index];
-        match &step.action {
-            Action::Call { .. } => self.call(index, step, done.clone()),
+        if let Action::Call { from: Some(system), .. } = &step.action
+            && let Some(sender) = self.deliveries.sender(system)
+        {
+            self.deliver(index, sender, step, done.clone());
+            return Ok(());
+        }
+        match self.ask(step)? {
+            Some(ask) => self.send(index, ask, done.clone()),
+            None => drop(done.send(Done { step: index, answer: Ok(None) })),
+        }
+        Ok(())
+    }
+
+    /// What a client asks, and is answered; none if the step was done at once.
+    fn ask(&self, step: &Step) -> Result<Option<Ask>, LiveError> {
+        Ok(Some(match &step.action {
+            Action::Call { target, body, idempotency_key, headers, .. } => {
+                let key = idempotency_key.as_deref();
+                self.sent(step, target, body, key);
+                let path = path(&self.names.own_target(target));
+                Ask::call(path, self.own_headers(key, headers), body)
+            }
+            Action::Send { target, body, idempotency_key, headers, delay_ms } => {
+                let key = idempotency_key.as_deref();
+                self.sent(step, target, body, key);
+                let delay = match delay_ms {
+                    0 => String::new(),
+                    ms => format!("?delay={ms}ms"),
+                };
+                let path = format!("{}/send{delay}", path(&self.names.own_target(target)));
+                Ask::call(path, self.own_headers(key, headers), body)
+            }
+            Action::Http { method, path, headers, body } => {
+                self.sent_by_hand(step);
+                let keyed = |service: &str| {
+                    let service = self.catalog.service(service);
+                    service.is_some_and(|service| service.kind != ServiceKind::Service)
+                };
+                let own = |(name, value): (&String, &String)| match name.as_str() {
+                    "idempotency-key" => (name.clone(), self.names.own(value)),
+                    _ => (name.clone(), value.clone()),
+                };
+                let (method, path) = (method.clone(), self.names.own_path(path, keyed));
+                let headers = headers.iter().map(own).collect();
+                Ask { method, path, headers, body: body.clone() }
+            }
+            Action::Attach { request } | Action::Output { request } => {
+                let waits = matches!(step.action, Action::Attach { .. });
+                self.log.push(Seen::Event(Event::OutcomeAsked {
+                    request: step.request.as_str().into(),
+                    attempt: 1,
+                    of: request.as_str().into(),
+                    waits,
+                }));
+                let what = if waits { "attach" } else { "output" };
+                let path = format!("restate/{}/{what}", self.outcome_of(request)?);
+                Ask { method: "GET".to_owned(), path, headers: Vec::new(), body: String::new() }
+            }
+            Action::Resolve { request, awakeable, body } => {
+                self.complete(request, *awakeable, "resolve", body)?;
+                return Ok(None);
+            }
+            Action::Reject { request, awakeable, reason } => {
+                self.complete(request, *awakeable, "reject", reason)?;
+                return Ok(None);
+            }
             Action::Cancel { request }
             | Action::Kill { request }
             | Action::Pause { request }
@@ -156,69 +293,118 @@ impl Clients<'_> {
                 if let Some(id) = self.invocation_of(request)? {
                     self.operate(&step.action, &id)?;
                 }
-                drop(done.send(Done { step: index, answer: Ok(None) }));
+                return Ok(None);
             }
-            Action::Send { .. }
-            | Action::Http { .. }
-            | Action::Attach { .. }
-            | Action::Output { .. }
-            | Action::Resolve { .. }
-            | Action::Reject { .. }
-            | Action::EndpointDown { .. }
-            | Action::Deploy { .. } => {
+            Action::EndpointDown { .. } | Action::Deploy { .. } => {
                 return Err(LiveError::Unsupported { step: step.request.clone() });
             }
-        }
-        Ok(())
+        }))
     }
 
-    /// Sends a request in a thread of its own, or lets a system send it.
-    fn call(&self, index: usize, step: &Step, done: Sender<Done>) {
-        let Action::Call { target, body, idempotency_key, from, headers: own } = &step.action
-        else {
+    /// Sends a request in a thread of its own.
+    fn send(&self, index: usize, ask: Ask, done: Sender<Done>) {
+        let Ask { method, path, mut headers, body } = ask;
+        headers.push(self.mark.trace_parent(index));
+        let body = self.names.own_body(&body);
+        let patience = self.patience.saturating_sub(self.clock.elapsed());
+        let server = self.server.clone();
+        std::thread::spawn(move || {
+            let answer = server.ask(&method, &path, &headers, body.as_bytes(), patience);
+            drop(done.send(Done { step: index, answer: answer.map(Some) }));
+        });
+    }
+
+    /// Lets a system send a request.
+    fn deliver(&self, index: usize, sender: usize, step: &Step, done: Sender<Done>) {
+        let Action::Call { target, body, idempotency_key, headers, .. } = &step.action else {
             return;
         };
-        let mut headers = vec![("traceparent".to_owned(), self.trace_parent(index))];
-        if let Some(sender) = from.as_deref().and_then(|system| self.deliveries.sender(system)) {
-            let delivery = Delivery {
-                name: step.request.as_str().into(),
-                target: target.clone(),
-                body: body.clone().into(),
-                headers: own.clone(),
-                idempotency_key: idempotency_key.as_deref().map(Into::into),
-                after_ms: 0,
-                retries: None,
-            };
-            let deliveries = self.deliveries.clone();
-            std::thread::spawn(move || {
-                let answer = deliveries.send(sender, &delivery, &headers).map(|()| None);
-                drop(done.send(Done { step: index, answer }));
-            });
-            return;
-        }
-        let key = idempotency_key.as_deref();
-        if let Some(key) = key {
-            headers.push(("idempotency-key".to_owned(), self.names.own(key)));
-        }
+        let delivery = Delivery {
+            name: step.request.as_str().into(),
+            target: target.clone(),
+            body: body.clone().into(),
+            headers: headers.clone(),
+            idempotency_key: idempotency_key.as_deref().map(Into::into),
+            after_ms: 0,
+            retries: None,
+        };
+        let (deliveries, headers) = (self.deliveries.clone(), [self.mark.trace_parent(index)]);
+        std::thread::spawn(move || {
+            let answer = deliveries.send(sender, &delivery, &headers).map(|()| None);
+            drop(done.send(Done { step: index, answer }));
+        });
+    }
+
+    /// Writes down that a client asks for something.
+    fn sent(&self, step: &Step, target: &Target, body: &str, key: Option<&str>) {
         self.log.push(Seen::Event(Event::RequestSent {
             request: step.request.as_str().into(),
             attempt: 1,
             target: target.clone(),
             idempotency_key: key.map(Into::into),
+            body: body.into(),
+        }));
+    }
+
+    /// Writes down that a client sends something as it stands.
+    fn sent_by_hand(&self, step: &Step) {
+        let Action::Http { method, path, headers, body } = &step.action else { return };
+        let header =
+            |(name, value): (&String, &String)| (name.as_str().into(), value.as_str().into());
+        self.log.push(Seen::Event(Event::HttpSent {
+            request: step.request.as_str().into(),
+            attempt: 1,
+            method: method.as_str().into(),
+            path: path.as_str().into(),
+            headers: headers.iter().map(header).collect(),
             body: body.as_str().into(),
         }));
-        let body = self.names.own_body(body);
-        if !body.is_empty() {
-            headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    }
+
+    /// The headers of a client's request, as the server gets them.
+    fn own_headers(
+        &self,
+        key: Option<&str>,
+        own: &BTreeMap<String, String>,
+    ) -> Vec<(String, String)> {
+        let key = key.map(|key| ("idempotency-key".to_owned(), self.names.own(key)));
+        let own = own.iter().map(|(name, value)| (name.clone(), value.clone()));
+        key.into_iter().chain(own).collect()
+    }
+
+    /// Writes down what a step was answered.
+    fn answered(&self, index: usize, answer: &Answer) {
+        let step = &self.plan.steps[index];
+        let request = step.request.as_str().into();
+        // who sends waits only until it is accepted
+        let sends = match &step.action {
+            Action::Send { .. } => true,
+            Action::Http { path, .. } => {
+                let path = path.split('?').next().unwrap_or_default().trim_end_matches('/');
+                path.ends_with("/send") || path.starts_with("/restate/send/")
+            }
+            _ => false,
+        };
+        let accepted = serde_json::from_slice::<serde_json::Value>(&answer.body)
+            .ok()
+            .and_then(|body| Some(body.get("invocationId")?.as_str()?.to_owned()));
+        match accepted {
+            Some(invocation) if sends && answer.status < 300 => {
+                self.log.push(Seen::Accepted { request, attempt: 1, invocation });
+            }
+            _ => self.log.answered(request, 1, answer),
         }
-        headers.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let path = path(&self.names.own_target(target));
+    }
+
+    /// Completes an awakeable of a request's invocation, if there is one.
+    fn complete(&self, request: &str, number: u32, how: &str, with: &str) -> Result<(), LiveError> {
+        let invocation = self.invocation_of(request)?;
+        let Some(id) = invocation.and_then(|id| awakeable_id(&id, number)) else { return Ok(()) };
+        let of = if how == "resolve" { "application/json" } else { "text/plain" };
+        let headers = [("content-type".to_owned(), of.to_owned())];
+        let path = format!("restate/awakeables/{id}/{how}");
         let patience = self.patience.saturating_sub(self.clock.elapsed());
-        let server = self.server.clone();
-        std::thread::spawn(move || {
-            let answer = server.call(&path, &headers, body.as_bytes(), patience);
-            drop(done.send(Done { step: index, answer: answer.map(Some) }));
-        });
+        self.server.call(&path, &headers, self.names.own_body(with).as_bytes(), patience).map(drop)
     }
 
     /// What an operator does to an invocation.
@@ -235,34 +421,87 @@ impl Clients<'_> {
         }
     }
 
-    /// A trace of its own for each request: by it, the server tells which invocation a request became.
-    fn trace(&self, index: usize) -> String {
-        Digest::of(self.names.own(&format!("step {index}")).as_bytes()).to_string()
+    /// Whom a request called, and with which idempotency key; none if it called nobody.
+    fn called(&self, request: &str) -> Option<(usize, &Target, Option<&str>)> {
+        let index = self.plan.steps.iter().position(|step| step.request == request)?;
+        match &self.plan.steps[index].action {
+            Action::Call { target, idempotency_key, .. }
+            | Action::Send { target, idempotency_key, .. } => {
+                Some((index, target, idempotency_key.as_deref()))
+            }
+            _ => None,
+        }
     }
 
-    fn trace_parent(&self, index: usize) -> String {
-        let trace = self.trace(index);
-        format!("00-{trace}-{}-01", &trace[..16])
-    }
-
-    /// The id of the invocation that a request became; none if there is none.
-    fn invocation_of(&self, request: &str) -> Result<Option<String>, LiveError> {
-        let index = self.plan.steps.iter().position(|step| step.request == request);
-        let Some(index) = index else { return Ok(None) };
-        let Action::Call { target, idempotency_key, .. } = &self.plan.steps[index].action else {
-            return Ok(None);
+    /// The path by which a client names what a request started, as the simulation's clients do.
+    fn outcome_of(&self, request: &str) -> Result<String, LiveError> {
+        let Some((_, target, key)) = self.called(request) else {
+            return Ok(format!("invocation/{NO_INVOCATION}"));
         };
+        let own = self.names.own_target(target);
+        if self.runs_workflow(target) {
+            return Ok(format!("workflow/{}/{}", own.service, in_path(&own.key)));
+        }
+        Ok(match key {
+            Some(key) => format!("invocation/{}/{}", path(&own), in_path(&self.names.own(key))),
+            None => {
+                let id = self.invocation_of(request)?;
+                format!("invocation/{}", id.as_deref().unwrap_or(NO_INVOCATION))
+            }
+        })
+    }
+
+    fn runs_workflow(&self, target: &Target) -> bool {
+        let handler = self.catalog.handler(&target.service, &target.handler);
+        handler.is_some_and(|handler| {
+            handler.service_kind == ServiceKind::Workflow && handler.kind == HandlerKind::Exclusive
+        })
+    }
+
+    /// The id of the invocation that a request became, or joined; none if there is none.
+    fn invocation_of(&self, request: &str) -> Result<Option<String>, LiveError> {
         let rows = (self.look)()?;
-        let key = idempotency_key.as_deref().map(|key| self.names.own(key));
+        let Some((index, target, key)) = self.called(request) else {
+            // what was sent by hand is found by its trace alone
+            let index = self.plan.steps.iter().position(|step| step.request == request);
+            let trace = index.map(|index| self.mark.trace(index));
+            let of_trace = |row: &&Row| trace.as_deref() == Some(text(row, "trace_id"));
+            let found = rows.invocations.iter().find(of_trace);
+            return Ok(found.map(|row| text(row, "id").to_owned()));
+        };
+        let own = self.names.own_target(target);
+        let trace = self.mark.trace(index);
+        let key = key.map(|key| self.names.own(key));
         let of_target = |row: &&Row| {
-            text(row, "target_service_name") == &*target.service
-                && text(row, "target_handler_name") == &*target.handler
+            text(row, "target_service_name") == &*own.service
+                && text(row, "target_service_key") == &*own.key
+                && text(row, "target_handler_name") == &*own.handler
         };
         let found = rows.invocations.iter().filter(of_target).find(|row| {
             let same_key = key.as_deref().is_some_and(|key| text(row, "idempotency_key") == key);
-            text(row, "trace_id") == self.trace(index) || same_key
+            text(row, "trace_id") == trace || same_key || self.runs_workflow(target)
         });
         Ok(found.map(|row| text(row, "id").to_owned()))
+    }
+}
+
+/// A request to the ingress.
+struct Ask {
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    /// With the names of the scenario.
+    body: String,
+}
+
+impl Ask {
+    /// A call, whose body is JSON if it has one.
+    fn call(path: String, mut headers: Vec<(String, String)>, body: &str) -> Self {
+        let says = headers.iter().any(|(name, _)| name == "content-type");
+        if !body.is_empty() && !says {
+            headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        }
+        Self { method: "POST".to_owned(), path, headers, body: body.to_owned() }
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     LiveError,
     clock::pause,
     log::{Log, Seen},
+    mark::Mark,
     names::Names,
     server::{Answer, Server, path},
     world::Systems,
@@ -31,6 +32,9 @@ use crate::{
 
 /// How often a delivery that waits for its time looks whether the run is over.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// The number of the traces of what no step sends.
+const DELIVERED: usize = usize::MAX;
 
 /// When a delivery is sent next; none while its answer is awaited.
 type Due = Option<VirtualTime>;
@@ -49,6 +53,7 @@ pub(super) struct Deliveries {
     systems: Systems,
     server: Server,
     names: Names,
+    mark: Mark,
     log: Log,
     patience: Duration,
     open: Arc<Mutex<Open>>,
@@ -60,13 +65,13 @@ impl Deliveries {
     pub(super) fn start(
         systems: Systems,
         server: &Server,
-        names: &Names,
+        (names, mark): (&Names, &Mark),
         log: &Log,
         patience: Duration,
     ) -> Self {
         let (server, names, log) = (server.clone(), names.clone(), log.clone());
-        let (open, over) = (Arc::default(), Arc::default());
-        let all = Self { systems, server, names, log, patience, open, over };
+        let (mark, open, over) = (mark.clone(), Arc::default(), Arc::default());
+        let all = Self { systems, server, names, mark, log, patience, open, over };
         let mine = all.clone();
         all.systems.set_post(Some(Arc::new(move |sender, delivery| mine.post(sender, delivery))));
         all
@@ -288,6 +293,10 @@ impl Deliveries {
             headers.push(("content-type".to_owned(), "application/json".to_owned()));
         }
         headers.extend(own.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        // a step has a trace of its own already
+        if headers.iter().all(|(name, _)| name != "traceparent") {
+            headers.push(self.mark.trace_parent(DELIVERED));
+        }
         let patience = self.patience.saturating_sub(self.log.clock().elapsed());
         self.server.call(&path(&own.target), &headers, &own.body, patience)
     }

@@ -1,48 +1,54 @@
 //! Hosts services on a loopback port for a real Restate server, in a thread of their own that ends with
 //! [`Hosted`].
 //!
-//! It watches each attempt's messages as they pass, so that what handlers ask of systems has its cause.
-//!
-//! Must not know: any SDK, any system.
+//! Must not know: what passes, any SDK, any system.
 
 use std::{
-    collections::BTreeMap,
     convert::Infallible,
     future::{Future, poll_fn},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     thread::JoinHandle,
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use http_body::{Body, Frame as HttpFrame};
-use hyper::{body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
 use tokio::{net::TcpListener as AsyncListener, sync::oneshot};
 
 use super::{
     LiveError, WorldOptions,
+    calls::Calls,
     clock::Clock,
-    log::{By, Known, Log, Seen},
+    complain,
+    exchange::{BODY_MAX, Exchange, too_long},
+    identity::{self, IdentityKey},
+    log::Log,
+    server::RUN_PATH,
     world::Systems,
 };
 use crate::{
-    base::{Seed, Target},
-    history::{Outcome, Payload, Within},
-    host::{Endpoint, OpenRuns, RequestBody},
-    protocol::{Decoder, Frame, MessageType, messages},
+    base::Seed,
+    host::{Endpoint, RequestBody},
     sim::Deployment,
-    system::{Hub, Outgoing, Token},
 };
 
 /// How long open attempts may take to end when a host ends.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// How many attempts are remembered, so that calls of tasks that outlive them have a cause.
-const REMEMBERED_MAX: usize = 10_000;
+/// The most bytes of headers that a request may have.
+const HEADERS_MAX: u32 = 64 << 10;
 
 /// Services on a port; they are gone when this is dropped.
 #[derive(Debug)]
@@ -75,47 +81,70 @@ impl Drop for Hosted {
     }
 }
 
-/// Hosts services over HTTP/2 without TLS, with the simulated outside world in real time. Port 0 is any that is
-/// free.
+/// How services are hosted.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// The port; 0 is any that is free.
+    pub port: u16,
+    /// The most bytes that a request may bring; messages of the service protocol are 32 MiB at most, as a server has it.
+    pub max_body_bytes: u64,
+    /// If there are any, only requests that a server with one of these keys signed are answered.
+    pub identity_keys: Vec<IdentityKey>,
+    /// The run that the services belong to, if it is one.
+    pub run: Option<String>,
+    /// True if the services say that they take a request and give a response, so that a server has each await suspend.
+    pub always_replay: bool,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        let (identity_keys, run) = (Vec::new(), None);
+        Self { port: 0, max_body_bytes: BODY_MAX, identity_keys, run, always_replay: false }
+    }
+}
+
+/// Hosts services over HTTP without TLS, with the simulated outside world in real time.
 ///
 /// # Errors
 /// If the port is taken, or the ledger cannot be used.
 pub fn serve(
     deployment: &Deployment,
     world: &WorldOptions,
-    port: u16,
+    options: &HostOptions,
 ) -> Result<Hosted, LiveError> {
     let log = Log::forgetful(Clock::start());
-    host(deployment, world, (port, "port"), &log).map(|(hosted, _)| hosted)
+    host(deployment, world, options, "port", &log).map(|(hosted, _)| hosted)
 }
 
 /// Hosts services for a run, and writes down what passes.
 pub(super) fn watch(
     deployment: &Deployment,
     world: &WorldOptions,
-    port: u16,
+    options: &HostOptions,
     log: &Log,
 ) -> Result<(Hosted, Systems), LiveError> {
-    host(deployment, world, (port, "serve-port"), log)
+    host(deployment, world, options, "serve-port", log)
 }
 
-/// Hosts services; a port has the option with it that chooses it.
+/// Hosts services; `option` is the argument that chooses the port.
 fn host(
     deployment: &Deployment,
-    options: &WorldOptions,
-    (port, option): (u16, &'static str),
+    world_options: &WorldOptions,
+    options: &HostOptions,
+    option: &'static str,
     log: &Log,
 ) -> Result<(Hosted, Systems), LiveError> {
-    let world = deployment.world(Seed(0)).with_opening_states(&options.state);
+    let world = deployment.world(Seed(0)).with_opening_states(&world_options.state);
     let hub = world.hub().clone();
-    let systems = Systems::new(deployment.systems(), hub.clone(), options, log.clone())?;
-    let (deployment, log, mine) = (deployment.clone(), log.clone(), systems.clone());
-    let hosted = start(port, option, move |listener, stop| async move {
-        let attempts = Arc::default();
+    let systems = Systems::new(deployment.systems(), hub.clone(), world_options, log.clone())?;
+    let calls = Calls::new(hub, log.clone(), systems.clone());
+    let (deployment, options) = (deployment.clone(), Arc::new(options.clone()));
+    let hosted = start(options.port, option, move |listener, stop| async move {
         let endpoint = deployment.build(&world);
-        let host = Host { endpoint, hub, systems: mine, log, attempts };
+        let warned = Arc::default();
+        let host = Host { endpoint, calls, options, warned };
         let mut accepting = pin!(accept(listener, host.clone()));
-        let mut background = pin!(host.answer_tasks());
+        let mut background = pin!(host.calls.answer_tasks());
         let mut stop = pin!(stop);
         poll_fn(|cx| {
             let _: Poll<()> = accepting.as_mut().poll(cx);
@@ -153,297 +182,123 @@ fn start<F: Future<Output = ()>>(
     Ok(Hosted { port: bound, stop: Some(stop), thread })
 }
 
-/// What is known of attempts, by the tokens that their calls have.
-#[derive(Debug, Default)]
-struct Attempts {
-    last: Token,
-    began: BTreeMap<Token, Origin>,
-}
-
-/// An attempt as the cause of calls.
-#[derive(Clone, Debug)]
-struct Origin {
-    id: String,
-    invocation: Known,
-    target: Target,
-    attempt: u32,
-}
-
-impl Origin {
-    fn by(self, within: Within) -> By {
-        let Self { id, invocation, target, attempt } = self;
-        By { id, invocation, target, attempt, within }
-    }
-}
-
 /// Services that are hosted; clones share them.
 #[derive(Clone)]
 struct Host {
     endpoint: Endpoint,
-    hub: Hub,
-    systems: Systems,
-    log: Log,
-    attempts: Arc<Mutex<Attempts>>,
+    calls: Calls,
+    options: Arc<HostOptions>,
+    /// Whether it was said that a request was refused.
+    warned: Arc<AtomicBool>,
 }
 
 async fn accept(listener: AsyncListener, host: Host) {
+    let mut server = auto::Builder::new(TokioExecutor::default());
+    server.http2().max_header_list_size(HEADERS_MAX);
+    server.http1().max_buf_size(HEADERS_MAX as usize);
+    let server = Arc::new(server);
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        let host = host.clone();
+        let (host, server) = (host.clone(), server.clone());
         let service = service_fn(move |request| {
-            let answer = host.handle(request);
-            async move { Ok::<_, Infallible>(answer) }
+            let host = host.clone();
+            async move { Ok::<_, Infallible>(host.handle(request).await) }
         });
-        let connection = http2::Builder::new(TokioExecutor::default())
-            .serve_connection(TokioIo::new(stream), service);
         #[expect(clippy::disallowed_methods, reason = "it ends with its host's runtime")]
-        drop(tokio::spawn(async move { drop(connection.await) }));
+        drop(tokio::spawn(async move {
+            drop(server.serve_connection(TokioIo::new(stream), service).await);
+        }));
     }
 }
 
 impl Host {
-    fn handle(&self, request: http::Request<Incoming>) -> http::Response<Exchange> {
-        let target = request.uri().path().strip_prefix("/invoke/").map(str::to_owned);
-        let tap = target.map(|target| {
-            let mut attempts = self.attempts();
-            attempts.last += 1;
-            let attempt = Attempt::new(target, attempts.last, self.clone());
-            Tap(Arc::new(Mutex::new(attempt)))
-        });
+    async fn handle(&self, request: http::Request<Incoming>) -> http::Response<Answer> {
+        let path = request.uri().path();
+        match (path, &self.options.run) {
+            (RUN_PATH, Some(run)) => return said(StatusCode::OK, run.clone()),
+            (RUN_PATH, None) => return said(StatusCode::NOT_FOUND, String::new()),
+            _ => {}
+        }
+        let keys = &self.options.identity_keys;
+        // whoever looks whether it is alive has no key
+        if !keys.is_empty() && path != "/health" {
+            let unix_s = self.calls.log.clock().unix_ms() / 1000;
+            if let Err(why) = identity::check(keys, request.headers(), path, unix_s) {
+                self.warn(&format!("a request for {path} was refused: {why}"));
+                return said(StatusCode::UNAUTHORIZED, why.to_string());
+            }
+        }
+        let (announced, most) = (request.body().size_hint().lower(), self.options.max_body_bytes);
+        if announced > most {
+            let why = too_long(announced, most);
+            self.warn(&why);
+            return said(StatusCode::PAYLOAD_TOO_LARGE, why);
+        }
+        let discovers = path == "/discover";
+        let target = path.strip_prefix("/invoke/").map(str::to_owned);
         let (parts, incoming) = request.into_parts();
         let body = RequestBody::waking();
         let answer = self.endpoint.handle(http::Request::from_parts(parts, body.clone()));
-        let (hub, incoming) = (self.hub.clone(), Some(incoming));
-        answer.map(|inner| Exchange { inner, incoming, body, hub, tap })
-    }
-
-    fn attempts(&self) -> MutexGuard<'_, Attempts> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes note of an attempt that begins.
-    fn began(&self, token: Token, origin: Origin) {
-        let mut attempts = self.attempts();
-        attempts.began.insert(token, origin);
-        if attempts.began.len() > REMEMBERED_MAX {
-            attempts.began.pop_first();
+        let warned = self.clone();
+        let too_much = move |why: &str| warned.warn(why);
+        let exchange = Exchange::new(
+            (incoming, body),
+            most,
+            target.map(|target| (target, self.calls.clone())),
+            Box::new(too_much),
+        );
+        let answer = answer.map(|inner| exchange.answered_by(inner));
+        if discovers && self.options.always_replay {
+            return requests_and_responses(answer).await;
         }
+        answer.map(Answer::Exchange)
     }
 
-    /// Starts a call on its way, with its cause.
-    fn dispatch(&self, outgoing: Outgoing, within: Within) {
-        let origin = outgoing.by.and_then(|token| self.attempts().began.get(&token).cloned());
-        self.systems.start(outgoing, origin.map(|origin| origin.by(within)));
-    }
-
-    /// Starts the calls on their way that tasks make outside of any attempt's poll.
-    async fn answer_tasks(&self) {
-        loop {
-            let calls = poll_fn(|cx| {
-                self.hub.listen(cx.waker());
-                match self.hub.take_outgoing() {
-                    calls if calls.is_empty() => Poll::Pending,
-                    calls => Poll::Ready(calls),
-                }
-            })
-            .await;
-            for outgoing in calls {
-                self.dispatch(outgoing, Within::Unknown);
-            }
+    /// Says why requests are refused, once: whoever sends them may send many.
+    fn warn(&self, why: &str) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            complain(&format!("warning: {why}"));
         }
     }
 }
 
-/// While it lives, calls that are made are those of an attempt.
-struct Current<'a>(&'a Hub);
-
-impl<'a> Current<'a> {
-    fn new(hub: &'a Hub, token: Option<Token>) -> Self {
-        hub.set_current(token);
-        Self(hub)
+/// A manifest that says that each attempt is a request and a response.
+async fn requests_and_responses(answer: http::Response<Exchange>) -> http::Response<Answer> {
+    let (mut parts, mut body) = answer.into_parts();
+    let mut text = BytesMut::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        match frame.map(HttpFrame::into_data) {
+            Ok(Ok(data)) => text.extend_from_slice(&data),
+            Ok(Err(_)) => {}
+            Err(error) => return said(StatusCode::INTERNAL_SERVER_ERROR, error),
+        }
     }
+    let mut text = text.freeze();
+    if let Ok(mut manifest) = serde_json::from_slice::<serde_json::Value>(&text)
+        && let Some(fields) = manifest.as_object_mut()
+    {
+        fields.insert("protocolMode".to_owned(), "REQUEST_RESPONSE".into());
+        text = manifest.to_string().into();
+    }
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    http::Response::from_parts(parts, Answer::Said(Some(text)))
 }
 
-impl Drop for Current<'_> {
-    fn drop(&mut self) {
-        self.0.set_current(None);
-    }
+fn said(status: StatusCode, text: String) -> http::Response<Answer> {
+    let mut answer = http::Response::new(Answer::Said(Some(text.into())));
+    *answer.status_mut() = status;
+    answer
 }
 
-/// Where the messages of an attempt are seen; clones share it.
-#[derive(Clone)]
-struct Tap(Arc<Mutex<Attempt>>);
-
-impl Tap {
-    fn attempt(&self) -> MutexGuard<'_, Attempt> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The body of a response.
+enum Answer {
+    /// What a handler, or the endpoint, says.
+    Exchange(Exchange),
+    /// What the host says.
+    Said(Option<Bytes>),
 }
 
-struct Attempt {
-    /// `Service/handler`.
-    path: String,
-    token: Token,
-    host: Host,
-    to_handler: Decoder,
-    from_handler: Decoder,
-    id: String,
-    number: u32,
-    runs: OpenRuns,
-    /// Calls whose run is not known before the poll is over.
-    held: Vec<Outgoing>,
-}
-
-impl Attempt {
-    fn new(path: String, token: Token, host: Host) -> Self {
-        Self {
-            path,
-            token,
-            host,
-            to_handler: Decoder::new(),
-            from_handler: Decoder::new(),
-            id: String::new(),
-            number: 0,
-            runs: OpenRuns::default(),
-            held: Vec::new(),
-        }
-    }
-
-    /// Restate sent something.
-    fn received(&mut self, bytes: &[u8]) {
-        self.to_handler.push(bytes);
-        while let Ok(Some(frame)) = self.to_handler.next() {
-            self.runs.note(&frame);
-            self.note_input(&frame);
-        }
-    }
-
-    fn note_input(&mut self, frame: &Frame) {
-        match frame.ty {
-            MessageType::Start => {
-                let Ok(start) = frame.decode::<messages::Start>() else { return };
-                let log = &self.host.log;
-                let (service, handler) = self.path.split_once('/').unwrap_or((&self.path, ""));
-                let target = Target::new(service, &log.plain(&start.key), handler);
-                let id = start.debug_id;
-                let (invocation, number) = log.attempt_begins(&id, &target);
-                log.push(Seen::Attempt { id: id.clone(), number, replayed: start.known_entries });
-                (self.id, self.number) = (id.clone(), number);
-                let origin = Origin { id, invocation, target, attempt: number };
-                self.host.began(self.token, origin);
-            }
-            MessageType::InputCommand if self.number == 1 => {
-                let Ok(input) = frame.decode::<messages::InputCommand>() else { return };
-                let value = self.host.log.plain_body(&input.value.unwrap_or_default().content);
-                self.host.log.push(Seen::Input { id: self.id.clone(), value });
-            }
-            _ => {}
-        }
-    }
-
-    /// The handler sent something.
-    fn sent(&mut self, bytes: &[u8]) {
-        self.from_handler.push(bytes);
-        while let Ok(Some(frame)) = self.from_handler.next() {
-            self.runs.note(&frame);
-            self.note_output(&frame);
-        }
-    }
-
-    fn note_output(&mut self, frame: &Frame) {
-        let name = |key: &Bytes| String::from_utf8_lossy(key).as_ref().into();
-        let change = match frame.ty {
-            MessageType::SetStateCommand => {
-                let Ok(set) = frame.decode::<messages::SetStateCommand>() else { return };
-                let value = self.host.log.plain_body(&set.value.unwrap_or_default().content);
-                (name(&set.key), Some(value))
-            }
-            MessageType::ClearStateCommand => {
-                let Ok(clear) = frame.decode::<messages::ClearStateCommand>() else { return };
-                (name(&clear.key), None)
-            }
-            MessageType::OutputCommand => {
-                let Ok(output) = frame.decode::<messages::OutputCommand>() else { return };
-                let outcome = match output.result {
-                    Some(messages::OutputResult::Failure(failure)) => {
-                        Outcome::Failure { code: failure.code, message: failure.message }
-                    }
-                    Some(messages::OutputResult::Value(value)) => {
-                        Outcome::Success(self.host.log.plain_body(&value.content))
-                    }
-                    None => Outcome::Success(Payload::default()),
-                };
-                self.host.log.push(Seen::Output { id: self.id.clone(), outcome });
-                return;
-            }
-            _ => return,
-        };
-        let (name, value) = change;
-        self.host.log.push(Seen::State { id: self.id.clone(), name, value });
-    }
-
-    /// Lets the calls of a poll go once it is known which run they belong to.
-    fn let_go(&mut self) {
-        for outgoing in std::mem::take(&mut self.held) {
-            self.host.dispatch(outgoing, self.runs.within());
-        }
-    }
-
-    /// What was asked of systems in a poll, and what came of it.
-    fn polled(&mut self, polled: &Poll<Option<Result<HttpFrame<Bytes>, String>>>) {
-        for outgoing in self.host.hub.take_outgoing() {
-            if outgoing.by == Some(self.token) {
-                self.held.push(outgoing);
-            } else {
-                self.host.dispatch(outgoing, Within::Unknown);
-            }
-        }
-        match polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let Some(data) = frame.data_ref() {
-                    self.sent(data);
-                }
-            }
-            _ => self.let_go(),
-        }
-    }
-}
-
-/// The response stream of an exchange, with the request stream that feeds it; polling it is running the handler.
-struct Exchange {
-    inner: Pin<Box<dyn Body<Data = Bytes, Error = String> + Send>>,
-    /// Gone once it ended.
-    incoming: Option<Incoming>,
-    body: RequestBody,
-    hub: Hub,
-    tap: Option<Tap>,
-}
-
-impl Exchange {
-    /// Passes on what Restate has sent.
-    fn forward(&mut self, cx: &mut Context<'_>) -> Result<(), String> {
-        while let Some(incoming) = &mut self.incoming {
-            match Pin::new(incoming).poll_frame(cx) {
-                Poll::Pending => break,
-                Poll::Ready(None) => {
-                    self.incoming = None;
-                    self.body.close();
-                }
-                Poll::Ready(Some(Err(error))) => return Err(error.to_string()),
-                Poll::Ready(Some(Ok(frame))) => {
-                    let Ok(data) = frame.into_data() else { continue };
-                    if let Some(tap) = &self.tap {
-                        tap.attempt().received(&data);
-                    }
-                    self.body.push(data);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Body for Exchange {
+impl Body for Answer {
     type Data = Bytes;
     type Error = String;
 
@@ -451,21 +306,16 @@ impl Body for Exchange {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<HttpFrame<Bytes>, String>>> {
-        let this = &mut *self;
-        if let Err(error) = this.forward(cx) {
-            return Poll::Ready(Some(Err(error)));
+        match &mut *self {
+            Self::Exchange(exchange) => Pin::new(exchange).poll_frame(cx),
+            Self::Said(text) => Poll::Ready(text.take().map(|text| Ok(HttpFrame::data(text)))),
         }
-        let Some(tap) = &this.tap else { return this.inner.as_mut().poll_frame(cx) };
-        let token = tap.attempt().token;
-        let polled = {
-            let _current = Current::new(&this.hub, Some(token));
-            this.inner.as_mut().poll_frame(cx)
-        };
-        tap.attempt().polled(&polled);
-        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        match self {
+            Self::Exchange(exchange) => exchange.is_end_stream(),
+            Self::Said(text) => text.is_none(),
+        }
     }
 }

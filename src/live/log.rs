@@ -30,6 +30,8 @@ pub(super) enum Seen {
     Event(Event),
     /// A try of a request was answered by this invocation; without an outcome if no client waited for it.
     Answered { request: Name, attempt: u32, outcome: Option<Outcome>, invocation: Option<String> },
+    /// A request that is not waited for became this invocation, or joined it.
+    Accepted { request: Name, attempt: u32, invocation: String },
     /// An attempt began.
     Attempt { id: String, number: u32, replayed: u32 },
     /// The handler's input.
@@ -290,7 +292,8 @@ impl Book<'_> {
         let mut first = BTreeMap::new();
         for (at, seen) in &seen {
             let id = match seen {
-                Seen::Answered { request, invocation: Some(id), .. } => {
+                Seen::Answered { request, invocation: Some(id), .. }
+                | Seen::Accepted { request, invocation: id, .. } => {
                     requests.entry(id.as_str()).or_insert(request);
                     id
                 }
@@ -351,6 +354,10 @@ impl Book<'_> {
             Seen::Event(event) => event,
             Seen::Answered { request, attempt, outcome: Some(outcome), .. } => {
                 Event::ReplyReceived { request, attempt, outcome }
+            }
+            Seen::Accepted { request, attempt, invocation } => {
+                let Some(inv) = self.inv(&invocation) else { return };
+                Event::RequestAccepted { request, attempt, inv }
             }
             Seen::Attempt { id, number, replayed } => {
                 let Some(inv) = self.inv(&id) else { return };

@@ -6,13 +6,19 @@
 //!
 //! Must not know: any domain, any SDK, arguments of the command line.
 
+mod calls;
 mod client;
 mod clock;
 mod compare;
 mod deliveries;
+mod exchange;
+mod guest;
 mod host;
+mod identity;
+mod ids;
 mod ledger;
 mod log;
+mod mark;
 mod names;
 mod observed;
 mod run;
@@ -21,11 +27,16 @@ mod server;
 mod tests;
 mod world;
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
 
 pub use self::{
     compare::{Difference, compare},
-    host::{Hosted, serve},
+    host::{HostOptions, Hosted, serve},
+    identity::{IdentityKey, IdentityKeyError},
+    ids::awakeable_id,
     observed::{Observed, SeenInvocation},
     run::{LiveOptions, LiveReport, run, simulate},
     server::{Answer, Server},
@@ -55,22 +66,6 @@ pub enum LiveError {
         /// For how long.
         waited: Duration,
     },
-    /// The scenario waits longer than the run may take.
-    #[error("step `{step}` comes after {} s, and a real server's time cannot be skipped; give more time with --patience", at.as_secs())]
-    TooLong {
-        /// The step.
-        step: String,
-        /// When it may come.
-        at: Duration,
-    },
-    /// The step is one that only the simulation can do.
-    #[error(
-        "step `{step}` sends, attaches or completes an awakeable, which is not done on a real server yet"
-    )]
-    Unsupported {
-        /// The step.
-        step: String,
-    },
     /// The port on which services are to be hosted is not free.
     #[error("cannot listen on 127.0.0.1:{port}: {error}; choose another with --{option}")]
     Port {
@@ -89,6 +84,51 @@ pub enum LiveError {
         /// What the server said.
         problem: String,
     },
+    /// A step that is not done to services that a real server knows.
+    #[error(
+        "step `{step}` takes the handlers' endpoint down or deploys others, which is simulated only; leave it out to compare"
+    )]
+    Unsupported {
+        /// The step.
+        step: String,
+    },
+    /// Somebody else's services have the same names there.
+    #[error(
+        "`{service}` is deployed there already, at {uri} ({deployment}), and would not be asked any more while this runs; \
+         use a server of its own, or remove that deployment, or let this run have the services until it ends with \
+         --take-over"
+    )]
+    Taken {
+        /// One of them.
+        service: String,
+        /// Where they are.
+        uri: String,
+        /// Their deployment's id.
+        deployment: String,
+    },
+    /// Another run uses services of the same names there.
+    #[error(
+        "another run of onceproof has `{service}` there now, at {uri}; wait until it has ended, or use a server of its own"
+    )]
+    Busy {
+        /// One of them.
+        service: String,
+        /// Where they are.
+        uri: String,
+    },
+    /// Somebody else's deployment has the address on which this run hosts its services.
+    #[error(
+        "the server has a deployment at {uri} ({deployment}), which is not this run's; choose another port with --serve-port"
+    )]
+    SamePlace {
+        /// The address.
+        uri: String,
+        /// The deployment's id.
+        deployment: String,
+    },
+    /// A person, or the system, ended it.
+    #[error("interrupted; what it left on the server was removed")]
+    Interrupted,
     /// The server said something that was not understood.
     #[error("the Restate server answered {asked} with {answer}")]
     Unexpected {
@@ -113,4 +153,15 @@ impl LiveError {
     pub const fn is_about_the_server(&self) -> bool {
         matches!(self, Self::Gone { .. } | Self::Timeout { .. } | Self::Unexpected { .. })
     }
+}
+
+/// What a clock shows now, in milliseconds since the Unix epoch: when a run on a real server begins.
+#[must_use]
+pub fn unix_ms_now() -> u64 {
+    clock::Clock::start().start_unix_ms()
+}
+
+/// Says something on stderr: what hosts services has nobody else to tell.
+fn complain(text: &str) {
+    drop(writeln!(io::stderr(), "{text}"));
 }

@@ -22,7 +22,7 @@ impl Names {
     pub(super) fn new(plan: &Plan, prefix: &str) -> Self {
         let mut keys = BTreeSet::new();
         for step in &plan.steps {
-            if let Action::Call { target, .. } = &step.action {
+            if let Action::Call { target, .. } | Action::Send { target, .. } = &step.action {
                 keys.insert(target.key.to_string());
             }
         }
@@ -50,6 +50,21 @@ impl Names {
         let Target { service, key, handler } = target;
         let key = if key.is_empty() { String::new() } else { self.own(key) };
         Target::new(service, &key, handler)
+    }
+
+    /// A path as the server gets it: what follows the name of a service whose objects have keys is a key.
+    pub(super) fn own_path(&self, path: &str, keyed: impl Fn(&str) -> bool) -> String {
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, format!("?{query}")),
+            None => (path, String::new()),
+        };
+        let (mut own, mut after_service) = (Vec::new(), false);
+        for part in path.split('/') {
+            let key = after_service && !part.is_empty();
+            own.push(if key { self.own(part) } else { part.to_owned() });
+            after_service = !key && keyed(part);
+        }
+        own.join("/") + &query
     }
 
     /// A body as the server gets it: texts in it that are keys of objects stay the keys of the same objects.
@@ -94,6 +109,22 @@ mod tests {
 
     use super::*;
     use crate::scenario::plan::{OpeningState, Step};
+
+    #[test]
+    fn paths_name_the_objects_of_the_run() {
+        let names = Names::new(&Plan::default(), "x-");
+        for (path, expected) in [
+            ("/Rooms/12/book", "/Rooms/x-12/book"),
+            ("/Rooms/Rooms/book/send?delay=1s/2", "/Rooms/x-Rooms/book/send?delay=1s/2"),
+            ("/restate/workflow/Rooms/12/attach", "/restate/workflow/Rooms/x-12/attach"),
+            ("/Hotels/12/book", "/Hotels/12/book"),
+            ("/Rooms//book", "/Rooms//book"),
+            ("/Rooms", "/Rooms"),
+            ("", ""),
+        ] {
+            assert_eq!(names.own_path(path, |service| service == "Rooms"), expected);
+        }
+    }
 
     #[test]
     fn bodies_go_on_naming_the_objects_that_steps_call() {

@@ -3,39 +3,40 @@
 //! Must not know: any system, arguments.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use super::{
-    Difference, LiveError, Observed, Server, WorldOptions,
-    client::{Clients, Stuck},
-    clock::{Clock, pause},
+    Difference, HostOptions, LiveError, Observed, Server, WorldOptions,
+    client::{Acted, Clients},
+    clock::Clock,
     compare,
     deliveries::Deliveries,
-    host::{Hosted, watch},
-    log::{Log, Rows, Seen, text, unix_ms},
+    guest::Guest,
+    host::watch,
+    log::Log,
+    mark::Mark,
     names::Names,
     observed::Mask,
-    server::{Row, quoted},
 };
 use crate::{
     base::Seed,
+    choice::Rate,
     explore::{judge_run, replay_seed},
-    history::{Event, History},
+    history::History,
     oracle::{Oracle, Verdict, Violation},
-    scenario::plan::{Action, FaultPlan, RestatePlan, Scenario, Step},
+    scenario::plan::{Action, Fault, FaultName, FaultPlan, Millis, RestatePlan, Scenario},
     sim::Deployment,
     subject::Subject,
 };
 
-/// How many seeds say what can happen without a fault.
+/// How many seeds say what can happen without a fault, for each way in which steps came.
 const SEEDS: u64 = 300;
-/// How often the server's tables are read while it comes to rest.
-const LOOK: Duration = Duration::from_millis(150);
-/// How many invocations one question about journals names.
-const CHUNK: usize = 200;
+/// How often simulated code takes its time where an operator may strike, and how long at most.
+const SLOW_PPM: u32 = 300_000;
+const SLOW_MS: u64 = 20;
 
 /// How a scenario runs on a real server.
 #[derive(Clone, Debug)]
@@ -46,11 +47,16 @@ pub struct LiveOptions {
     pub patience: Duration,
     /// What happens later than this after everything else is not waited for.
     pub calm: Duration,
+    /// Lets the run have services that others deployed on the server, until it ends.
+    pub take_over: bool,
+    /// Ends the run when it becomes true.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self { port: 0, patience: Duration::from_secs(120), calm: Duration::from_secs(20) }
+        let (patience, calm) = (Duration::from_secs(120), Duration::from_secs(20));
+        Self { port: 0, patience, calm, take_over: false, stop: Arc::default() }
     }
 }
 
@@ -117,10 +123,11 @@ impl LiveReport {
 /// Runs `scenario` once on `server`, and as often in the simulation as it takes to know what can happen.
 ///
 /// `deployment` are the services of `subject` that the scenario asks for; it is judged by the oracles of `subject`
-/// that the scenario names.
+/// that the scenario names. Before it begins, what earlier runs left is removed, if they were killed.
 ///
 /// # Errors
-/// If the server cannot be used, goes away, or does not come to rest in time.
+/// If the server cannot be used, goes away, or does not come to rest in time; if others have services of the same
+/// names there.
 pub fn run(
     server: &Server,
     subject: &Subject,
@@ -129,20 +136,23 @@ pub fn run(
     options: &LiveOptions,
 ) -> Result<LiveReport, LiveError> {
     let mut notes = Vec::new();
-    let (history, observed) =
-        on_server(server, subject, deployment, scenario, options, &mut notes)?;
-    let oracles = subject.oracles_of(scenario);
-    let violations = judge_live(scenario, &oracles, &history, &mut notes);
-    let plain = without_faults(scenario, &mut notes);
-    let seeds: Vec<u64> = (0..SEEDS).collect();
-    let simulated = simulate(subject, deployment, &plain, &seeds, options.calm);
+    // the simulated clock shows what the real one shows
+    let mut scenario = scenario.clone();
+    let clock = Clock::start();
+    scenario.plan.start_unix_ms.get_or_insert(clock.start_unix_ms());
+    let (history, observed, acted) =
+        on_server(server, subject, deployment, (&scenario, clock), options, &mut notes)?;
+    let oracles = subject.oracles_of(&scenario);
+    let violations = judge_live(&scenario, &oracles, &history, &mut notes);
+    let plain = without_faults(&scenario, &mut notes);
+    let simulated = allowed(subject, deployment, plain, &acted, options.calm, &mut notes);
     let differences = compare(&observed, &simulated);
-    let operator = |step: &Step| matches!(step.action, Action::Cancel { .. } | Action::Kill { .. });
-    if !differences.is_empty() && scenario.plan.steps.iter().any(operator) {
-        let why = "simulated code takes no time, so what an operator hits within a millisecond can differ";
+    let operators = scenario.plan.steps.iter().any(|step| is_operators(&step.action));
+    if !differences.is_empty() && operators {
+        let why = "an operator may have struck at a moment that none of the simulated runs had; run it again";
         notes.push(why.to_owned());
     }
-    let title = scenario.title.clone();
+    let title = scenario.title;
     Ok(LiveReport { title, observed, differences, violations, notes, history })
 }
 
@@ -151,38 +161,127 @@ fn on_server(
     server: &Server,
     subject: &Subject,
     deployment: &Deployment,
-    scenario: &Scenario,
+    (scenario, clock): (&Scenario, Clock),
     options: &LiveOptions,
     notes: &mut Vec<String>,
-) -> Result<(History, Observed), LiveError> {
+) -> Result<(History, Observed, Acted), LiveError> {
     server.check()?;
-    let clock = Clock::start();
-    let prefix = format!("op{:x}-", clock.start_unix_ms());
-    let log = Log::new(clock, &prefix);
+    let mark = Mark::new(clock);
+    let log = Log::new(clock, mark.name());
     let world = WorldOptions { plan: scenario.plan.world.clone(), ..WorldOptions::default() };
-    let (hosted, systems) = watch(deployment, &world, options.port, &log)?;
-    let names = Names::new(&scenario.plan, &prefix);
-    let deliveries = Deliveries::start(systems, server, &names, &log, options.patience);
-    let guest = Guest::register(server, deployment, hosted, deliveries, prefix, clock)?;
+    let host = HostOptions {
+        port: options.port,
+        run: Some(mark.name().to_owned()),
+        always_replay: scenario.plan.restate.always_replay,
+        ..HostOptions::default()
+    };
+    let (hosted, systems) = watch(deployment, &world, &host, &log)?;
+    let names = Names::new(&scenario.plan, mark.name());
+    let deliveries = Deliveries::start(systems, server, (&names, &mark), &log, options.patience);
+    let guest = Guest::register(
+        server,
+        deployment,
+        (hosted, deliveries),
+        (mark.clone(), clock),
+        (options.take_over, &options.stop),
+        notes,
+    )?;
     guest.set_opening_states(scenario, &names, &log)?;
     let look = || guest.invocations();
     let clients = Clients {
         server,
         plan: &scenario.plan,
+        catalog: deployment.catalog(),
+        mark: &mark,
         names: &names,
         log: &log,
         deliveries: &guest.deliveries,
         clock,
         patience: options.patience,
+        stop: &options.stop,
         look: &look,
     };
-    clients.act()?;
-    let rows = guest.settle(options, notes)?;
+    let acted = clients.act()?;
+    let rows = guest.settle((options.patience, options.calm), notes)?;
     let history = log.history(&rows, deployment.catalog());
     let ids = subject.id_prefixes();
     let mut observed = Observed::of(&history, options.patience, ids);
     observed.state = guest.state(&log, Mask::new(ids))?;
-    Ok((history, observed))
+    Ok((history, observed, acted))
+}
+
+/// What the simulation allows, of the steps that were done: at the times that the scenario gives them, and as early
+/// as they came on the server.
+fn allowed(
+    subject: &Subject,
+    deployment: &Deployment,
+    mut scenario: Scenario,
+    acted: &Acted,
+    calm: Duration,
+    notes: &mut Vec<String>,
+) -> Vec<Observed> {
+    let Acted { moved, left } = acted;
+    let name = |index: &usize| scenario.plan.steps[*index].request.as_str();
+    if let Some(first) = left.first() {
+        notes.push(format!(
+            "{} of {} steps, `{}` the first, come after something that is due on a day that a real server does not \
+             reach now; what came before them was compared",
+            left.len(),
+            scenario.plan.steps.len(),
+            name(first)
+        ));
+    }
+    if let Some((first, _)) = moved.first_key_value() {
+        notes.push(format!(
+            "{} steps, `{}` the first, came as soon as all was quiet: nothing was to happen before their time",
+            moved.len(),
+            name(first)
+        ));
+    }
+    let mut early = scenario.clone();
+    for (index, after) in moved {
+        let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        early.plan.steps[*index].at_ms = Millis { from: ms, to: ms };
+    }
+    for plan in [&mut scenario.plan, &mut early.plan] {
+        let mut index = 0..;
+        plan.steps.retain(|_| index.next().is_some_and(|index| !left.contains(&index)));
+    }
+    let mut ways = vec![scenario];
+    if !moved.is_empty() {
+        ways.push(early);
+    }
+    // real code takes time, and an operator can strike within it
+    if ways[0].plan.steps.iter().any(|step| is_operators(&step.action)) {
+        let mut slow = ways.clone();
+        for scenario in &mut slow {
+            let faults = &mut scenario.plan.faults;
+            faults.rates.insert(FaultName::BuiltIn(Fault::HandlerSlow), Rate::from_ppm(SLOW_PPM));
+            faults.up_to_ms.insert(FaultName::BuiltIn(Fault::HandlerSlow), SLOW_MS);
+        }
+        ways.extend(slow);
+    }
+    // each seed once: what two seeds have in common is not random
+    let mut all = Vec::new();
+    let mut next = 0;
+    for scenario in &ways {
+        let seeds: Vec<u64> = (next..next + SEEDS).collect();
+        next += SEEDS;
+        all.extend(simulate(subject, deployment, scenario, &seeds, calm));
+    }
+    all
+}
+
+/// Whether an operator does it, to what another step started.
+const fn is_operators(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Cancel { .. }
+            | Action::Kill { .. }
+            | Action::Pause { .. }
+            | Action::Resume { .. }
+            | Action::Purge { .. }
+    )
 }
 
 /// What is seen of a scenario in the simulation, seed by seed.
@@ -241,183 +340,9 @@ fn without_faults(scenario: &Scenario, notes: &mut Vec<String>) -> Scenario {
         let names = names.join(", ");
         notes.push(format!("faults are not injected on a real server: {names}"));
     }
-    if plain.plan.restate != RestatePlan::default() {
+    let always_replay = plain.plan.restate.always_replay;
+    if plain.plan.restate != (RestatePlan { always_replay, ..RestatePlan::default() }) {
         notes.push("the scenario's `restate` settings are not those of the server".to_owned());
     }
     plain
-}
-
-/// This run's services and invocations on the server; both leave with it.
-struct Guest<'a> {
-    server: &'a Server,
-    deployment: String,
-    services: String,
-    prefix: String,
-    clock: Clock,
-    deliveries: Deliveries,
-    hosted: Option<Hosted>,
-}
-
-impl<'a> Guest<'a> {
-    fn register(
-        server: &'a Server,
-        deployment: &Deployment,
-        hosted: Hosted,
-        deliveries: Deliveries,
-        prefix: String,
-        clock: Clock,
-    ) -> Result<Self, LiveError> {
-        let services: Vec<String> =
-            deployment.catalog().services().map(|service| quoted(&service.name)).collect();
-        let deployment = server.register(&hosted.uri())?;
-        let services = services.join(", ");
-        let hosted = Some(hosted);
-        Ok(Self { server, deployment, services, prefix, clock, deliveries, hosted })
-    }
-
-    /// Gives objects their opening states.
-    fn set_opening_states(
-        &self,
-        scenario: &Scenario,
-        names: &Names,
-        log: &Log,
-    ) -> Result<(), LiveError> {
-        let states = &scenario.plan.state;
-        let mut objects: BTreeMap<(&str, &str), BTreeMap<String, Vec<u8>>> = BTreeMap::new();
-        for state in states {
-            let own = names.own_value(&state.value).to_string().into_bytes();
-            let object = objects.entry((&state.service, &state.key)).or_default();
-            object.insert(state.name.clone(), own);
-        }
-        let values = objects.values().map(BTreeMap::len).sum();
-        for ((service, key), state) in &objects {
-            self.server.set_state(service, &names.own(key), state)?;
-        }
-        for state in states {
-            log.push(Seen::Event(Event::StateOpened {
-                service: state.service.as_str().into(),
-                key: state.key.as_str().into(),
-                name: state.name.as_str().into(),
-                value: state.value.to_string().as_str().into(),
-            }));
-        }
-        // the server takes note before it acts
-        let started = self.clock.elapsed();
-        while self.state_rows()?.len() < values {
-            let waited = self.clock.elapsed() - started;
-            if waited > Duration::from_secs(15) {
-                return Err(LiveError::Timeout { what: "the opening state".to_owned(), waited });
-            }
-            pause(LOOK);
-        }
-        Ok(())
-    }
-
-    /// This run's invocations, in order of creation; without journals.
-    fn invocations(&self) -> Result<Rows, LiveError> {
-        let rows = self.server.query(&format!(
-            // all columns: server 1.7.12 gives no scheduled_start_at if it is named
-            "select * from sys_invocation where target_service_name in ({}) order by created_at",
-            self.services
-        ))?;
-        let mut ours: BTreeSet<String> = BTreeSet::new();
-        // what this run's invocations invoked is this run's, and may be listed before them
-        loop {
-            let before = ours.len();
-            ours.extend(
-                rows.iter()
-                    .filter(|row| self.is_ours(row) || ours.contains(text(row, "invoked_by_id")))
-                    .map(|row| text(row, "id").to_owned())
-                    .collect::<Vec<_>>(),
-            );
-            if ours.len() == before {
-                break;
-            }
-        }
-        let invocations = rows.into_iter().filter(|row| ours.contains(text(row, "id"))).collect();
-        Ok(Rows { invocations, ..Rows::default() })
-    }
-
-    fn is_ours(&self, row: &Row) -> bool {
-        let keyless = text(row, "target_service_key").is_empty()
-            && text(row, "invoked_by_id").is_empty()
-            && unix_ms(text(row, "created_at")).is_some_and(|at| at >= self.clock.start_unix_ms());
-        text(row, "target_service_key").contains(&self.prefix) || keyless
-    }
-
-    /// Waits until nothing is left to happen soon; answers with what the server's tables say then.
-    fn settle(&self, options: &LiveOptions, notes: &mut Vec<String>) -> Result<Rows, LiveError> {
-        let mut stuck = Stuck::default();
-        let mut rows = loop {
-            let mut rows = self.invocations()?;
-            let later = |row: &Row| {
-                let due = unix_ms(text(row, "scheduled_start_at")).unwrap_or_default();
-                let calm = u64::try_from(options.calm.as_millis()).unwrap_or(u64::MAX);
-                text(row, "status") == "scheduled" && due > self.clock.unix_ms() + calm
-            };
-            let over = |row: &Row| matches!(text(row, "status"), "completed" | "paused");
-            let left = rows.invocations.iter().filter(|row| !over(row)).count();
-            let calm = rows.invocations.iter().all(|row| over(row) || later(row))
-                && !self.deliveries.busy(self.clock.now().after(options.calm));
-            if calm || stuck.unmoved(&rows, self.clock) > options.calm {
-                rows.left = left;
-                if left > 0 {
-                    notes.push(format!("{left} invocations are due later and were not waited for"));
-                }
-                let left = self.deliveries.left();
-                if left > 0 {
-                    notes.push(format!("{left} deliveries are due later and were not waited for"));
-                }
-                break rows;
-            }
-            if self.clock.elapsed() > options.patience {
-                let open = rows.invocations.iter().find(|row| !over(row));
-                let name = open.map_or("a delivery", |row| text(row, "target_service_name"));
-                let what = format!("the end of {name} and {} more", left.saturating_sub(1));
-                return Err(LiveError::Timeout { what, waited: options.patience });
-            }
-            pause(LOOK);
-        };
-        let ids: Vec<String> = rows.invocations.iter().map(|row| quoted(text(row, "id"))).collect();
-        for ids in ids.chunks(CHUNK) {
-            let ids = ids.join(", ");
-            rows.journal.extend(self.server.query(&format!(
-                "select id, index, entry_type, name, invoked_id, appended_at from sys_journal \
-                 where id in ({ids}) order by id, index"
-            ))?);
-        }
-        Ok(rows)
-    }
-
-    fn state_rows(&self) -> Result<Vec<Row>, LiveError> {
-        self.server.query(&format!(
-            "select service_name, service_key, key, value_utf8 from state \
-             where service_name in ({}) and service_key like '%{}%'",
-            self.services, self.prefix
-        ))
-    }
-
-    fn state(&self, log: &Log, mask: Mask<'_>) -> Result<BTreeMap<String, String>, LiveError> {
-        let place = |row: &Row| {
-            let key = log.plain(text(row, "service_key"));
-            format!("{}/{key} {}", text(row, "service_name"), text(row, "key"))
-        };
-        let value = |row: &Row| mask.text(&log.plain(text(row, "value_utf8")));
-        Ok(self.state_rows()?.iter().map(|row| (place(row), value(row))).collect())
-    }
-}
-
-impl Drop for Guest<'_> {
-    /// Leaves nothing behind that would run, or ask for services that are gone. If the server is gone there
-    /// is nothing to do.
-    fn drop(&mut self) {
-        self.deliveries.stop();
-        if let Ok(rows) = self.invocations() {
-            for row in rows.invocations.iter().filter(|row| text(row, "status") != "completed") {
-                drop(self.server.kill(text(row, "id")));
-            }
-        }
-        drop(self.server.forget(&self.deployment));
-        drop(self.hosted.take());
-    }
 }

@@ -13,6 +13,12 @@ use crate::base::Target;
 /// How long a question to the admin API may take.
 const ADMIN_PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long services may take to say whose they are.
+const KNOCK: Duration = Duration::from_secs(2);
+
+/// Where hosted services say which run they belong to.
+pub(super) const RUN_PATH: &str = "/onceproof/run";
+
 /// How long to wait before a question is asked again that the server could not answer.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -34,6 +40,20 @@ pub struct Answer {
     /// The invocation's id, if the server named it.
     pub invocation: Option<String>,
 }
+
+/// A deployment that the server knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Deployed {
+    pub(super) id: String,
+    /// Where it is; empty for one that is not on the web.
+    pub(super) uri: String,
+    pub(super) services: Vec<String>,
+    /// The run that registered it, if one did.
+    pub(super) run: Option<String>,
+}
+
+/// The key of a deployment's metadata that names the run that registered it.
+const RUN: &str = "onceproof.run";
 
 /// A row of an answer to a query.
 pub(super) type Row = Map<String, Value>;
@@ -73,13 +93,32 @@ impl Server {
         Ok(())
     }
 
-    /// Registers the services at `uri`, whatever was registered there before; answers with the deployment's id.
+    /// Registers the services at `uri`; answers with the deployment's id. What is deployed there already, and differs,
+    /// is not replaced.
     ///
     /// # Errors
     /// If the server is gone, or does not want them.
     pub fn register(&self, uri: &str) -> Result<String, LiveError> {
-        let body = json!({ "uri": uri, "force": true, "breaking": true });
-        let (status, answer) = self.admin("POST", "/deployments", Some(&body))?;
+        // the server's own default is to replace
+        self.register_as(uri, &json!({ "uri": uri, "force": false }))
+    }
+
+    /// Registers the services of the run `run` at `uri`; the deployment says whose it is. With `breaking` they may be
+    /// of other types than those that the server knows.
+    pub(super) fn register_run(
+        &self,
+        uri: &str,
+        run: &str,
+        breaking: bool,
+    ) -> Result<String, LiveError> {
+        let metadata = json!({ RUN: run });
+        let body =
+            json!({ "uri": uri, "force": false, "breaking": breaking, "metadata": metadata });
+        self.register_as(uri, &body)
+    }
+
+    fn register_as(&self, uri: &str, body: &Value) -> Result<String, LiveError> {
+        let (status, answer) = self.admin("POST", "/deployments", Some(body))?;
         match answer.get("id").and_then(Value::as_str) {
             Some(id) if status < 300 => Ok(id.to_owned()),
             _ => {
@@ -90,11 +129,49 @@ impl Server {
         }
     }
 
-    /// Removes a deployment, so that nothing is sent to it any more.
+    /// Every deployment that the server knows.
+    pub(super) fn deployments(&self) -> Result<Vec<Deployed>, LiveError> {
+        let (status, answer) = self.admin("GET", "/deployments", None)?;
+        let Some(Value::Array(all)) = answer.get("deployments") else {
+            let answer = format!("status {status}: {answer}");
+            return Err(LiveError::Unexpected { asked: "/deployments".to_owned(), answer });
+        };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let deployed = |one: &Value| Deployed {
+            id: text(&one["id"]),
+            uri: text(&one["uri"]),
+            services: match &one["services"] {
+                Value::Array(all) => all.iter().map(|service| text(&service["name"])).collect(),
+                _ => Vec::new(),
+            },
+            run: one["metadata"][RUN].as_str().map(str::to_owned),
+        };
+        Ok(all.iter().map(deployed).collect())
+    }
+
+    /// The run whose services are at `uri`, as they say themselves; none if nobody there knows of one.
+    ///
+    /// # Errors
+    /// If something is there and does not answer: it may be busy.
+    pub(super) fn run_at(&self, uri: &str) -> Result<Option<String>, String> {
+        let url = format!("{}{RUN_PATH}", uri.trim_end_matches('/'));
+        let request = self.agent.get(&url).config().timeout_global(Some(KNOCK)).build();
+        match request.call() {
+            Ok(mut answer) if answer.status().is_success() => {
+                Ok(answer.body_mut().read_to_string().ok())
+            }
+            Err(error @ ureq::Error::Timeout(_)) => Err(error.to_string()),
+            Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
+    /// Removes a deployment, so that nothing is sent to it any more. Its services are again what they were before it
+    /// was registered.
     ///
     /// # Errors
     /// If the server is gone.
     pub fn forget(&self, deployment: &str) -> Result<(), LiveError> {
+        // without `force` a server 1.7.12 answers 501
         self.admin("DELETE", &format!("/deployments/{deployment}?force=true"), None).map(drop)
     }
 
@@ -109,12 +186,49 @@ impl Server {
         body: &[u8],
         patience: Duration,
     ) -> Result<Answer, LiveError> {
-        let url = format!("{}/{path}", self.ingress);
-        let mut request = self.agent.post(&url).config().timeout_global(Some(patience)).build();
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let sent = if body.is_empty() { request.send_empty() } else { request.send(body) };
+        self.ask("POST", path, headers, body, patience)
+    }
+
+    /// Sends a request to the ingress, whatever it thinks of its method and path, and waits for the answer.
+    pub(super) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+        patience: Duration,
+    ) -> Result<Answer, LiveError> {
+        let url = format!("{}/{}", self.ingress, path.trim_start_matches('/'));
+        let with_body = match method {
+            "POST" => Ok(self.agent.post(&url)),
+            "PUT" => Ok(self.agent.put(&url)),
+            "PATCH" => Ok(self.agent.patch(&url)),
+            "DELETE" => Err(self.agent.delete(&url)),
+            "HEAD" => Err(self.agent.head(&url)),
+            "OPTIONS" => Err(self.agent.options(&url)),
+            _ => Err(self.agent.get(&url)),
+        };
+        // a server is to see wrong requests as they are: also a body where there is none by the books
+        let with_body = match (with_body, body.is_empty()) {
+            (Ok(request), _) => Ok(request),
+            (Err(request), false) => Ok(request.force_send_body()),
+            (Err(request), true) => Err(request),
+        };
+        let sent = match with_body {
+            Ok(mut request) => {
+                for (name, value) in headers {
+                    request = request.header(name, value);
+                }
+                let request = request.config().timeout_global(Some(patience)).build();
+                if body.is_empty() { request.send_empty() } else { request.send(body) }
+            }
+            Err(mut request) => {
+                for (name, value) in headers {
+                    request = request.header(name, value);
+                }
+                request.config().timeout_global(Some(patience)).build().call()
+            }
+        };
         let mut answer = sent.map_err(|error| self.failed("ingress", path, patience, &error))?;
         let invocation = answer.headers().get("x-restate-id");
         let invocation = invocation.and_then(|id| id.to_str().ok()).map(str::to_owned);
@@ -199,6 +313,7 @@ impl Server {
         let text = body.map(ToString::to_string).unwrap_or_default();
         let sent = match method {
             "DELETE" => self.agent.delete(&url).call(),
+            "GET" => self.agent.get(&url).call(),
             "PATCH" => self.agent.patch(&url).send_empty(),
             _ => {
                 let request = self.agent.post(&url).header("accept", "application/json");
@@ -234,7 +349,7 @@ impl Server {
 }
 
 /// A name as it stands in a path or in a query's literal.
-fn in_path(name: &str) -> String {
+pub(super) fn in_path(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     let encode = |byte: u8| {
         if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }

@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Hosted, LiveError, Server, WorldOptions,
+    HostOptions, Hosted, LiveError, Server, WorldOptions,
     clock::{Clock, pause},
     deliveries::Deliveries,
     host::watch,
     log::{Log, Rows},
+    mark::Mark,
     names::Names,
     serve,
     world::Systems,
@@ -224,13 +225,15 @@ fn get(hosted: &Hosted, path: &str) -> String {
 
 #[test]
 fn services_say_what_they_are_and_that_they_speak_both_ways() {
-    let hosted = serve(&deployment(), &WorldOptions::default(), 0).expect("a port is free");
+    let hosted = serve(&deployment(), &WorldOptions::default(), &HostOptions::default())
+        .expect("a port is free");
     let manifest: serde_json::Value =
         serde_json::from_str(&get(&hosted, "/discover")).expect("it is JSON");
     assert_eq!(manifest["protocolMode"], "BIDI_STREAM");
     assert_eq!(manifest["services"][0]["name"], "Bookings");
     assert_eq!(get(&hosted, "/health"), "");
-    let taken = serve(&deployment(), &WorldOptions::default(), hosted.port());
+    let same = HostOptions { port: hosted.port(), ..HostOptions::default() };
+    let taken = serve(&deployment(), &WorldOptions::default(), &same);
     assert!(matches!(taken, Err(LiveError::Port { option: "port", .. })), "{taken:?}");
 }
 
@@ -239,7 +242,7 @@ fn a_hotel_with_a_ledger_remembers_what_was_booked_through_a_dead_process() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ledger.jsonl");
     let options = WorldOptions { ledger: Some(path.clone()), ..Default::default() };
-    let serve = || serve(&deployment(), &options, 0);
+    let serve = || serve(&deployment(), &options, &HostOptions::default());
     let first = {
         let hosted = serve().expect("the ledger is new");
         assert_eq!(book(&hosted, "inv_2", "0", "k0"), "there is no room 0");
@@ -278,7 +281,8 @@ fn a_hotel_with_a_ledger_remembers_what_was_booked_through_a_dead_process() {
 fn history(world: &WorldOptions, ids: &[&str], act: impl FnOnce(&Hosted)) -> Vec<Event> {
     let deployment = deployment();
     let log = Log::new(Clock::start(), "op1-");
-    let (hosted, _) = watch(&deployment, world, 0, &log).expect("a port is free");
+    let (hosted, _) =
+        watch(&deployment, world, &HostOptions::default(), &log).expect("a port is free");
     act(&hosted);
     let row = |id: &&str| {
         let row = json!({ "id": id, "target_service_name": "Bookings", "target_service_key": "op1-12",
@@ -379,10 +383,10 @@ fn a_delivery_is_signed_and_sent_until_it_is_taken() {
     let specs = [SystemSpec::of::<Hotel>()];
     let systems = Systems::new(&specs, Hub::default(), &WorldOptions::default(), log.clone());
     let (server, requests) = ingress(vec![500, 200]);
-    let names = Names::new(&Plan::default(), "op1-");
+    let (names, mark) = (Names::new(&Plan::default(), "op1-"), Mark::new(log.clock()));
     let systems = systems.unwrap_or_else(|error| panic!("{error}"));
     let patience = Duration::from_secs(20);
-    let deliveries = Deliveries::start(systems, &server, &names, &log, patience);
+    let deliveries = Deliveries::start(systems, &server, (&names, &mark), &log, patience);
     let delivery = Delivery::to("Rooms/12/changed").expect("it is a target").named("change");
     let delivery = delivery.body(&json!({ "room": "12" }));
     deliveries.send(0, &delivery, &[]).expect("the server is there");
@@ -430,13 +434,93 @@ fn a_delivery_that_is_due_after_the_run_is_not_waited_for() {
     let systems = Systems::new(&specs, Hub::default(), &WorldOptions::default(), log.clone());
     let systems = systems.unwrap_or_else(|error| panic!("{error}"));
     let server = Server::new("127.0.0.1:1", "127.0.0.1:1");
-    let names = Names::new(&Plan::default(), "");
+    let (names, mark) = (Names::new(&Plan::default(), ""), Mark::new(log.clock()));
     let patience = Duration::from_secs(20);
-    let deliveries = Deliveries::start(systems, &server, &names, &log, patience);
+    let deliveries = Deliveries::start(systems, &server, (&names, &mark), &log, patience);
     let delivery = Delivery::to("Rooms/12/changed").expect("it is a target");
     let later = delivery.clone().after(Duration::from_secs(60));
     deliveries.send(0, &later, &[]).expect("nothing is sent");
     assert_eq!((deliveries.waits(), deliveries.left()), (false, 1));
     let gone = deliveries.send(0, &delivery, &[]).expect_err("nothing listens there");
     assert!(gone.is_about_the_server(), "{gone}");
+}
+
+/// What `hosted` answers to a request over HTTP/1.1, until it closes the connection.
+fn plainly(hosted: &Hosted, head: &str, body: &[u8]) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", hosted.port())).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket has one");
+    let head = format!("{head}\r\nhost: a\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("it reads");
+    // it may not want to hear the rest
+    drop(stream.write_all(body));
+    let mut answer = Vec::new();
+    drop(stream.read_to_end(&mut answer));
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn a_request_that_brings_too_much_is_cut_off() {
+    let options = HostOptions { max_body_bytes: 4096, ..HostOptions::default() };
+    let hosted = serve(&deployment(), &WorldOptions::default(), &options).expect("a port is free");
+    let invoke = "POST /invoke/Bookings/book HTTP/1.1\r\n\
+        content-type: application/vnd.restate.invocation.v6";
+    let announced = plainly(&hosted, &format!("{invoke}\r\ncontent-length: 4097"), &[]);
+    assert!(announced.starts_with("HTTP/1.1 413 "), "{announced}");
+    assert!(
+        announced.contains("at most 4096 are let in; --max-body-mib lets in more"),
+        "{announced}"
+    );
+    // what does not say how long it is, is counted; and the response has no end then
+    let chunked = |body: &[u8]| {
+        let chunk = [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n"].concat();
+        plainly(&hosted, &format!("{invoke}\r\ntransfer-encoding: chunked"), &chunk)
+    };
+    let start = |length: u32| [&[0, 0, 0, 0][..], &length.to_be_bytes()].concat();
+    let large = chunked(&[start(1 << 20), vec![0; 5000]].concat());
+    assert!(!large.contains("\r\n0\r\n"), "{large}");
+    // a message of 4 GiB is not waited for
+    let started = Clock::start();
+    let endless = chunked(&start(u32::MAX));
+    assert!(!endless.contains("\r\n0\r\n"), "{endless}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+    // others are served as before
+    let answer = book(&hosted, "inv_1", "12", "k");
+    assert!(answer.starts_with("1 "), "{answer}");
+}
+
+#[test]
+fn services_answer_only_who_signs_if_they_have_a_key() {
+    let key = "publickeyv1_w7YHemBctH5Ck2nQRQ47iBBqhNHy4FV7t2Usbye2A6f";
+    let identity_keys = vec![key.parse().expect("it is a key")];
+    let options = HostOptions { identity_keys, ..HostOptions::default() };
+    let hosted = serve(&deployment(), &WorldOptions::default(), &options).expect("a port is free");
+    for (line, status) in [
+        ("GET /discover HTTP/1.1", "401 "),
+        ("POST /invoke/Bookings/book HTTP/1.1\r\ncontent-length: 0", "401 "),
+        ("GET /health HTTP/1.1", "200 "),
+    ] {
+        let answer = plainly(&hosted, line, &[]);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{line}: {answer}");
+    }
+}
+
+#[test]
+fn services_of_a_run_say_whose_they_are() {
+    let run = |run: Option<&str>, always_replay| {
+        let run = run.map(str::to_owned);
+        let options = HostOptions { run, always_replay, ..HostOptions::default() };
+        serve(&deployment(), &WorldOptions::default(), &options).expect("a port is free")
+    };
+    let server = Server::new("127.0.0.1:1", "127.0.0.1:1");
+    let (mine, nobodys) = (run(Some("op1-"), true), run(None, false));
+    assert_eq!(server.run_at(&mine.uri()), Ok(Some("op1-".to_owned())));
+    assert_eq!(server.run_at(&nobodys.uri()), Ok(None));
+    assert_eq!(server.run_at("http://127.0.0.1:1/"), Ok(None), "nobody is there");
+    // and they say it if each attempt is to be a request and a response
+    let mode = |hosted| {
+        let manifest: serde_json::Value =
+            serde_json::from_str(&get(hosted, "/discover")).expect("it is JSON");
+        manifest["protocolMode"].clone()
+    };
+    assert_eq!([mode(&mine), mode(&nobodys)], ["REQUEST_RESPONSE", "BIDI_STREAM"]);
 }

@@ -14,6 +14,7 @@ mod crash;
 mod deployments;
 mod driver;
 mod endpoint;
+mod guests;
 mod hosting;
 #[path = "../core/probe/mod.rs"]
 #[allow(dead_code, reason = "the probe is part of a larger endpoint here")]
