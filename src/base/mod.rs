@@ -3,6 +3,7 @@
 //! Must not know: anything of this crate.
 
 pub(crate) mod panics;
+pub(crate) mod printable;
 
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 

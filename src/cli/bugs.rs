@@ -10,6 +10,7 @@ use super::{
     terminal::{self, now, since},
 };
 use crate::{
+    base::printable::printable,
     explore::{Hunt, hunt, planted_bugs, scenario_of},
     report::planted::{Row, markdown, text},
     scenario,
@@ -38,7 +39,7 @@ pub(super) fn bugs(subject: &Subject, args: &Bugs) -> Result<Exit, Failure> {
         if stopped() {
             break;
         }
-        bar.set_message(bug.title.clone());
+        bar.set_message(printable(&bug.title).into_owned());
         let started = now();
         let (_, scenario) = scenario_of(&catalog, &files, &bug)?;
         let hunt = hunt(subject, &scenario, &bug, &stopped, || since(started))?;

@@ -4,6 +4,8 @@
 
 use std::process::ExitCode;
 
+use crate::base::printable::printable;
+
 /// How a command ended; its number is the process's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -31,6 +33,6 @@ pub(super) struct Failure(pub(super) String);
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(e: E) -> Self {
-        Self(format!("error: {e}"))
+        Self(format!("error: {}", printable(&e.to_string())))
     }
 }

@@ -9,7 +9,7 @@ use super::{
     terminal,
 };
 use crate::{
-    base::Seed,
+    base::{Seed, printable::printable},
     explore::{Replayed, replay as run_tape, replay_seed},
     report::timeline::{Detail, timeline},
     scenario::{self, reproducer::Reproducer},
@@ -69,7 +69,8 @@ fn show(replayed: &Replayed) {
     let mut text = timeline(&replayed.history, &replayed.violations, look);
     text.push('\n');
     for violation in &replayed.violations {
-        text.push_str(&format!("{}: {}\n", violation.oracle, violation.message));
+        let sentence = format!("{}: {}", violation.oracle, violation.message);
+        text.push_str(&format!("{}\n", printable(&sentence)));
     }
     if let Some((bound, limit)) = replayed.inconclusive {
         text.push_str(&format!("inconclusive: the bound {bound} = {limit} was reached\n"));
@@ -85,11 +86,12 @@ fn show(replayed: &Replayed) {
 fn compare(recorded: &Reproducer, replayed: &Replayed) -> (Exit, String) {
     let wanted = &recorded.verdict;
     let again = replayed.violations.iter().find(|v| v.oracle == wanted.oracle);
+    let again = again.map(|violation| printable(&violation.message));
     let stale = || {
         let mut text =
             String::from("stale: the recorded decisions no longer fit these services:\n");
         for decision in replayed.stale.iter().take(5) {
-            text.push_str(&format!("  {decision}\n"));
+            text.push_str(&format!("  {}\n", printable(decision)));
         }
         if let Some(more) = replayed.stale.len().checked_sub(6) {
             text.push_str(&format!("  and {} more\n", more + 1));
@@ -98,19 +100,21 @@ fn compare(recorded: &Reproducer, replayed: &Replayed) -> (Exit, String) {
         text
     };
     match again {
-        Some(violation) if replayed.digest == recorded.digest => (
+        Some(message) if replayed.digest == recorded.digest => (
             Exit::Violated,
-            format!("still fails, bit for bit (digest {}): {}", replayed.digest, violation.message),
+            format!("still fails, bit for bit (digest {}): {message}", replayed.digest),
         ),
-        Some(violation) => (
+        Some(message) => (
             Exit::Violated,
             format!(
-                "still fails, with another history than recorded (digest {}, recorded {}): {}",
-                replayed.digest, recorded.digest, violation.message
+                "still fails, with another history than recorded (digest {}, recorded {}): {message}",
+                replayed.digest, recorded.digest
             ),
         ),
         None if !replayed.stale.is_empty() => (Exit::Usage, stale()),
-        None => (Exit::Held, format!("no longer fails: {} was not violated", wanted.oracle)),
+        None => {
+            (Exit::Held, format!("no longer fails: {} was not violated", printable(&wanted.oracle)))
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     terminal::{self, now, since},
 };
 use crate::{
+    base::printable::printable,
     explore::{
         Campaign, Explored, explore,
         outcome::{ScenarioVerdict, Summary},
@@ -37,7 +38,7 @@ pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<
             break;
         }
         let name = file.display().to_string();
-        bar.set_message(name.clone());
+        bar.set_message(printable(&name).into_owned());
         let deployment = subject.deployment_of(scenario)?;
         let mut explored = explore(&Campaign {
             subject,

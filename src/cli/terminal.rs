@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::Colour;
 use crate::{
+    base::printable::printable_lines,
     report::{
         paint::Paint,
         timeline::{Detail, Look},
@@ -31,13 +32,14 @@ pub(super) fn choose_colour(colour: Colour) {
 /// Prints a result. A closed pipe (`| head`) is not an error.
 pub(super) fn say(text: &str) {
     let mut out = anstream::stdout().lock();
-    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    drop(out.write_all(printable_lines(text).as_bytes()).and_then(|()| out.flush()));
 }
 
 /// Prints a diagnostic.
 pub(super) fn complain(text: &str) {
     let mut err = anstream::stderr().lock();
-    drop(err.write_all(text.trim_end().as_bytes()).and_then(|()| err.write_all(b"\n")));
+    let text = printable_lines(text.trim_end());
+    drop(err.write_all(text.as_bytes()).and_then(|()| err.write_all(b"\n")));
 }
 
 /// How diagnostics look.

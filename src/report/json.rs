@@ -2,7 +2,7 @@
 //!
 //! Must not know: files, terminals.
 
-use crate::explore::outcome::Summary;
+use crate::{base::printable::printable_json, explore::outcome::Summary};
 
 /// A summary as indented JSON with a final line break. The layout is that of [`Summary`]; readers must
 /// ignore keys that they do not know, and a key that goes away raises `version`.
@@ -13,7 +13,7 @@ use crate::explore::outcome::Summary;
 pub fn summary(summary: &Summary) -> String {
     let mut text = serde_json::to_string_pretty(summary).expect("a summary is plain data");
     text.push('\n');
-    text
+    printable_json(text)
 }
 
 #[cfg(test)]

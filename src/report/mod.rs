@@ -8,7 +8,10 @@ pub mod paint;
 pub mod planted;
 pub mod text;
 pub mod timeline;
+mod width;
 mod wording;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,11 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use crate::explore::{Hunt, PlantedBug};
+use super::width::{padded, width};
+use crate::{
+    base::printable::printable,
+    explore::{Hunt, PlantedBug},
+};
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -45,6 +49,7 @@ fn cells(row: &Row) -> [String; 7] {
         seconds,
         also,
     ]
+    .map(|cell| printable(&cell).into_owned())
 }
 
 /// The table for a terminal, with what it adds up to. Ends with a line break.
@@ -54,17 +59,17 @@ pub fn text(rows: &[Row]) -> String {
     let headings = HEADINGS.map(str::to_owned);
     let widths: [usize; 7] = std::array::from_fn(|column| {
         let all = std::iter::once(&headings).chain(&table);
-        all.map(|cells| cells[column].chars().count()).max().unwrap_or(0)
+        all.map(|cells| width(&cells[column])).max().unwrap_or(0)
     });
     let mut out = String::new();
     for cells in std::iter::once(&headings).chain(&table) {
         let mut line = String::new();
-        for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        for (column, (cell, columns)) in cells.iter().zip(widths).enumerate() {
             // numbers are aligned to the right
             let padded = if matches!(column, 0 | 4 | 5) {
-                format!("{cell:>width$}  ")
+                format!("{cell:>columns$}  ")
             } else {
-                format!("{cell:width$}  ")
+                padded(cell, columns) + "  "
             };
             line.push_str(&padded);
         }

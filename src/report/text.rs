@@ -5,13 +5,15 @@
 use std::{collections::BTreeSet, fmt::Display, time::Duration};
 
 use crate::{
+    base::printable::{is_for_reading, printable},
     explore::outcome::{FoundViolation, ScenarioReport, ScenarioVerdict, Summary},
     history::{Event, History},
     oracle::Violation,
     report::{
         focus::Focus,
         paint::{Paint, Tone},
-        timeline::{Detail, Look, shortened, timeline},
+        timeline::{Detail, Look, timeline},
+        width::{padded, shortened, width},
         wording::Names,
     },
 };
@@ -108,12 +110,12 @@ pub fn failure(failure: &Failure<'_>, look: Look) -> String {
     let found_here: Vec<Violation> =
         violations.iter().filter(|v| v.oracle == found.oracle).cloned().collect();
     let sentence = format!("{}: {}", found.oracle, found.message);
-    let mut text =
-        format!("{} {}\n", paint.paint(Tone::Bad, "✗"), paint.paint(Tone::Bad, sentence));
+    let sentence = paint.paint(Tone::Bad, printable(&sentence));
+    let mut text = format!("{} {sentence}\n", paint.paint(Tone::Bad, "✗"));
     text.push_str(&format!(
         "  {} ({}), seed {}{}; {} of {}\n\n",
-        scenario.file,
-        scenario.title,
+        printable(&scenario.file),
+        printable(&scenario.title),
         found.seed,
         if scenario.always_replay { ", always replay" } else { "" },
         grouped(found.occurrences),
@@ -137,10 +139,24 @@ pub fn failure(failure: &Failure<'_>, look: Look) -> String {
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+        return word.to_owned();
     }
+    if word.chars().all(is_for_reading) {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    // what is not for reading, byte by byte, as bash and zsh read it
+    let mut quoted = String::from("$'");
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => quoted.extend(['\\', c]),
+            _ if is_for_reading(c) => quoted.push(c),
+            _ => c
+                .encode_utf8(&mut [0; 4])
+                .bytes()
+                .for_each(|b| quoted.push_str(&format!(r"\x{b:02x}"))),
+        }
+    }
+    quoted + "'"
 }
 
 /// The faults that were injected and concern the violation: `crash_in_run at ...`.
@@ -177,8 +193,8 @@ impl Widths {
         let longest =
             |width: fn(&ScenarioReport) -> usize| scenarios.iter().map(width).max().unwrap_or(0);
         Self {
-            file: longest(|s| s.file.chars().count()),
-            title: longest(|s| s.title.chars().count()).min(60),
+            file: longest(|s| width(&printable(&s.file))),
+            title: longest(|s| width(&printable(&s.title))).min(60),
             runs: longest(|s| count(s.runs, "run").len()),
             events: longest(|s| count(s.events, "event").len()),
         }
@@ -191,10 +207,10 @@ fn scenario_line(scenario: &ScenarioReport, widths: &Widths, paint: Paint, out: 
         if scenario.verdict.passed() && scenario.expected.is_some() { "found" } else { word };
     let Widths { file, title, runs, events } = widths;
     let line = format!(
-        "{}  {:file$}  {:title$}  {:>runs$}  {:>events$}",
+        "{}  {}  {}  {:>runs$}  {:>events$}",
         paint.paint(tone, format!("{mark} {word:16}")),
-        scenario.file,
-        shortened(&scenario.title, 60),
+        padded(&printable(&scenario.file), *file),
+        padded(&shortened(&scenario.title, 60), *title),
         count(scenario.runs, "run"),
         count(scenario.events, "event"),
     );
@@ -245,10 +261,12 @@ fn details(scenario: &ScenarioReport, paint: Paint, again: Again<'_>, out: &mut 
         out.push('\n');
     };
     if let (Some(oracle), ScenarioVerdict::NotFound) = (&scenario.expected, scenario.verdict) {
+        let oracle = printable(oracle);
         line(format!("no run violated {oracle}, which the planted bug must violate"));
     }
     for found in &scenario.violations {
-        line(paint.paint(Tone::Strong, format!("{}: {}", found.oracle, found.message)));
+        let sentence = format!("{}: {}", found.oracle, found.message);
+        line(paint.paint(Tone::Strong, printable(&sentence)));
         line(format!(
             "  {} of {}, first with seed {}",
             grouped(found.occurrences),
@@ -258,11 +276,12 @@ fn details(scenario: &ScenarioReport, paint: Paint, again: Again<'_>, out: &mut 
         line(format!("  {}", again.text(scenario, found)));
     }
     for note in &scenario.notes {
-        line(note.clone());
+        line(printable(note).into_owned());
     }
     for (fault, counts) in &scenario.faults {
         line(format!(
-            "fault {fault}: {} planned, {} fired, {} effective",
+            "fault {}: {} planned, {} fired, {} effective",
+            printable(fault),
             grouped(counts.planned),
             grouped(counts.fired),
             grouped(counts.effective)
@@ -270,7 +289,8 @@ fn details(scenario: &ScenarioReport, paint: Paint, again: Again<'_>, out: &mut 
     }
     for sometimes in &scenario.sometimes {
         let of = count(scenario.runs, "run");
-        line(format!("sometimes {}: {} of {of}", sometimes.what, grouped(sometimes.reached)));
+        let what = printable(&sometimes.what);
+        line(format!("sometimes {what}: {} of {of}", grouped(sometimes.reached)));
     }
 }
 

@@ -5,12 +5,13 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    base::VirtualTime,
+    base::{VirtualTime, printable::printable},
     history::{History, LogLine},
     oracle::Violation,
     report::{
         focus::Focus,
         paint::{Paint, Tone},
+        width::{padded, shortened, width},
         wording::{Names, Who, Wording, wording},
     },
 };
@@ -79,7 +80,7 @@ impl Widths {
         let longest = |width: fn(&Line<'_>) -> usize| lines.iter().map(width).max().unwrap_or(0);
         Self {
             time: longest(|line| line.at.to_string().len()),
-            who: longest(|line| line.wording.who.name().chars().count()).min(WHO_WIDTH_MAX),
+            who: longest(|line| width(&printable(line.wording.who.name()))).min(WHO_WIDTH_MAX),
         }
     }
 }
@@ -129,7 +130,7 @@ impl Line<'_> {
         let paint = look.paint;
         let mark = if self.marked { paint.paint(Tone::Bad, ">") } else { " ".to_owned() };
         let time = paint.paint(Tone::Faint, format!("{:>time_width$}", self.at));
-        let who = format!("{:who_width$}", shortened(self.wording.who.name(), who_width));
+        let who = padded(&shortened(self.wording.who.name(), who_width), who_width);
         let left = 2 + time_width + 2 + who_width + 2;
         let text = shortened(&self.wording.text, look.width.max(40).saturating_sub(left));
         let (who, text) = match self.wording.who {
@@ -141,24 +142,6 @@ impl Line<'_> {
         };
         out.push_str(&format!("{mark} {time}  {who}  {text}\n"));
     }
-}
-
-/// `text` on one line of at most `width` characters; escape sequences in it have no effect.
-pub(crate) fn shortened(text: &str, width: usize) -> String {
-    let mut line = String::with_capacity(text.len());
-    for (n, word) in text.split([' ', '\n', '\r', '\t']).filter(|word| !word.is_empty()).enumerate()
-    {
-        if n > 0 {
-            line.push(' ');
-        }
-        line.extend(word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
-    }
-    if let Some((end, _)) = line.char_indices().nth(width) {
-        let cut = line[..end].char_indices().next_back().map_or(0, |(at, _)| at);
-        line.truncate(cut);
-        line.push('…');
-    }
-    line
 }
 
 #[cfg(test)]

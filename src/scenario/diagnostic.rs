@@ -6,6 +6,8 @@ use std::{fmt, ops::Range};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::base::printable::{printable, printable_lines};
+
 /// Bytes of the file.
 pub(crate) type Span = Range<usize>;
 
@@ -135,23 +137,22 @@ impl Diagnostics {
         if self.omitted > 0 {
             out.push_str(&format!("and {} more errors in {}\n", self.omitted, self.file));
         }
-        out.truncate(out.trim_end().len());
-        out
+        printable_lines(out.trim_end()).into_owned()
     }
 
     fn group<'a>(&'a self, item: &'a Diagnostic) -> Group<'a> {
         let mut primary = AnnotationKind::Primary.span(self.clamp(&item.span));
         if !item.label.is_empty() {
-            primary = primary.label(item.label.as_str());
+            primary = primary.label(printable(&item.label));
         }
-        let snippet =
-            Snippet::source(self.text.as_str()).path(self.file.as_str()).annotation(primary);
+        let file = printable(&self.file);
+        let snippet = Snippet::source(self.text.as_str()).path(file).annotation(primary);
         let snippet = snippet.annotations(item.related.iter().map(|(span, label)| {
-            AnnotationKind::Context.span(self.clamp(span)).label(label.as_str())
+            AnnotationKind::Context.span(self.clamp(span)).label(printable(label))
         }));
-        let group = Level::ERROR.primary_title(item.message.as_str()).element(snippet);
+        let group = Level::ERROR.primary_title(printable(&item.message)).element(snippet);
         match &item.help {
-            Some(help) => group.element(Level::HELP.message(help.as_str())),
+            Some(help) => group.element(Level::HELP.message(printable(help))),
             None => group,
         }
     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{catalog::Catalog, diagnostic::Diagnostics, parse_at, plan::Scenario};
+use crate::base::printable::printable_path as shown;
 
 /// A scenario file is written by people: one that is larger is something else.
 const FILE_BYTES_MAX: usize = 4 << 20;
@@ -18,7 +19,7 @@ const SCHEMA_FILE: &str = "scenario.schema.json";
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// There is nothing at this path.
-    #[error("{}: no such file or folder{}", .path.display(), .hint.as_ref().map(|h| format!("; {h}")).unwrap_or_default())]
+    #[error("{}: no such file or folder{}", shown(.path), .hint.as_ref().map(|h| format!("; {h}")).unwrap_or_default())]
     Missing {
         /// As it was given.
         path: PathBuf,
@@ -26,13 +27,13 @@ pub enum LoadError {
         hint: Option<String>,
     },
     /// A file is needed, and this is a folder.
-    #[error("{}: is a folder; name a file in it", .0.display())]
+    #[error("{}: is a folder; name a file in it", shown(.0))]
     Folder(PathBuf),
     /// A folder without a scenario.
-    #[error("{}: there is no scenario in this folder; scenarios are files that end in .json", .0.display())]
+    #[error("{}: there is no scenario in this folder; scenarios are files that end in .json", shown(.0))]
     NoScenario(PathBuf),
     /// Not text.
-    #[error("{}: line {line} is not UTF-8 text; save the file as UTF-8", .path.display())]
+    #[error("{}: line {line} is not UTF-8 text; save the file as UTF-8", shown(.path))]
     NotUtf8 {
         /// The file.
         path: PathBuf,
@@ -40,7 +41,7 @@ pub enum LoadError {
         line: usize,
     },
     /// Larger than any scenario.
-    #[error("{}: has {bytes} bytes; a scenario file has at most {}", .path.display(), FILE_BYTES_MAX)]
+    #[error("{}: has {bytes} bytes; a scenario file has at most {}", shown(.path), FILE_BYTES_MAX)]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -48,7 +49,7 @@ pub enum LoadError {
         bytes: usize,
     },
     /// The operating system says no.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", shown(.path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -152,7 +153,7 @@ fn neighbour(path: &Path) -> Option<String> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = parent.unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        return Some(format!("the folder {} does not exist either", folder.display()));
+        return Some(format!("the folder {} does not exist either", shown(folder)));
     }
     let mut there: Vec<String> = fs::read_dir(folder)
         .ok()?
@@ -162,5 +163,5 @@ fn neighbour(path: &Path) -> Option<String> {
     there.sort();
     let near = super::suggest::nearest(name, there.iter().map(String::as_str))?;
     let near = parent.map_or(PathBuf::from(near), |parent| parent.join(near));
-    Some(format!("did you mean {}?", near.display()))
+    Some(format!("did you mean {}?", shown(&near)))
 }

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::Scenario;
 use crate::{
-    base::{Digest, Seed},
+    base::{
+        Digest, Seed,
+        printable::{printable, printable_json, printable_path as shown},
+    },
     choice::Tape,
 };
 
@@ -57,10 +60,10 @@ pub struct ReproducedVerdict {
 #[derive(Debug, thiserror::Error)]
 pub enum ReproducerError {
     /// There is nothing at this path.
-    #[error("{}: no such file", .0.display())]
+    #[error("{}: no such file", shown(.0))]
     Missing(PathBuf),
     /// The operating system says no.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}", shown(.path))]
     Io {
         /// The file.
         path: PathBuf,
@@ -68,7 +71,7 @@ pub enum ReproducerError {
         source: io::Error,
     },
     /// Not JSON, or not with the fields of a reproducer.
-    #[error("{}:{line}:{column}: {message}; a reproducer is written by `onceproof run`, not by hand", .path.display())]
+    #[error("{}:{line}:{column}: {message}; a reproducer is written by `onceproof run`, not by hand", shown(.path))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -80,10 +83,10 @@ pub enum ReproducerError {
         message: String,
     },
     /// It is a scenario.
-    #[error("{}: is a scenario, not a reproducer; run it with `onceproof run {}`", .0.display(), .0.display())]
+    #[error("{}: is a scenario, not a reproducer; run it with `onceproof run {}`", shown(.0), shown(.0))]
     Scenario(PathBuf),
     /// It is JSON, and something else.
-    #[error("{}: is not a reproducer: it lacks `{lacks}`; reproducers are written by `onceproof run`", .path.display())]
+    #[error("{}: is not a reproducer: it lacks `{lacks}`; reproducers are written by `onceproof run`", shown(.path))]
     SomethingElse {
         /// The file.
         path: PathBuf,
@@ -94,7 +97,7 @@ pub enum ReproducerError {
     #[error(
         "{}: has format version {found} (written by onceproof {by}), this is onceproof {} with version {VERSION}; \
          replay it with onceproof {by}, or run its scenario again to write a new one",
-        .path.display(), env!("CARGO_PKG_VERSION")
+        shown(.path), env!("CARGO_PKG_VERSION")
     )]
     OtherVersion {
         /// The file.
@@ -108,7 +111,7 @@ pub enum ReproducerError {
     #[error(
         "{}: was changed after it was written (its checksum does not fit), so it may not show what was seen to fail; \
          restore the file, or write it again with `onceproof run {scenario} --seed {seed}`",
-        .path.display()
+        shown(.path)
     )]
     Tampered {
         /// The file.
@@ -160,7 +163,7 @@ impl Reproducer {
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("a reproducer is plain data");
         text.push('\n');
-        text
+        printable_json(text)
     }
 
     /// The name of its file: the scenario's, the invariant and the seed.
@@ -208,7 +211,7 @@ impl Reproducer {
             path: path.to_owned(),
             line: error.line(),
             column: error.column(),
-            message: reason(error),
+            message: printable(&reason(error)).into_owned(),
         };
         let value: serde_json::Value = match serde_json::from_slice(bytes) {
             Ok(value) => value,
@@ -225,15 +228,16 @@ impl Reproducer {
             return Err(ReproducerError::SomethingElse { path: path.to_owned(), lacks });
         }
         if value["version"] != VERSION {
-            let found = value["version"].to_string();
-            let by = value["onceproof"].as_str().unwrap_or("of unknown version").to_owned();
+            let found = printable(&value["version"].to_string()).into_owned();
+            let by = value["onceproof"].as_str().unwrap_or("of unknown version");
+            let by = printable(by).into_owned();
             return Err(ReproducerError::OtherVersion { path: path.to_owned(), found, by });
         }
         let reproducer: Self = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
         if reproducer.checksum != reproducer.sum() {
             return Err(ReproducerError::Tampered {
                 path: path.to_owned(),
-                scenario: reproducer.file,
+                scenario: printable(&reproducer.file).into_owned(),
                 seed: reproducer.seed,
             });
         }
