@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    base::Seed,
+    base::{Seed, printable::printable_path},
     explore::{Campaign, Explored, Replayed, explore, outcome::Summary, replay, replay_seed},
     host::Endpoint,
     oracle::Oracle,
@@ -149,7 +149,7 @@ pub enum SimulationError {
     /// Something did not hold; the text is the whole report.
     #[error("{0}")]
     Failed(String),
-    /// A reproducer could not be written, or read.
+    /// A reproducer could not be read.
     #[error("cannot use the reproducer: {0}")]
     Reproducer(String),
 }
@@ -336,8 +336,8 @@ impl Simulation {
     }
 
     /// Runs every scenario, and panics with the report unless everything held; writes a reproducer for each
-    /// violation. With `ONCEPROOF_SEED` set, runs that seed only; with `ONCEPROOF_ALWAYS_REPLAY=1`, as
-    /// [`Simulation::always_replay`] has it.
+    /// violation; one that cannot be written is named in the report. With `ONCEPROOF_SEED` set, runs that seed only; with
+    /// `ONCEPROOF_ALWAYS_REPLAY=1`, as [`Simulation::always_replay`] has it.
     ///
     /// # Panics
     /// If anything did not hold, or a scenario or the services cannot be used.
@@ -366,9 +366,7 @@ impl Simulation {
         };
         for (scenario, mut explored) in all {
             let file = explored.report.file.clone();
-            if let Err(error) = keep(&self.out, &file, &scenario, &mut explored) {
-                panic!("{error}");
-            }
+            keep(&self.out, &file, &scenario, &mut explored);
             if !explored.report.verdict.passed() {
                 reports.push_str(&failed(&explored, again(test)));
             }
@@ -447,16 +445,15 @@ pub(crate) fn failures<'a>(
     })
 }
 
-/// Writes a reproducer for each violation found, and names it in the report.
-///
-/// # Errors
-/// If one cannot be written.
+/// Writes a reproducer for each violation found, and names it in the report. What cannot be written is no reason to
+/// lose the report: a warning for each says so, here and in the report's notes.
 pub(crate) fn keep(
     folder: &Path,
     file: &str,
     scenario: &Scenario,
     explored: &mut Explored,
-) -> Result<(), SimulationError> {
+) -> Vec<String> {
+    let mut warnings = Vec::new();
     for (found, row) in explored.found.iter().zip(&mut explored.report.violations) {
         let reproducer = Reproducer::new(
             file.to_owned(),
@@ -469,11 +466,16 @@ pub(crate) fn keep(
             },
             found.digest,
         );
-        let path =
-            reproducer.write(folder).map_err(|e| SimulationError::Reproducer(e.to_string()))?;
-        row.reproducer = Some(path.display().to_string());
+        match reproducer.write(folder) {
+            Ok(path) => row.reproducer = Some(path.display().to_string()),
+            Err(error) => warnings.push(format!(
+                "the reproducer {} cannot be written: {error}",
+                printable_path(&folder.join(reproducer.file_name() + ".json"))
+            )),
+        }
     }
-    Ok(())
+    explored.report.notes.extend(warnings.iter().cloned());
+    warnings
 }
 
 /// One job per core.

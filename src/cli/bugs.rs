@@ -75,8 +75,7 @@ fn scenarios(subject: &Subject, args: &Bugs) -> Result<Vec<(String, String)>, Fa
     }
     let files = scenario::find(&args.scenarios).map_err(render)?;
     let read = |file: &std::path::PathBuf| {
-        let text = fs::read_to_string(file)
-            .map_err(|e| Failure(format!("error: {}: {e}", file.display())))?;
+        let text = scenario::read(file).map_err(render)?;
         Ok((file.display().to_string(), text))
     };
     files.iter().map(read).collect()

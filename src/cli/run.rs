@@ -50,7 +50,9 @@ pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<
             progress: &|| bar.inc(1),
         });
         explored.report.file.clone_from(&name);
-        keep(&args.out, &name, scenario, &mut explored)?;
+        for warning in keep(&args.out, &name, scenario, &mut explored) {
+            bar.suspend(|| terminal::complain(&format!("warning: {warning}")));
+        }
         all.push(explored);
     }
     bar.finish_and_clear();

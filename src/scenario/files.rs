@@ -3,7 +3,8 @@
 //! Must not know: what is in them.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -11,7 +12,7 @@ use super::{catalog::Catalog, diagnostic::Diagnostics, parse_at, plan::Scenario}
 use crate::base::printable::printable_path as shown;
 
 /// A scenario file is written by people: one that is larger is something else.
-const FILE_BYTES_MAX: usize = 4 << 20;
+const FILE_BYTES_MAX: u64 = 4 << 20;
 /// The schema lies beside the scenarios and is not one.
 const SCHEMA_FILE: &str = "scenario.schema.json";
 
@@ -29,6 +30,14 @@ pub enum LoadError {
     /// A file is needed, and this is a folder.
     #[error("{}: is a folder; name a file in it", shown(.0))]
     Folder(PathBuf),
+    /// A pipe, a device or the like: it may never end.
+    #[error("{}: is {what}, not a file; write the scenario into a file first", shown(.path))]
+    NotAFile {
+        /// As it was given.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// A folder without a scenario.
     #[error("{}: there is no scenario in this folder; scenarios are files that end in .json", shown(.0))]
     NoScenario(PathBuf),
@@ -41,13 +50,8 @@ pub enum LoadError {
         line: usize,
     },
     /// Larger than any scenario.
-    #[error("{}: has {bytes} bytes; a scenario file has at most {}", shown(.path), FILE_BYTES_MAX)]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: usize,
-    },
+    #[error("{}: has more than {FILE_BYTES_MAX} bytes, which no scenario has", shown(.0))]
+    TooLarge(PathBuf),
     /// The operating system says no.
     #[error("{}: {source}", shown(.path))]
     Io {
@@ -79,19 +83,70 @@ pub fn load_at(
     catalog: &Catalog,
     start_unix_ms: Option<u64>,
 ) -> Result<Scenario, LoadError> {
-    if path.is_dir() {
-        return Err(LoadError::Folder(path.to_owned()));
-    }
-    let bytes = fs::read(path).map_err(|source| failed(path, source))?;
-    if bytes.len() > FILE_BYTES_MAX {
-        return Err(LoadError::TooLarge { path: path.to_owned(), bytes: bytes.len() });
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
+    let name = path.display().to_string();
+    parse_at(&name, &read(path)?, catalog, start_unix_ms).map_err(LoadError::Invalid)
+}
+
+/// The text of the scenario file at `path`.
+///
+/// # Errors
+/// If it cannot be read, or is no text of a scenario's size.
+pub fn read(path: &Path) -> Result<String, LoadError> {
+    let bytes = read_whole(path, FILE_BYTES_MAX).map_err(|error| match error {
+        Unreadable::Folder => LoadError::Folder(path.to_owned()),
+        Unreadable::NotAFile(what) => LoadError::NotAFile { path: path.to_owned(), what },
+        Unreadable::TooLarge => LoadError::TooLarge(path.to_owned()),
+        Unreadable::Io(source) => failed(path, source),
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
         let text_until = error.utf8_error().valid_up_to();
         let newlines = error.as_bytes()[..text_until].iter().filter(|b| **b == b'\n').count();
         LoadError::NotUtf8 { path: path.to_owned(), line: newlines + 1 }
-    })?;
-    parse_at(&path.display().to_string(), &text, catalog, start_unix_ms).map_err(LoadError::Invalid)
+    })
+}
+
+/// Why a file was not read whole.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    Folder,
+    /// What it is instead.
+    NotAFile(&'static str),
+    TooLarge,
+    Io(io::Error),
+}
+
+/// The bytes of a file, if it is one and has at most `most` of them. What may never end, or never begin, is not opened.
+pub(super) fn read_whole(path: &Path, most: u64) -> Result<Vec<u8>, Unreadable> {
+    let meta = fs::metadata(path).map_err(Unreadable::Io)?;
+    if meta.is_dir() {
+        return Err(Unreadable::Folder);
+    }
+    if !meta.is_file() {
+        return Err(Unreadable::NotAFile(kind(meta.file_type())));
+    }
+    if meta.len() > most {
+        return Err(Unreadable::TooLarge);
+    }
+    let mut bytes = Vec::new();
+    // a file may grow while it is read, and some that the kernel makes up have no length
+    let file = fs::File::open(path).map_err(Unreadable::Io)?;
+    let read = file.take(most + 1).read_to_end(&mut bytes).map_err(Unreadable::Io)?;
+    if read as u64 > most { Err(Unreadable::TooLarge) } else { Ok(bytes) }
+}
+
+#[cfg(unix)]
+fn kind(kind: fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+    match () {
+        () if kind.is_fifo() => "a pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(_: fs::FileType) -> &'static str {
+    "something else"
 }
 
 /// The scenario files that `paths` mean: a file itself, a folder's `.json` files, at any depth, sorted.

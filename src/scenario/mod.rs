@@ -37,7 +37,7 @@ pub use catalog::{
     ShortForm, SystemEntry,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
-pub use files::{LoadError, find, load, load_at};
+pub use files::{LoadError, find, load, load_at, read};
 use plan::Scenario;
 
 /// The settings that a scenario has under `restate`, each with a line for people.

@@ -10,7 +10,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Scenario;
+use super::{
+    files::{Unreadable, read_whole},
+    plan::Scenario,
+};
 use crate::{
     base::{
         Digest, Seed,
@@ -21,6 +24,10 @@ use crate::{
 
 /// The version of the file's format.
 const VERSION: u32 = 2;
+/// Larger than what any scenario within its bounds resolves to.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+/// Bytes that each word of a file's name may have: file systems take 255 in all.
+const WORD_BYTES_MAX: usize = 80;
 
 /// One failing run, whole: it needs neither its scenario file nor its seed to be repeated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +77,17 @@ pub enum ReproducerError {
         /// What it says.
         source: io::Error,
     },
+    /// A folder, a pipe, a device or the like: it may never end.
+    #[error("{}: is {what}, not a file; name a file that `onceproof run` wrote", shown(.path))]
+    NotAFile {
+        /// As it was given.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Larger than any reproducer.
+    #[error("{}: has more than {FILE_BYTES_MAX} bytes, which no reproducer has", shown(.0))]
+    TooLarge(PathBuf),
     /// Not JSON, or not with the fields of a reproducer.
     #[error("{}:{line}:{column}: {message}; a reproducer is written by `onceproof run`, not by hand", shown(.path))]
     Malformed {
@@ -166,31 +184,46 @@ impl Reproducer {
         printable_json(text)
     }
 
-    /// The name of its file: the scenario's, the invariant and the seed.
+    /// The name of its file, without `.json`: the scenario's, the oracle and the seed.
     #[must_use]
     pub fn file_name(&self) -> String {
         let stem = Path::new(&self.file).file_stem().unwrap_or_default().to_string_lossy();
-        format!("{}-{}-{}.json", plain(&stem), plain(&self.verdict.oracle), self.seed)
+        format!("{}-{}-{}", plain(&stem), plain(&self.verdict.oracle), self.seed)
     }
 
-    /// Writes it into the folder `dir`, which is made if need be; answers with the file's path. The file
-    /// is whole or not there: it gets its name when it is complete.
+    /// Writes it into the folder `dir`, which is made if need be; answers with the file's path.
+    ///
+    /// The file is whole or not there, and takes no other's place: if something else has its name, it gets a number
+    /// too, `NAME.2.json`. The same reproducer, written again, is the same file.
     ///
     /// # Errors
     /// If the folder or the file cannot be written.
     pub fn write(&self, dir: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(dir)?;
+        let text = self.to_json();
+        let mut unfinished = unfinished(dir)?;
+        unfinished.write_all(text.as_bytes())?;
+        // some file systems say only now that they are full
+        unfinished.as_file().sync_all()?;
         let name = self.file_name();
-        let path = dir.join(&name);
-        let unfinished = dir.join(format!(".{name}.{}", std::process::id()));
-        let written = fs::File::create(&unfinished)
-            .and_then(|mut file| file.write_all(self.to_json().as_bytes()))
-            .and_then(|()| fs::rename(&unfinished, &path));
-        if written.is_err() {
-            // The first error is the one to tell; a leftover is hidden and harmless.
-            let _ = fs::remove_file(&unfinished);
+        for number in 1_u64.. {
+            let path = dir.join(match number {
+                1 => format!("{name}.json"),
+                _ => format!("{name}.{number}.json"),
+            });
+            match unfinished.persist_noclobber(&path) {
+                Ok(_) => return Ok(path),
+                Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
+                    let is_this = read_whole(&path, FILE_BYTES_MAX);
+                    if is_this.is_ok_and(|bytes| bytes == text.as_bytes()) {
+                        return Ok(path);
+                    }
+                    unfinished = taken.file;
+                }
+                Err(other) => return Err(other.error),
+            }
         }
-        written.map(|()| path)
+        unreachable!("a folder has fewer files than there are numbers")
     }
 
     /// Reads the reproducer at `path`.
@@ -198,9 +231,15 @@ impl Reproducer {
     /// # Errors
     /// If it cannot be read, is something else, has another version, or was changed by hand.
     pub fn read(path: &Path) -> Result<Self, ReproducerError> {
-        let bytes = fs::read(path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => ReproducerError::Missing(path.to_owned()),
-            _ => ReproducerError::Io { path: path.to_owned(), source },
+        let own = || path.to_owned();
+        let bytes = read_whole(path, FILE_BYTES_MAX).map_err(|error| match error {
+            Unreadable::Folder => ReproducerError::NotAFile { path: own(), what: "a folder" },
+            Unreadable::NotAFile(what) => ReproducerError::NotAFile { path: own(), what },
+            Unreadable::TooLarge => ReproducerError::TooLarge(own()),
+            Unreadable::Io(source) if source.kind() == io::ErrorKind::NotFound => {
+                ReproducerError::Missing(own())
+            }
+            Unreadable::Io(source) => ReproducerError::Io { path: own(), source },
         })?;
         Self::from_json(path, &bytes)
     }
@@ -268,11 +307,30 @@ fn reason(error: &serde_json::Error) -> String {
     }
 }
 
-/// A name that every file system takes.
+/// A hidden file in `dir`, gone again unless it is kept.
+fn unfinished(dir: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".onceproof-").suffix(".unfinished");
+    #[cfg(unix)]
+    {
+        // as any other file: for whom, the umask says
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(dir)
+}
+
+/// A word that every file system takes in a file's name.
 fn plain(name: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
-    let name: String = name.chars().take(80).map(|c| if plain(c) { c } else { '_' }).collect();
-    if name.is_empty() { "scenario".to_owned() } else { name }
+    let mut word = String::new();
+    for c in name.chars().map(|c| if plain(c) { c } else { '_' }) {
+        if word.len() + c.len_utf8() > WORD_BYTES_MAX {
+            break;
+        }
+        word.push(c);
+    }
+    if word.is_empty() { "scenario".to_owned() } else { word }
 }
 
 #[cfg(test)]
@@ -349,6 +407,68 @@ mod tests {
         assert_eq!(fs::read_dir(&out).expect("a folder").count(), 1);
         let text = fs::read_to_string(&path).expect("text");
         assert!(is_reproducer(&text) && !is_reproducer("{}") && !is_reproducer(&text[1..]));
+    }
+
+    #[test]
+    fn no_reproducer_takes_anothers_place_whoever_writes_at_the_same_time() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        // two of each: files of one stem, as scenarios of two folders and runs of two versions have them
+        let each = |n: u64| Reproducer { digest: Digest(u128::from(n / 2)), ..example() };
+        let start = std::sync::Barrier::new(16);
+        let write = |n| {
+            start.wait();
+            let mut reproducer = each(n);
+            reproducer.checksum = reproducer.sum();
+            (reproducer.write(dir.path()).expect("writable"), reproducer)
+        };
+        let written: Vec<(PathBuf, Reproducer)> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..16)
+                .map(|n| {
+                    scope.spawn({
+                        let write = &write;
+                        move || write(n)
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|t| t.join().expect("it wrote")).collect()
+        });
+        for (path, reproducer) in &written {
+            assert_eq!(Reproducer::read(path).expect("readable"), *reproducer, "{path:?}");
+        }
+        assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 8);
+        assert!(dir.path().join("book_twice-booked_at_most_once-42.8.json").exists());
+    }
+
+    #[test]
+    fn any_words_make_a_name_that_a_file_system_takes() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        for file in
+            ["s/\u{1b}]0;x\u{7}\n\u{202e}.json", "..", "", &"\u{65e5}".repeat(300), "a/../b c.json"]
+        {
+            let mut reproducer = Reproducer { file: file.to_owned(), ..example() };
+            reproducer.verdict.oracle = "\u{1d400}".repeat(300);
+            let path = reproducer.write(dir.path()).expect(file);
+            assert_eq!(path.parent(), Some(dir.path()));
+            let name = path.file_name().and_then(|name| name.to_str()).expect("text");
+            assert_eq!(printable(name), name);
+        }
+    }
+
+    #[test]
+    fn what_may_never_end_is_not_read() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let told = |path: &Path| Reproducer::read(path).expect_err("refused").to_string();
+        assert!(told(dir.path()).contains("is a folder, not a file"));
+        let large = dir.path().join("large.json");
+        fs::File::create(&large).and_then(|file| file.set_len(1 << 40)).expect("a sparse file");
+        assert!(told(&large).contains("has more than 268435456 bytes"));
+        #[cfg(unix)]
+        {
+            assert!(told(Path::new("/dev/zero")).contains("/dev/zero: is a device, not a file"));
+            let socket = dir.path().join("socket");
+            let _bound = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+            assert!(told(&socket).contains("is a socket, not a file"));
+        }
     }
 
     #[test]
