@@ -90,8 +90,7 @@ fn case_of<'c>(difference: &Difference, cases: &'c [Case]) -> Option<&'c str> {
     names.max_by_key(|name| name.len())
 }
 
-#[test]
-fn every_case_is_the_same_on_a_real_server() {
+pub(crate) fn every_case_is_the_same_on_a_real_server() {
     let Some(server) = RestateServer::start() else { return };
     let subject = Subject::new(|_| onceproof::endpoint!(endpoint::endpoint()));
     let mut known: Vec<&str> = Vec::new();
@@ -157,8 +156,7 @@ fn cases_named(line: &str) -> Vec<&str> {
     names.filter(|name| !name.is_empty()).collect()
 }
 
-#[test]
-fn the_table_of_facts_names_cases_that_there_are() {
+pub(crate) fn the_table_of_facts_names_cases_that_there_are() {
     let facts = include_str!("../../docs/restate-facts.md");
     let rows = facts.lines().filter(|line| {
         line.strip_prefix("| ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))

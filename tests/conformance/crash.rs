@@ -125,8 +125,7 @@ fn real(server: &RestateServer, variant: &str, key: &str, kill_at: &str) -> Cras
     Crashed { effects, charges: unkeyed + keys.len(), answer }
 }
 
-#[test]
-fn a_killed_process_leaves_what_the_simulated_crash_leaves() {
+pub(crate) fn a_killed_process_leaves_what_the_simulated_crash_leaves() {
     let Some(server) = RestateServer::start() else { return };
     let cases = [
         ("reference", "before run charge", "charge", 1),

@@ -75,8 +75,7 @@ pub(crate) fn told(arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-#[test]
-fn shipped_scenarios_do_on_a_real_server_what_they_do_in_the_simulation() {
+pub(crate) fn shipped_scenarios_do_on_a_real_server_what_they_do_in_the_simulation() {
     let Some(server) = RestateServer::start() else { return };
     let on = ["run", "--on", "restate", "--ingress", &server.ingress, "--admin", &server.admin];
     // every one without faults, and some whose faults are left out there
@@ -107,8 +106,7 @@ fn shipped_scenarios_do_on_a_real_server_what_they_do_in_the_simulation() {
     assert!(said.contains("note: faults are not injected on a real server: "), "{said}");
 }
 
-#[test]
-fn a_server_that_is_killed_in_the_middle_is_told() {
+pub(crate) fn a_server_that_is_killed_in_the_middle_is_told() {
     let Some(mut server) = RestateServer::start() else { return };
     let [port] = free_ports();
     let child = Command::new(PROGRAM)
@@ -135,8 +133,7 @@ fn a_server_that_is_killed_in_the_middle_is_told() {
     assert!(TcpListener::bind(("127.0.0.1", port)).is_ok());
 }
 
-#[test]
-fn what_cannot_be_used_is_named() {
+pub(crate) fn what_cannot_be_used_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("it is bound").port().to_string();
     let (code, _, said) = told(&["serve", "--port", &port]);
@@ -175,8 +172,7 @@ fn what_cannot_be_used_is_named() {
     assert!(said.contains("no-such.json: no such file"), "{said}");
 }
 
-#[test]
-fn a_deployment_that_the_server_cannot_reach_is_refused() {
+pub(crate) fn a_deployment_that_the_server_cannot_reach_is_refused() {
     let Some(server) = RestateServer::start() else { return };
     let [port] = free_ports();
     let uri = format!("http://127.0.0.1:{port}");

@@ -48,9 +48,7 @@ fn files() -> Vec<PathBuf> {
     }
 }
 
-#[test]
-#[ignore = "it writes a recording"]
-fn record() {
+pub(crate) fn record() {
     let wanted = std::env::var("ONCEPROOF_CASES").unwrap_or_default();
     let is_wanted = |case: &Case| wanted.split(',').any(|start| case.case.starts_with(start));
     for file in files() {
@@ -64,8 +62,7 @@ fn record() {
     }
 }
 
-#[test]
-fn a_real_server_still_does_what_was_recorded() {
+pub(crate) fn a_real_server_still_does_what_was_recorded() {
     for file in files() {
         let cases = read(&file);
         let differing = |seen: Vec<(usize, Case)>| -> Vec<(usize, Case)> {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     programs::Program,
-    server::{RestateServer, free_ports},
+    server::{RestateServer, free_ports, skip},
     tutorial::{masked, payment},
 };
 
@@ -53,11 +53,11 @@ impl Desk {
             installed.into_iter().chain(std::env::split_paths(&usual)).collect();
         let there = |program: &str| folders.iter().any(|folder| folder.join(program).is_file());
         if let Some(missing) = needed.iter().find(|program| !there(program)) {
-            eprintln!(
-                "SKIPPED: no {missing}. To type the examples' commands, install curl, and:\n  \
+            skip(&format!(
+                "no {missing}. To type the examples' commands, install curl, and:\n  \
                  npm install --prefix target/restate-server @restatedev/restate@1.7.12\n  \
                  cargo test --test conformance"
-            );
+            ));
             return None;
         }
         let path = std::env::join_paths(folders).expect("none of them was joined before");
@@ -118,8 +118,7 @@ impl Desk {
     }
 }
 
-#[test]
-fn the_hands_on_example_gets_its_answers() {
+pub(crate) fn the_hands_on_example_gets_its_answers() {
     let Some(desk) = Desk::new(&["curl"], &[]) else { return };
     let said = desk.type_commands("idempotency-hands-on");
     assert_eq!(said[0].status, 201, "{said:?}");
@@ -138,8 +137,7 @@ fn the_hands_on_example_gets_its_answers() {
     }
 }
 
-#[test]
-fn the_readmes_create_is_answered_twice_and_charged_once() {
+pub(crate) fn the_readmes_create_is_answered_twice_and_charged_once() {
     let Some(desk) = Desk::new(&["curl"], &[]) else { return };
     let desk = desk.registered();
     let said = desk.type_commands("idempotency-readme");
@@ -153,8 +151,7 @@ fn the_readmes_create_is_answered_twice_and_charged_once() {
     assert!(charge.starts_with("ch_guest_"), "{charge}");
 }
 
-#[test]
-fn the_payment_api_is_paid_and_cancelled() {
+pub(crate) fn the_payment_api_is_paid_and_cancelled() {
     let Some(desk) = Desk::new(&["curl"], &[]) else { return };
     let desk = desk.registered();
     let said = desk.type_commands("payment-api");
@@ -164,8 +161,7 @@ fn the_payment_api_is_paid_and_cancelled() {
     assert_eq!(cancelled.body, "");
 }
 
-#[test]
-fn the_state_machine_shows_the_state_that_its_example_shows() {
+pub(crate) fn the_state_machine_shows_the_state_that_its_example_shows() {
     let Some(desk) = Desk::new(&["curl", "restate"], &[]) else { return };
     let said = desk.type_commands("payment-state-machine");
     let [paid, cancelled, state] = &said[..] else { panic!("{said:?}") };
@@ -186,8 +182,7 @@ fn the_state_machine_shows_the_state_that_its_example_shows() {
     }
 }
 
-#[test]
-fn accounts_open_as_the_command_line_says() {
+pub(crate) fn accounts_open_as_the_command_line_says() {
     let balance = |desk: &Desk, account: &str| {
         let target = format!("Account/{account}/balance");
         let patience = std::time::Duration::from_secs(60);

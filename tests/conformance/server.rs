@@ -1,6 +1,8 @@
 //! A real server of a test's own: on free loopback ports, with an empty folder, gone with the test.
 
 use std::{
+    cell::RefCell,
+    collections::BTreeSet,
     fs::File,
     net::TcpListener,
     path::PathBuf,
@@ -114,13 +116,37 @@ fn find() -> Option<PathBuf> {
         None => installed.into_iter().find(|path| path.exists()),
     };
     if found.is_none() {
-        eprintln!(
-            "SKIPPED: no Restate server. To run these cases:\n  \
+        skip(
+            "no Restate server. To run these cases:\n  \
              npm install --prefix target/restate-server @restatedev/restate-server@1.7.12\n  \
-             cargo test --test conformance"
+             cargo test --test conformance",
         );
     }
     found
+}
+
+/// Why tests were skipped, each reason once.
+static SKIPPED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+thread_local! {
+    /// Why the test of this thread was skipped.
+    static SKIPPED_HERE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// The test of this thread does nothing, because something is missing.
+pub(crate) fn skip(reason: &str) {
+    SKIPPED.lock().unwrap_or_else(PoisonError::into_inner).insert(reason.to_owned());
+    SKIPPED_HERE.set(Some(reason.lines().next().unwrap_or_default().to_owned()));
+}
+
+/// Why the last test of this thread was skipped, in a line.
+pub(crate) fn skipped_here() -> Option<String> {
+    SKIPPED_HERE.take()
+}
+
+/// Why tests were skipped, and what to do.
+pub(crate) fn skipped() -> BTreeSet<String> {
+    SKIPPED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Ports that nobody listens on now.

@@ -38,8 +38,7 @@ fn check(server: &RestateServer, asked: &[Asked]) {
     }
 }
 
-#[test]
-fn the_tutorials_requests_get_their_answers_from_a_real_server() {
+pub(crate) fn the_tutorials_requests_get_their_answers_from_a_real_server() {
     let Some(server) = RestateServer::start() else { return };
     let [port] = free_ports();
     let served = Program::serve(port, &[]);
