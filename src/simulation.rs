@@ -242,7 +242,7 @@ impl Simulation {
         self
     }
 
-    /// How many threads to use; otherwise one per core. The result is the same for any number.
+    /// How many threads to use, at most 256; otherwise one per core. The result is the same for any number.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = Some(jobs);
         self
@@ -273,7 +273,7 @@ impl Simulation {
             deployment: &deployment,
             scenario: &scenario,
             seeds: self.seeds.clone().unwrap_or(0..scenario.runs),
-            jobs: self.jobs.unwrap_or_else(default_jobs),
+            jobs: jobs(self.jobs),
             stop: &|| false,
             progress: &|| {},
         });
@@ -478,9 +478,13 @@ pub(crate) fn keep(
     warnings
 }
 
-/// One job per core.
-pub(crate) fn default_jobs() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+/// More threads than any machine gains from; a number that no machine could start would end the command.
+const JOBS_MAX: usize = 256;
+
+/// As many jobs as asked for, within reason; one per core if nobody asks.
+pub(crate) fn jobs(asked: Option<usize>) -> usize {
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or_else(cores, |asked| asked.min(JOBS_MAX.max(cores())))
 }
 
 #[expect(

@@ -10,7 +10,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "onceproof", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 all held, 1 violated, 2 bad scenario or usage, 3 nondeterminism found, 4 inconclusive."
+    after_help = "Exit codes: 0 all held, 1 violated or ineffective, 2 bad scenario or usage or unwritable results, \
+                  3 nondeterminism found, 4 inconclusive or interrupted."
 )]
 pub(super) struct Args {
     /// When to use colours; NO_COLOR is obeyed too.
@@ -77,12 +78,15 @@ pub(super) struct Run {
     /// Run exactly this seed.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..u64::MAX))]
     pub(super) seed: Option<u64>,
-    /// Threads to use [default: one per core]. The result is the same for any number.
+    /// Threads to use, at most 256 [default: one per core]. The result is the same for any number.
     #[arg(long, value_name = "J")]
     pub(super) jobs: Option<std::num::NonZeroUsize>,
     /// Have every await suspend and every resume replay the journal, whatever the scenarios say.
     #[arg(long)]
     pub(super) always_replay: bool,
+    /// After how many seconds a scenario that still runs is named on stderr.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..1_000_000))]
+    pub(super) slow_after: u64,
     /// How to print the results.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,

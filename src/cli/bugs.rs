@@ -33,7 +33,8 @@ pub(super) fn bugs(subject: &Subject, args: &Bugs) -> Result<Exit, Failure> {
     }
     let files = scenarios(subject, args)?;
     let catalog = subject.catalog()?;
-    let bar = terminal::progress(hunted.len() as u64);
+    let all = hunted.len();
+    let bar = terminal::progress(all as u64);
     let mut rows = Vec::new();
     for bug in hunted {
         if stopped() {
@@ -52,6 +53,7 @@ pub(super) fn bugs(subject: &Subject, args: &Bugs) -> Result<Exit, Failure> {
         BugFormat::Markdown => markdown(&rows),
     });
     if stopped() {
+        terminal::complain(&format!("{} of {all} planted bugs were hunted", rows.len()));
         return Ok(interrupted(Exit::Held));
     }
     if let Some(file) = &args.write {

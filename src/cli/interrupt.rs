@@ -1,4 +1,4 @@
-//! Ctrl-C: a command ends after what it is doing now, or at once if it is pressed again.
+//! Ctrl-C, and SIGTERM: a command ends after what it is doing now, or at once if it is pressed again.
 //!
 //! Must not know: any command.
 
@@ -9,7 +9,7 @@ use std::sync::{
 
 use super::{exit::Exit, terminal};
 
-/// Becomes true when a person presses Ctrl-C.
+/// Becomes true when a person presses Ctrl-C, or the process is asked to end.
 pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = stop.clone();

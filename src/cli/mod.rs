@@ -14,6 +14,8 @@ mod live;
 mod load;
 mod replay;
 mod run;
+mod slow;
+mod stdout;
 mod terminal;
 
 use std::ffi::OsString;
@@ -37,9 +39,13 @@ pub fn run(
     let args = match Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(e) => {
-            // clap prints help and version on stdout, errors on stderr
-            let shown = e.print();
-            return if e.use_stderr() || shown.is_err() { Exit::Usage } else { Exit::Held };
+            // help and version are results
+            if !e.use_stderr() {
+                terminal::say(&e.render().ansi().to_string());
+                return terminal::end(Exit::Held);
+            }
+            drop(e.print());
+            return Exit::Usage;
         }
     };
     terminal::choose_colour(args.color);
@@ -54,8 +60,8 @@ pub fn run(
         Command::List => list::list(subject),
         Command::Bugs(args) => bugs::bugs(subject, &args),
     };
-    done.unwrap_or_else(|failure| {
+    terminal::end(done.unwrap_or_else(|failure| {
         terminal::complain(&failure.0);
         Exit::Usage
-    })
+    }))
 }

@@ -1,27 +1,34 @@
-//! `onceproof run`: runs scenarios, reports, and keeps a reproducer of each violation.
+//! `onceproof run`: runs scenarios, reports each when it is done, and keeps a reproducer of each violation.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use indicatif::ProgressBar;
 
 use super::{
     args::{self, Format},
     exit::{Exit, Failure},
     interrupt::{interrupted, stop_on_interrupt},
     load::load_all,
+    slow::Slow,
     terminal::{self, now, since},
 };
 use crate::{
     base::printable::printable,
     explore::{
         Campaign, Explored, explore,
-        outcome::{ScenarioVerdict, Summary},
+        outcome::{Interrupted, ScenarioReport, ScenarioVerdict, Summary},
     },
     report::{
         self,
-        text::{Again, Verbosity},
+        text::{Again, Layout, Verbosity},
         timeline::Detail,
     },
     scenario::plan::Scenario,
-    simulation::{default_jobs, failures, keep},
+    simulation::{failures, jobs, keep},
     subject::Subject,
 };
 
@@ -29,83 +36,161 @@ pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<
     let scenarios = load_all(subject, &args.paths, args.always_replay)?;
     let stop = stop_on_interrupt();
     let started = now();
-    let mut all = Vec::new();
-    let all_seeds = scenarios.iter().map(|(_, scenario)| seeds(args, scenario));
-    let wanted: u64 = all_seeds.map(|seeds| seeds.end - seeds.start).sum();
-    let bar = terminal::progress(wanted);
-    for (file, scenario) in &scenarios {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        let name = file.display().to_string();
-        bar.set_message(printable(&name).into_owned());
-        let deployment = subject.deployment_of(scenario)?;
-        let mut explored = explore(&Campaign {
-            subject,
-            deployment: &deployment,
-            scenario,
-            seeds: seeds(args, scenario),
-            jobs: args.jobs.map_or_else(default_jobs, usize::from),
-            stop: &|| stop.load(Ordering::Relaxed),
-            progress: &|| bar.inc(1),
-        });
-        explored.report.file.clone_from(&name);
-        for warning in keep(&args.out, &name, scenario, &mut explored) {
-            bar.suspend(|| terminal::complain(&format!("warning: {warning}")));
-        }
-        all.push(explored);
-    }
-    bar.finish_and_clear();
-    let exit = publish(program, args.format, all, since(started));
+    let command =
+        Command { subject, args, stop: &stop, shown: Shown::new(program, args, &scenarios) };
+    let (reports, interrupted_at) = command.run_all(&scenarios)?;
+    let exit =
+        reports.iter().map(|s| exit_of(s.verdict)).max_by_key(severity).unwrap_or(Exit::Held);
+    let summary = Summary {
+        version: Summary::VERSION,
+        runs: reports.iter().map(|s| s.runs).sum(),
+        events: reports.iter().map(|s| s.events).sum(),
+        elapsed: since(started),
+        interrupted: interrupted_at,
+        scenarios: reports,
+    };
+    command.shown.end(&summary);
+    // who closed the pipe is not told that this ended it
     Ok(if stop.load(Ordering::Relaxed) { interrupted(exit) } else { exit })
 }
 
-/// Prints what came of it; the exit code is that of the worst scenario.
-fn publish(program: &str, format: Format, all: Vec<Explored>, elapsed: Duration) -> Exit {
-    let exit =
-        all.iter().map(|s| exit_of(s.report.verdict)).max_by_key(severity).unwrap_or(Exit::Held);
-    let failures: Vec<String> = match format {
-        Format::Json => Vec::new(),
-        Format::Text => {
-            let alone = all.len() == 1;
-            all.iter().flat_map(|explored| details(program, explored, alone)).collect()
-        }
-    };
-    let scenarios: Vec<_> = all.into_iter().map(|s| s.report).collect();
-    let summary = Summary {
-        version: Summary::VERSION,
-        runs: scenarios.iter().map(|s| s.runs).sum(),
-        events: scenarios.iter().map(|s| s.events).sum(),
-        elapsed,
-        scenarios,
-    };
-    match format {
-        Format::Json => terminal::say(&report::json::summary(&summary)),
-        Format::Text => {
-            failures.iter().for_each(|text| terminal::say(text));
-            let paint = terminal::paint_on_stdout();
-            terminal::say(&report::text::summary(
-                &summary,
-                Verbosity::Short,
-                paint,
-                Again::Command(program),
-            ));
-        }
-    }
-    exit
+struct Command<'a> {
+    subject: &'a Subject,
+    args: &'a args::Run,
+    /// True when a person wants no more.
+    stop: &'a AtomicBool,
+    shown: Shown<'a>,
 }
 
-/// The failures of a scenario, whole: always if unexpected, and for a planted bug that was
-/// found if nothing else was run.
-fn details(program: &str, explored: &Explored, alone: bool) -> Vec<String> {
-    let expected = explored.report.expected.as_deref();
-    failures(explored, Again::Command(program))
-        .filter(|failure| match expected {
-            None => true,
-            Some(name) => alone && failure.found.oracle == name,
-        })
-        .map(|failure| report::text::failure(&failure, terminal::look(Detail::Brief)) + "\n")
-        .collect()
+impl Command<'_> {
+    /// Runs every scenario, and shows each as soon as it is done.
+    fn run_all(
+        &self,
+        scenarios: &[(PathBuf, Scenario)],
+    ) -> Result<(Vec<ScenarioReport>, Option<Interrupted>), Failure> {
+        let wanted = |scenario| count(seeds(self.args, scenario));
+        let bar = terminal::progress(scenarios.iter().map(|(_, s)| wanted(s)).sum());
+        let slow = Slow::new(&bar, Duration::from_secs(self.args.slow_after));
+        let mut reports = Vec::new();
+        let mut partly = false;
+        for (file, scenario) in scenarios {
+            if self.is_stopped() {
+                break;
+            }
+            let name = file.display().to_string();
+            slow.begin(&name, wanted(scenario));
+            let mut explored = self.explore(&name, scenario, &bar)?;
+            if explored.report.runs < wanted(scenario) && self.is_stopped() {
+                partly = true;
+                cut_short(&mut explored.report, wanted(scenario));
+                if explored.report.runs == 0 {
+                    break;
+                }
+            }
+            let warnings = keep(&self.args.out, &name, scenario, &mut explored);
+            bar.suspend(|| {
+                for warning in warnings {
+                    terminal::complain(&format!("warning: {warning}"));
+                }
+                self.shown.scenario(&explored);
+            });
+            reports.push(explored.report);
+        }
+        bar.finish_and_clear();
+        let asked = scenarios.len() as u64;
+        let whole = reports.len() == scenarios.len() && !partly;
+        let partly = partly && reports.last().is_some_and(|s| s.runs > 0);
+        Ok((reports, (!whole).then_some(Interrupted { asked, partly })))
+    }
+
+    /// Nobody waits for more: Ctrl-C was pressed, or who read the results is gone.
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || terminal::unwritten().is_some()
+    }
+
+    fn explore(
+        &self,
+        name: &str,
+        scenario: &Scenario,
+        bar: &ProgressBar,
+    ) -> Result<Explored, Failure> {
+        bar.set_message(printable(name).into_owned());
+        let deployment = self.subject.deployment_of(scenario)?;
+        let mut explored = explore(&Campaign {
+            subject: self.subject,
+            deployment: &deployment,
+            scenario,
+            seeds: seeds(self.args, scenario),
+            jobs: jobs(self.args.jobs.map(usize::from)),
+            stop: &|| self.is_stopped(),
+            progress: &|| bar.inc(1),
+        });
+        name.clone_into(&mut explored.report.file);
+        Ok(explored)
+    }
+}
+
+/// What was seen of a scenario that was ended early counts; what was not seen proves nothing.
+fn cut_short(report: &mut ScenarioReport, wanted: u64) {
+    report.notes.push(format!("interrupted: {} of {wanted} seeds were run", report.runs));
+    if let ScenarioVerdict::Held | ScenarioVerdict::Ineffective | ScenarioVerdict::NotFound =
+        report.verdict
+    {
+        report.verdict = ScenarioVerdict::Inconclusive;
+    }
+}
+
+/// How results are shown.
+struct Shown<'a> {
+    again: Again<'a>,
+    format: Format,
+    layout: Layout,
+    /// True if there is one scenario only.
+    alone: bool,
+}
+
+impl<'a> Shown<'a> {
+    fn new(program: &'a str, args: &args::Run, scenarios: &[(PathBuf, Scenario)]) -> Self {
+        let files: Vec<String> =
+            scenarios.iter().map(|(file, _)| file.display().to_string()).collect();
+        let rows = files
+            .iter()
+            .zip(scenarios)
+            .map(|(file, (_, scenario))| (&**file, &*scenario.title, count(seeds(args, scenario))));
+        let layout = Layout::new(rows, terminal::width(), terminal::paint_on_stdout());
+        let alone = scenarios.len() == 1;
+        Self { again: Again::Command(program), format: args.format, layout, alone }
+    }
+
+    /// One scenario is done. JSON is one value, and comes at the end.
+    fn scenario(&self, explored: &Explored) {
+        if self.format == Format::Json {
+            return;
+        }
+        let line =
+            report::text::scenario(&explored.report, &self.layout, Verbosity::Short, self.again);
+        terminal::say(&(self.failures(explored) + &line));
+    }
+
+    /// The failures of a scenario, whole: always if unexpected, and for a planted bug that was
+    /// found if nothing else is run.
+    fn failures(&self, explored: &Explored) -> String {
+        let expected = explored.report.expected.as_deref();
+        failures(explored, self.again)
+            .filter(|failure| match expected {
+                None => true,
+                Some(name) => self.alone && failure.found.oracle == name,
+            })
+            .map(|failure| report::text::failure(&failure, terminal::look(Detail::Brief)) + "\n")
+            .collect()
+    }
+
+    fn end(&self, summary: &Summary) {
+        terminal::say(&match self.format {
+            Format::Json => report::json::summary(summary),
+            Format::Text => report::text::end(summary, &self.layout, self.again),
+        });
+    }
 }
 
 /// The worst first: nondeterminism makes every other word worthless.
@@ -121,7 +206,7 @@ fn severity(exit: &Exit) -> u8 {
 
 fn exit_of(verdict: ScenarioVerdict) -> Exit {
     match verdict {
-        ScenarioVerdict::Held => Exit::Held,
+        ScenarioVerdict::Held | ScenarioVerdict::Found => Exit::Held,
         ScenarioVerdict::Violated | ScenarioVerdict::NotFound | ScenarioVerdict::Ineffective => {
             Exit::Violated
         }
@@ -138,4 +223,8 @@ fn seeds(args: &args::Run, scenario: &Scenario) -> std::ops::Range<u64> {
         (None, Some(seeds)) => 0..seeds.get(),
         (None, None) => 0..scenario.runs,
     }
+}
+
+fn count(seeds: std::ops::Range<u64>) -> u64 {
+    seeds.end - seeds.start
 }

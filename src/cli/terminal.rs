@@ -1,14 +1,15 @@
 //! What reaches a person: stdout for results, stderr for the rest; and how long a command took.
 
 use std::{
-    io::{IsTerminal as _, Write as _},
+    io::{self, IsTerminal as _, Write as _},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
 use anstream::ColorChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::Colour;
+use super::{args::Colour, exit::Exit, stdout};
 use crate::{
     base::printable::printable_lines,
     report::{
@@ -18,8 +19,13 @@ use crate::{
     scenario,
 };
 
-/// Columns of a timeline: the same everywhere, so that what one person sees is what another sees.
+/// Columns where there is no terminal: the same everywhere, so that what one person sees is what another sees.
 const WIDTH: usize = 140;
+/// On a narrower terminal lines are wrapped.
+const WIDTH_MIN: usize = 40;
+
+/// Why results could not be written, the first time. The process has one stdout.
+static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
 
 pub(super) fn choose_colour(colour: Colour) {
     match colour {
@@ -29,10 +35,31 @@ pub(super) fn choose_colour(colour: Colour) {
     }
 }
 
-/// Prints a result. A closed pipe (`| head`) is not an error.
+/// Prints a result. If that fails, [`unwritten`] says why, and [`end`] tells.
 pub(super) fn say(text: &str) {
     let mut out = anstream::stdout().lock();
-    drop(out.write_all(printable_lines(text).as_bytes()).and_then(|()| out.flush()));
+    let written = stdout::open()
+        .and_then(|()| out.write_all(printable_lines(text).as_bytes()))
+        .and_then(|()| out.flush());
+    if let Err(error) = written {
+        // later errors follow from the first
+        drop(UNWRITTEN.set(error));
+    }
+}
+
+/// Why results could not be written, if they could not.
+pub(super) fn unwritten() -> Option<&'static io::Error> {
+    UNWRITTEN.get()
+}
+
+/// How a command ends that would have ended with `exit`: what could not be told has not held. Whoever closed a pipe
+/// knows that already.
+pub(super) fn end(exit: Exit) -> Exit {
+    let Some(error) = unwritten() else { return exit };
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        complain(&format!("error: the results cannot be written to stdout: {error}"));
+    }
+    if exit == Exit::Held { Exit::Usage } else { exit }
 }
 
 /// Prints a diagnostic.
@@ -60,18 +87,35 @@ pub(super) fn paint_on_stdout() -> Paint {
 
 /// How timelines look.
 pub(super) fn look(detail: Detail) -> Look {
-    Look { detail, paint: paint_on_stdout(), width: WIDTH }
+    Look { detail, paint: paint_on_stdout(), width: width() }
+}
+
+/// How many columns results may have: those of the terminal, or those that `COLUMNS` says.
+pub(super) fn width() -> usize {
+    let terminal = terminal_size::terminal_size_of(io::stdout());
+    let columns = match terminal {
+        Some((terminal_size::Width(columns), _)) => Some(usize::from(columns)),
+        None => columns_from_environment(),
+    };
+    columns.map_or(WIDTH, |columns| columns.max(WIDTH_MIN))
+}
+
+#[expect(clippy::disallowed_methods, reason = "how results look; no run sees it")]
+fn columns_from_environment() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0)
 }
 
 /// A bar on a terminal, nothing when piped.
 pub(super) fn progress(runs: u64) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() {
+    let target = if io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()
     } else {
         ProgressDrawTarget::hidden()
     };
-    let style = ProgressStyle::with_template("{wide_msg} {bar:30} {pos}/{len} runs")
-        .expect("a constant template is well formed");
+    let narrow = terminal_size::terminal_size_of(io::stderr()).is_some_and(|(w, _)| w.0 < 80);
+    let template =
+        if narrow { "{wide_msg} {pos}/{len} runs" } else { "{wide_msg} {bar:30} {pos}/{len} runs" };
+    let style = ProgressStyle::with_template(template).expect("a constant template is well formed");
     ProgressBar::with_draw_target(Some(runs), target).with_style(style)
 }
 

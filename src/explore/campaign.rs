@@ -11,6 +11,7 @@ use super::{
         FaultCounts, FoundViolation, LeftBehind, ScenarioReport, ScenarioVerdict, Sometimes,
     },
     pool,
+    replies::{self, Steps},
 };
 use crate::{
     base::{Digest, Seed},
@@ -24,6 +25,9 @@ use crate::{
 
 /// The name under which a mistake in a system is reported.
 const SYSTEMS: &str = "systems";
+
+/// After so many runs a step that got nothing but errors counts, also if the scenario asks for more runs.
+const RUNS_ENOUGH: u64 = 20;
 
 /// How to explore a scenario.
 pub struct Campaign<'a> {
@@ -75,6 +79,7 @@ struct Sum {
     events: u64,
     digest: u128,
     tally: Tally,
+    replies: replies::Tally,
     reached: BTreeMap<usize, u64>,
     /// By oracle: the smallest seed, its digest, and the number of runs.
     violated: BTreeMap<String, (u64, Digest, u64)>,
@@ -86,7 +91,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn run(&mut self, campaign: &Campaign<'_>, oracles: &[&dyn Oracle], seed: u64) {
+    fn run(&mut self, campaign: &Campaign<'_>, steps: &Steps, oracles: &[&dyn Oracle], seed: u64) {
         let scenario = campaign.scenario;
         let mut source = Seeded::new(Seed(seed));
         let result =
@@ -100,6 +105,7 @@ impl Sum {
         for (fault, counts) in result.tally {
             self.tally.entry(fault).or_default().add(counts);
         }
+        steps.count(&result.history, &mut self.replies);
         let killed = |record: &Record| matches!(record.event, Event::Killed { .. });
         if result.history.records().iter().any(killed) {
             let what = campaign.subject.left_behind(&Facts::of(&result.history));
@@ -142,6 +148,7 @@ impl Sum {
         for (fault, counts) in other.tally {
             self.tally.entry(fault).or_default().add(counts);
         }
+        self.replies.add(other.replies);
         self.left_behind = earlier(self.left_behind, other.left_behind);
         self.panicked = [self.panicked, other.panicked].into_iter().flatten().min();
         for (number, times) in other.reached {
@@ -249,12 +256,13 @@ fn deliveries_in_vain(history: &History) -> Vec<Violation> {
 #[must_use]
 pub fn explore(campaign: &Campaign<'_>) -> Explored {
     let oracles = campaign.subject.oracles_of(campaign.scenario);
+    let steps = Steps::of(&campaign.scenario.plan);
     let parts = pool::spread(
         campaign.seeds.clone(),
         campaign.jobs,
         campaign.stop,
         Sum::default,
-        |sum, seed| sum.run(campaign, &oracles, seed),
+        |sum, seed| sum.run(campaign, &steps, &oracles, seed),
     );
     let sum = parts.into_iter().fold(Sum::default(), Sum::merge);
     let mut found = Vec::new();
@@ -283,7 +291,7 @@ pub fn explore(campaign: &Campaign<'_>) -> Explored {
     if let Some((seed, oracle, message)) = &sum.panicked {
         notes.push(format!("the oracle {oracle} panicked with seed {seed}: {message}"));
     }
-    let report = summarize(campaign, sum, &found, notes, nondeterministic);
+    let report = summarize(campaign, &steps, sum, &found, notes, nondeterministic);
     Explored { report, found }
 }
 
@@ -328,6 +336,7 @@ fn never_fired<'a>(tally: &'a Tally, faults: &'a FaultPlan) -> impl Iterator<Ite
 
 fn summarize(
     campaign: &Campaign<'_>,
+    steps: &Steps,
     sum: Sum,
     found: &[Found],
     mut notes: Vec<String>,
@@ -356,9 +365,21 @@ fn summarize(
     for never in sometimes.iter().filter(|s| s.reached == 0) {
         ineffective.push(format!("never seen: {}", never.what));
     }
+    let replies = steps.named(sum.replies);
+    let mut in_vain = false;
+    for (step, replies) in &replies {
+        if replies::in_vain(step, replies, &scenario.expect) {
+            in_vain = true;
+            ineffective.push(format!(
+                "step {step}: every reply is an error that nobody expects: {replies}; if that is meant, `expect` it \
+                 with `fails`"
+            ));
+        }
+    }
     // a few seeds prove nothing about what can happen in many
     let whole = sum.runs >= scenario.runs;
-    let ineffective_now = (!ineffective.is_empty() && whole) || sum.runs == 0;
+    let ineffective_now =
+        (!ineffective.is_empty() && whole) || (in_vain && sum.runs >= RUNS_ENOUGH) || sum.runs == 0;
     if sum.runs == 0 {
         ineffective.push("nothing was run".to_owned());
     }
@@ -372,7 +393,7 @@ fn summarize(
         ScenarioVerdict::Violated
     } else if let Some(wanted) = wanted {
         if found.iter().any(|f| f.violation.oracle == wanted) {
-            ScenarioVerdict::Held
+            ScenarioVerdict::Found
         } else {
             ScenarioVerdict::NotFound
         }
@@ -402,6 +423,7 @@ fn summarize(
                 (fault.into_owned(), counts)
             })
             .collect(),
+        replies,
         sometimes,
         violations: found
             .iter()

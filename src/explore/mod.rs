@@ -7,6 +7,7 @@ mod expect;
 mod hunt;
 pub mod outcome;
 mod pool;
+mod replies;
 
 pub use campaign::{
     Campaign, Explored, Found, Replayed, explore, first, judge_run, replay, replay_seed,

@@ -5,7 +5,7 @@
 //!
 //! Must not know: how a report looks.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Serialize, Serializer, ser::Error as _};
 
@@ -23,8 +23,20 @@ pub struct Summary {
     /// How long a person waited; in JSON seconds with at most three decimals. Nothing depends on it.
     #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
+    /// Set if a person ended it before everything was run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<Interrupted>,
     /// What came of each scenario, in the order in which they were given.
     pub scenarios: Vec<ScenarioReport>,
+}
+
+/// How far a call of `run` came that was ended early. The scenarios that it came to are those of the summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Interrupted {
+    /// How many scenarios were to be run.
+    pub asked: u64,
+    /// True if not all seeds of the last one were run.
+    pub partly: bool,
 }
 
 impl Summary {
@@ -52,6 +64,8 @@ pub struct ScenarioReport {
     pub events: u64,
     /// The faults that it asks for, by name.
     pub faults: BTreeMap<String, FaultCounts>,
+    /// What came back to the requests of each step, by the step's id.
+    pub replies: BTreeMap<String, Replies>,
     /// What is expected in some run, and how often it was seen.
     pub sometimes: Vec<Sometimes>,
     /// What did not hold: one entry per oracle.
@@ -70,13 +84,16 @@ pub struct ScenarioReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScenarioVerdict {
-    /// What must hold held in every run; or the planted bug was found.
+    /// What must hold held in every run.
     Held,
+    /// The planted bug was found.
+    Found,
     /// It did not hold in some run.
     Violated,
     /// A bound was reached before a run came to rest.
     Inconclusive,
-    /// A fault that was asked for never fired, or something expected was never seen.
+    /// A fault that was asked for never fired, something expected was never seen, or nothing but errors that nobody
+    /// expects came back to a step.
     Ineffective,
     /// No run found the planted bug.
     NotFound,
@@ -90,7 +107,7 @@ impl ScenarioVerdict {
     /// True if there is nothing to look into.
     #[must_use]
     pub const fn passed(self) -> bool {
-        matches!(self, Self::Held)
+        matches!(self, Self::Held | Self::Found)
     }
 }
 
@@ -103,6 +120,51 @@ pub struct FaultCounts {
     pub fired: u64,
     /// Times that made a difference to what happened.
     pub effective: u64,
+}
+
+/// What came back to the requests of a step, over all runs.
+///
+/// Displayed as a tally: `300 x 400 invalid items[0].productId, 12 x success`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Replies {
+    /// Answers; also that a one-way request was accepted.
+    pub succeeded: u64,
+    /// Errors, by their code.
+    pub failed: BTreeMap<u32, FailedReplies>,
+    /// Requests that a client gave up on without a reply.
+    pub gave_up: u64,
+}
+
+/// Errors with one code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FailedReplies {
+    /// How many.
+    pub times: u64,
+    /// How many with which message: of many messages, the first eight in the alphabet.
+    pub messages: BTreeMap<String, u64>,
+}
+
+impl fmt::Display for Replies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        for (code, failed) in &self.failed {
+            let mut others = failed.times;
+            for (message, times) in &failed.messages {
+                parts.push(format!("{times} x {code} {message}"));
+                others -= times;
+            }
+            if others > 0 {
+                parts.push(format!("{others} x {code} with other messages"));
+            }
+        }
+        if self.succeeded > 0 {
+            parts.push(format!("{} x success", self.succeeded));
+        }
+        if self.gave_up > 0 {
+            parts.push(format!("{} x no reply", self.gave_up));
+        }
+        f.write_str(&parts.join(", "))
+    }
 }
 
 /// What kills left half done.

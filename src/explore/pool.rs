@@ -32,8 +32,9 @@ where
         if stop() {
             return None;
         }
-        let i = next.fetch_add(1, Ordering::Relaxed);
-        (i < range.end).then_some(i)
+        // never beyond the end: the number after the last one may be 0
+        let following = |i: u64| (i < range.end).then(|| i + 1);
+        next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, following).ok()
     };
     // one job after another on a thread, until the thread is used up
     let serve = |mut all: A| {
@@ -83,6 +84,16 @@ mod tests {
             all.sort_unstable();
             assert_eq!(all, (5..1_005).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn the_largest_numbers_are_run_once_too() {
+        let range = u64::MAX - 3..u64::MAX;
+        let parts =
+            spread(range.clone(), 4, || false, Vec::new, |all: &mut Vec<u64>, i| all.push(i));
+        let mut all: Vec<u64> = parts.into_iter().flatten().collect();
+        all.sort_unstable();
+        assert_eq!(all, range.collect::<Vec<_>>());
     }
 
     #[test]

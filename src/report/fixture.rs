@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::{
     base::{Digest, Seed, Target, VirtualTime},
     explore::outcome::{
-        FaultCounts, FoundViolation, ScenarioReport, ScenarioVerdict, Sometimes, Summary,
+        FailedReplies, FaultCounts, FoundViolation, Replies, ScenarioReport, ScenarioVerdict,
+        Sometimes, Summary,
     },
     history::{
         CallFate, CallId, Cause, Change, Content, Crash, Data, Effect, EffectRecord, End, Event,
@@ -224,6 +225,20 @@ pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
             "crash".to_owned(),
             FaultCounts { planned: 9 * runs, fired: runs / 2, effective: runs / 4 },
         )]),
+        replies: BTreeMap::from([(
+            "book".to_owned(),
+            Replies {
+                succeeded: 4 * runs,
+                failed: BTreeMap::from([(
+                    409,
+                    FailedReplies {
+                        times: runs,
+                        messages: BTreeMap::from([("taken".to_owned(), runs)]),
+                    },
+                )]),
+                gave_up: 0,
+            },
+        )]),
         sometimes: vec![Sometimes { what: "reply book fails with 409".into(), reached: runs / 5 }],
         violations: Vec::new(),
         expected: None,
@@ -254,7 +269,7 @@ pub(super) fn every_verdict() -> Summary {
         held("scenarios/booking-happy.json", "a booking takes one room", 500),
         with(
             held("scenarios/planted-01.json", "the tutorial's own code books twice", 100),
-            ScenarioVerdict::Held,
+            ScenarioVerdict::Found,
             |s| {
                 s.expected = Some("booked_at_most_once".into());
                 s.violations.push(found());
@@ -297,6 +312,7 @@ pub(super) fn every_verdict() -> Summary {
         runs: scenarios.iter().map(|s| s.runs).sum(),
         events: scenarios.iter().map(|s| s.events).sum(),
         elapsed: Duration::from_millis(12_345),
+        interrupted: None,
         scenarios,
     }
 }

@@ -37,7 +37,7 @@ mod tests {
               "file": "scenarios/planted-01.json",
               "title": "the tutorial's own code books twice",
               "runs": 100,
-              "verdict": "held",
+              "verdict": "found",
               "digest": "0000000000000000000000000000feed",
               "events": 4100,
               "faults": {
@@ -45,6 +45,20 @@ mod tests {
                   "planned": 900,
                   "fired": 50,
                   "effective": 25
+                }
+              },
+              "replies": {
+                "book": {
+                  "succeeded": 400,
+                  "failed": {
+                    "409": {
+                      "times": 100,
+                      "messages": {
+                        "taken": 100
+                      }
+                    }
+                  },
+                  "gave_up": 0
                 }
               },
               "sometimes": [

@@ -10,7 +10,7 @@ use super::{
     json,
     paint::Paint,
     planted::{self, Row},
-    text::{Again, Failure, Verbosity, failure, summary},
+    text::{Again, Failure, Layout, Verbosity, end, failure, scenario, summary},
     timeline::{Detail, Look, timeline},
 };
 use crate::{
@@ -20,7 +20,9 @@ use crate::{
     },
     explore::{
         Hunt, PlantedBug,
-        outcome::{FoundViolation, LeftBehind, ScenarioReport, Sometimes, Summary},
+        outcome::{
+            FailedReplies, FoundViolation, LeftBehind, Replies, ScenarioReport, Sometimes, Summary,
+        },
     },
     history::{
         CallId, Cause, Change, EffectRecord, Event, History, Inv, LogLine, Origin, Outcome, Phase,
@@ -177,6 +179,7 @@ fn reports(say: &mut Say<'_>) -> Summary {
             expected,
             left_behind,
             notes,
+            replies,
             ..
         } = report;
         (*file, *title) = (say.text(), say.text());
@@ -186,6 +189,9 @@ fn reports(say: &mut Say<'_>) -> Summary {
         *expected = expected.as_ref().map(|_| violations[0].oracle.clone());
         *left_behind = Some(LeftBehind { runs: 1, seed: Seed(1), what: vec![say.text()] });
         notes.push(say.text());
+        let messages = [(say.text(), 1)].into();
+        let failed = [(500, FailedReplies { times: 2, messages })].into();
+        replies.insert(say.text(), Replies { failed, ..Replies::default() });
     }
     all
 }
@@ -217,6 +223,13 @@ fn everything(texts: &[String], paint: Paint) -> Vec<String> {
     for again in [command, test] {
         for verbosity in [Verbosity::Short, Verbosity::Verbose] {
             texts.push(summary(&all, verbosity, paint, again));
+            for columns in [30, 80, 200] {
+                let rows = all.scenarios.iter().map(|s| (&*s.file, &*s.title, s.runs));
+                let layout = Layout::new(rows, columns, paint);
+                let one = |s| scenario(s, &layout, verbosity, again);
+                texts.extend(all.scenarios.iter().map(one));
+                texts.push(end(&all, &layout, again));
+            }
         }
         for (detail, width) in [(Detail::Brief, 40), (Detail::Full, 100), (Detail::Full, 100_000)] {
             let look = Look { detail, paint, width };

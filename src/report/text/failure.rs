@@ -1,0 +1,96 @@
+//! A violated run for people: what happened, when, under which faults, and how to see it again.
+//!
+//! Must not know: files, terminals.
+
+use std::collections::BTreeSet;
+
+use super::{
+    again::Again,
+    numbers::{count, grouped},
+};
+use crate::{
+    base::printable::printable,
+    explore::outcome::{FoundViolation, ScenarioReport},
+    history::{Event, History},
+    oracle::Violation,
+    report::{
+        focus::Focus,
+        paint::Tone,
+        timeline::{Detail, Look, timeline},
+        width::shortened,
+        wording::Names,
+    },
+};
+
+/// A run that violated an oracle.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'a> {
+    /// The scenario that it is a run of.
+    pub scenario: &'a ScenarioReport,
+    /// What was found, with the seed of this run.
+    pub found: &'a FoundViolation,
+    /// The history of this run.
+    pub history: &'a History,
+    /// What did not hold in it; the records of the violation that was found are marked.
+    pub violations: &'a [Violation],
+    /// How to see it again.
+    pub again: Again<'a>,
+}
+
+/// What happened in a violated run: the sentence, the timeline, the faults, the command that replays it.
+/// Ends with a line break.
+#[must_use]
+pub fn failure(failure: &Failure<'_>, look: Look) -> String {
+    let Failure { scenario, found, history, violations, again } = failure;
+    let paint = look.paint;
+    let found_here: Vec<Violation> =
+        violations.iter().filter(|v| v.oracle == found.oracle).cloned().collect();
+    // a planted bug that is found is as it should be
+    let is_wanted = scenario.expected.as_ref() == Some(&found.oracle);
+    let (mark, tone) = if is_wanted { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
+    let sentence = format!("{mark} {}: {}", found.oracle, found.message);
+    let mut text = paint.paint(tone, printable(&sentence)) + "\n";
+    text.push_str(&format!(
+        "  {} ({}), seed {}{}; {} of {}\n\n",
+        printable(&scenario.file),
+        printable(&scenario.title),
+        found.seed,
+        if scenario.always_replay { ", always replay" } else { "" },
+        grouped(found.occurrences),
+        count(scenario.runs, "run"),
+    ));
+    for line in
+        timeline(history, &found_here, Look { width: look.width.saturating_sub(2), ..look }).lines()
+    {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text.push('\n');
+    for fault in faults(history, &found_here, look.detail) {
+        text.push_str(&format!("  fault:  {}\n", shortened(&fault, look.width.max(40) - 10)));
+    }
+    let command = paint.paint(Tone::Strong, again.text(scenario, found));
+    text.push_str(&format!("  replay: {command}\n"));
+    text
+}
+
+/// The faults that were injected and concern the violation: `crash_in_run at ...`.
+fn faults(history: &History, violations: &[Violation], detail: Detail) -> Vec<String> {
+    let marked: BTreeSet<usize> = violations.iter().flat_map(|v| v.records.clone()).collect();
+    let focus = Focus::new(history, &marked, &Names::new(history));
+    let mut faults: Vec<String> = history
+        .records()
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::FaultFired { fault, place }
+                if detail == Detail::Full || focus.concerns_place(place) =>
+            {
+                Some(format!("{fault} at {place}"))
+            }
+            _ => None,
+        })
+        .collect();
+    if faults.is_empty() {
+        faults.push("none: it happens without any".into());
+    }
+    faults
+}
