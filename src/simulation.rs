@@ -399,7 +399,7 @@ impl Simulation {
             }
         }
         if self.always_replay {
-            loaded.iter_mut().for_each(|(_, scenario)| scenario.plan.restate.always_replay = true);
+            loaded.iter_mut().for_each(|(_, scenario)| scenario.plan.set_always_replay());
         }
         Ok(loaded)
     }

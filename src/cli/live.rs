@@ -101,7 +101,9 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
         // what was read above was checked; its dates count from now
         let mut scenario =
             scenario::load_at(file, &catalog, Some(live::unix_ms_now())).map_err(render)?;
-        scenario.plan.restate.always_replay |= args.always_replay;
+        if args.always_replay {
+            scenario.plan.set_always_replay();
+        }
         let deployment = subject.deployment_of(&scenario)?;
         match live::run(&server, subject, &deployment, &scenario, &options) {
             Ok(report) => {

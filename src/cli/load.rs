@@ -23,7 +23,9 @@ pub(super) fn load_all(
     for file in files {
         match scenario::load(&file, &catalog) {
             Ok(mut scenario) => {
-                scenario.plan.restate.always_replay |= always_replay;
+                if always_replay {
+                    scenario.plan.set_always_replay();
+                }
                 scenarios.push((file, scenario));
             }
             Err(e) => errors.push(render(e).0),

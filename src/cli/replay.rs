@@ -33,7 +33,9 @@ fn replay_scenario(
     always_replay: bool,
 ) -> Result<Exit, Failure> {
     let mut scenario = scenario::load(file, &subject.catalog()?).map_err(render)?;
-    scenario.plan.restate.always_replay |= always_replay;
+    if always_replay {
+        scenario.plan.set_always_replay();
+    }
     let deployment = subject.deployment_of(&scenario)?;
     let run = || replay_seed(subject, &deployment, &scenario, seed);
     let replayed = run();

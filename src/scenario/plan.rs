@@ -78,6 +78,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Has every await suspend and every resume replay the journal. The fault `suspend` has nothing left to do then, and
+    /// is not asked for any more.
+    pub fn set_always_replay(&mut self) {
+        self.restate.always_replay = true;
+        self.faults.rates.remove(&FaultName::BuiltIn(Fault::Suspend));
+    }
+
     /// When the run begins; what the plan dates from the start is dated from here.
     #[must_use]
     pub fn start(&self) -> VirtualTime {

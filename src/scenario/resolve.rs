@@ -63,7 +63,7 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
         );
     }
     let text = |text: super::syntax::Text| text.value;
-    let plan = Plan {
+    let mut plan = Plan {
         services,
         world: world.unwrap_or_default(),
         state,
@@ -74,6 +74,9 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
         faults: faults.unwrap_or_default(),
         bounds: bounds.unwrap_or_default(),
     };
+    if plan.restate.always_replay {
+        plan.set_always_replay();
+    }
     let why = why.map(text).unwrap_or_default();
     Some(Scenario { title: text(title?), why, plan, invariants, must_violate, expect, runs })
 }

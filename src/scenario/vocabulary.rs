@@ -129,7 +129,10 @@ pub(crate) static STEP: Form<'static> = form(
             "calls `Service/key/handler`, or `Service/handler` for a service without keys",
         ),
         field("send", "the same, but waits only until the request is accepted"),
-        field("http", "sends this to the ingress as it stands: `PUT /Service/key/handler`, right or wrong"),
+        field(
+            "http",
+            "sends this to the ingress as it stands: `PUT /Service/key/handler`, right or wrong",
+        ),
         field("attach", "waits for the answer to the step with this id"),
         field("output", "asks for the answer to the step with this id, if there is one"),
         field("resolve", "resolves an awakeable of the step with this id, with `body`"),
