@@ -136,7 +136,10 @@ mod tests {
         Plan { steps, ..Plan::default() }
     }
 
-    fn history(events: &[(&str, Result<(), (u32, String)>)]) -> History {
+    /// A request, and the error that came back to it, if it was one.
+    type Answered<'a> = (&'a str, Result<(), (u32, String)>);
+
+    fn history(events: &[Answered<'_>]) -> History {
         let mut history = History::default();
         for (request, outcome) in events {
             let outcome = match outcome {

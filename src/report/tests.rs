@@ -213,7 +213,7 @@ fn everything(texts: &[String], paint: Paint) -> Vec<String> {
     let (program, test) = (say.text(), say.text());
     let command = Again::Command(&program);
     let test = Again::Test { variable: "ONCEPROOF_SEED", test: Some(&test) };
-    let mut variant = Variant::new(&say.text(), &say.text());
+    let mut variant = Variant::new(say.text(), say.text());
     variant.caught_by = Some(say.text());
     let bug = PlantedBug { class: 1, title: say.text(), service: say.text(), variant };
     let hunt =
