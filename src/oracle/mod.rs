@@ -2,7 +2,7 @@
 //!
 //! An [`Oracle`] is a pure function of the [`Facts`] of one run. Most are one to five lines on a combinator:
 //! [`at_most_once`], [`exactly_once`], [`unique`], [`stable`], [`transitions`], [`always`], [`steps`],
-//! [`conserved`], [`agrees`], [`ordered`], [`never_after`], [`eventually`], [`linearizable`], or [`oracle`] with a closure. [`generic`] holds those that
+//! [`conserved`], [`agrees`], [`as_asked`], [`ordered`], [`never_after`], [`never_denied`], [`eventually`], [`linearizable`], or [`oracle`] with a closure. [`generic`] holds those that
 //! need no domain and are on for every subject.
 //!
 //! ```
@@ -49,12 +49,12 @@ mod rule;
 pub mod testing;
 
 pub use combine::{
-    Agrees, Always, CONCURRENT_MAX, CONFIGURATIONS_MAX, Changed, Conserved, Differing,
-    Disagreement, Eventually, ExactlyOnce, Group, Imbalance, Ledger, Linearizable, Model, Moment,
-    Once, Ordered, OutOfOrder, Repeated, Same, Search, Stable, Step, Timed, Transitions,
-    Unexplained, Unique, Unmet, Wrong, agrees, always, answers, at_most_once, conserved, effects,
-    eventually, exactly_once, linearizable, linearize, never_after, ordered, stable, steps,
-    transitions, unique, values,
+    Agrees, Always, AsAsked, CONCURRENT_MAX, CONFIGURATIONS_MAX, Changed, Claim, Conserved, Denied,
+    Differing, Disagreement, Eventually, ExactlyOnce, Group, Imbalance, Ledger, Linearizable,
+    Model, Moment, NeverDenied, Once, Ordered, OutOfOrder, Repeated, Said, Same, Search, Stable,
+    Step, Timed, Transitions, Unasked, Unexplained, Unique, Unmet, Wrong, agrees, always, answers,
+    as_asked, at_most_once, conserved, effects, eventually, exactly_once, linearizable, linearize,
+    never_after, never_denied, ordered, said, stable, steps, transitions, unique, values,
 };
 pub use facts::{
     Delivery, Entry, Facts, Happened, Invocation, Request, Scope, StateChange, Stored, SystemCall,

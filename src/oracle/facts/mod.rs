@@ -381,6 +381,41 @@ impl<'h> Facts<'h> {
         self.tainted(scope.service(), scope.key())
     }
 
+    /// True if something that the object did was taken out or is not over, and nothing that succeeded later `repairs` it
+    /// (what was cut off, and what came later): only then can no service help what is left of it.
+    ///
+    /// [`tainted`](Self::tainted) excuses an object for good; this one asks whether somebody came back for it. It
+    /// knows the object itself, not those that it called.
+    ///
+    /// ```
+    /// # use onceproof::oracle::{Facts, testing::Story};
+    /// # let mut story = Story::new();
+    /// # for key in ["b-1", "b-2"] {
+    /// #     let inv = story.begin(&format!("Bookings/{key}/Book"), "{}");
+    /// #     story.kill(inv);
+    /// # }
+    /// # story.op("Bookings/b-1/Book", "{}", "{}");
+    /// # let facts = Facts::of(story.history());
+    /// let cut_off = |key| facts.cut_off("Bookings", key, |cut, later| cut.handler() == later.handler());
+    /// assert!(facts.tainted("Bookings", "b-1") && !cut_off("b-1"), "it was asked again, and finished");
+    /// assert!(cut_off("b-2"));
+    /// ```
+    #[must_use]
+    pub fn cut_off(
+        &self,
+        service: &str,
+        key: &str,
+        repairs: impl Fn(&Invocation<'h>, &Invocation<'h>) -> bool,
+    ) -> bool {
+        let own = || self.invocations_of(service).filter(|i| i.exclusive && &*i.target.key == key);
+        let mut cut = own().filter(|i| i.was_taken_out() || !i.is_over());
+        self.tainted(service, key)
+            && cut.any(|cut| {
+                let from = Some(cut.interval().0);
+                !own().any(|i| i.answer().is_some() && i.started > from && repairs(cut, i))
+            })
+    }
+
     /// The record from which on no more faults are injected.
     #[must_use]
     pub fn faults_over(&self) -> Option<usize> {

@@ -6,6 +6,7 @@ use proptest::{collection::vec, prelude::*};
 use serde::Serialize;
 
 mod registers;
+mod said;
 
 use crate::{
     history::Effect,
