@@ -64,6 +64,13 @@ pub static CLASSES: &[&str] = &[
     "an expiry that ends what is sold",
     "a receipt mailed again by a retry",
     "an order that failed is tried again after it was undone",
+    "a lease leaked when its holder is killed",
+    "charged in another currency than asked for",
+    "an email to somebody else",
+    "only a part of the quantity reserved",
+    "a renewal abandoned: declined for ever under its old key",
+    "a record that never expires",
+    "an order stored otherwise than it was asked for",
 ];
 
 /// What is wrong with the bugs of class `class`.

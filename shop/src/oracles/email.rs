@@ -2,10 +2,11 @@
 //!
 //! Must not know: the engine, the state of systems, how a report looks.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use onceproof::oracle::{
-    Facts, Happened, Moment, Oracle, Rule, View, at_most_once, never_after, oracle, stable,
+    Facts, Happened, Moment, Rule, Said, View, as_asked, at_most_once, never_after, oracle, said,
+    stable,
 };
 use serde::Deserialize;
 
@@ -17,9 +18,66 @@ pub(super) const EMAIL: &str = "EmailService";
 const NOTIFICATION: &str = "NotificationService";
 
 /// All of them; the specific ones come first.
-pub(crate) fn all() -> Vec<Arc<dyn Oracle>> {
-    let rules = [resend_sends_nothing(), sent_once(), status_true(), message_id_stable()];
-    rules.into_iter().map(|rule| Arc::new(rule) as Arc<dyn Oracle>).collect()
+pub(super) fn all() -> Vec<Rule> {
+    vec![sent_as_asked(), resend_sends_nothing(), sent_once(), status_true(), message_id_stable()]
+}
+
+/// An email, a receipt or a parcel goes to whom it was asked for, and is about that.
+fn sent_as_asked() -> Rule {
+    #[derive(Deserialize)]
+    struct Asked {
+        recipient: String,
+        #[serde(default)]
+        subject: String,
+    }
+    as_asked(EMAIL, |mail: &Happened<'_, Mailed>, asked: &Asked| {
+        *mail.recipient == *asked.recipient
+            && (asked.subject.is_empty() || asked.subject.contains("{{") || *mail.subject == *asked.subject)
+    })
+    .say(|u| {
+        let (key, Mailed { message, recipient, subject, .. }) = (u.effect.key(), u.effect.effect);
+        let asked: Vec<_> = u.asked.iter().map(|asked| asked.recipient.as_str()).collect();
+        format!(
+            "email {key} went to {recipient} as \"{subject}\" at {}: {message}, but was asked for {}",
+            u.effect.at,
+            asked.join(" or ")
+        )
+    })
+    .named("sent_as_asked")
+    .summary("an email, a receipt, a parcel go to whom they are for")
+    .and(super::payment::receipt_as_asked())
+    .and(super::inventory::labelled_as_asked())
+    .and(told_as_asked())
+}
+
+/// What a notification has sent goes to its customer, and is about what it refers to.
+fn told_as_asked() -> Rule {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Notify {
+        customer_id: String,
+        kind: String,
+        reference: String,
+    }
+    oracle("told_as_asked", "", |facts, report| {
+        for mail in facts.effects::<Mailed>().filter(|mail| mail.service() == EMAIL) {
+            let sender = mail.inv().and_then(|inv| facts.invocation(inv));
+            let by = sender.and_then(|sender| facts.ancestors(sender).next());
+            let Some(by) = by.filter(|by| by.object().0 == NOTIFICATION) else { continue };
+            let Some(asked) = by.input_as::<Notify>() else { continue };
+            let word = if asked.kind == "orderCancelled" { "cancelled" } else { "confirmed" };
+            let is_right = [word, &asked.reference].iter().all(|part| mail.subject.contains(part));
+            if *mail.recipient != asked.customer_id || !is_right {
+                let Mailed { message, recipient, subject, .. } = mail.effect;
+                let (target, at) = (by.target, mail.at);
+                let Notify { customer_id, kind, reference } = asked;
+                let message = format!(
+                    "{target} told {recipient} \"{subject}\" at {at}: {message}, but was asked to tell {customer_id} {kind} {reference}"
+                );
+                report.violation(message, [by.created, mail.record]);
+            }
+        }
+    })
 }
 
 /// Of an email that is known to be sent, a later request sends nothing.
@@ -29,8 +87,8 @@ fn resend_sends_nothing() -> Rule {
     let known = |facts: &Facts<'_>| {
         let all = facts.view::<Statements>().0.iter();
         let sent = all.flat_map(|((_, key), of_email)| {
-            let sent = of_email.iter().filter(|statement| statement.status == "sent");
-            sent.map(move |statement| Moment::new(key.clone(), statement.record))
+            let sent = of_email.iter().filter(|said| is(said, "sent"));
+            sent.map(move |said| Moment::new(key.clone(), said.record))
         });
         sent.collect()
     };
@@ -83,8 +141,8 @@ fn status_true() -> Rule {
                 report.violation(message, records);
                 continue;
             }
-            let last = statements.iter().rfind(|statement| statement.stored);
-            if let Some(last) = last.filter(|last| last.status == "pending")
+            let last = statements.iter().rfind(|said| said.stored);
+            if let Some(last) = last.filter(|last| is(last, "pending"))
                 && facts.at_rest()
                 && !facts.tainted(service, key)
             {
@@ -102,12 +160,12 @@ fn untrue(
     facts: &Facts<'_>,
     service: &str,
     key: &str,
-    statement: &Statement,
+    said: &Said<Written>,
 ) -> Option<(String, Vec<usize>)> {
-    let (record, at) = (statement.record, facts.at(statement.record));
-    match statement.status.as_str() {
+    let (record, at) = (said.record, facts.at(said.record));
+    match fields(said)?.status.as_str() {
         "sent" => {
-            let id = statement.message.as_deref().unwrap_or("no message");
+            let id = message(said).unwrap_or("no message");
             // a notification's email has an id of its own
             let is_own = |mail: &Happened<'_, Mailed>| service != EMAIL || mail.is_by(EMAIL, key);
             let left = facts
@@ -122,6 +180,10 @@ fn untrue(
             let message = format!("{key} was told to have failed at {at}, but {id} left at {left}");
             Some((message, vec![mail.record, record]))
         }
+        "pending" if said.is_answer("SendEmail") || said.is_answer("ResendEmail") => {
+            let message = format!("{key} was told to be pending at {at}, by {} itself", said.name);
+            Some((message, vec![record]))
+        }
         _ => None,
     }
 }
@@ -131,7 +193,7 @@ fn message_id_stable() -> Rule {
     let ids = |facts: &Facts<'_>| {
         let mut ids = Vec::new();
         for (email, statements) in &facts.view::<Statements>().0 {
-            let named = statements.iter().filter_map(|s| Some((s.record, s.message.as_ref()?)));
+            let named = statements.iter().filter_map(|s| Some((s.record, message(s)?)));
             ids.extend(named.map(|(record, id)| Moment::new(email.clone(), record).what(id)));
         }
         ids
@@ -160,18 +222,10 @@ pub(super) fn mails_of<'a, 'h>(
 /// True if it was stored at any time that the mailer refused this email.
 pub(super) fn was_refused(facts: &Facts<'_>, key: &str) -> bool {
     let statements = facts.view::<Statements>().0.get(&(EMAIL, key.to_owned()));
-    statements.is_some_and(|all| all.iter().any(|s| s.stored && s.status == "failed"))
+    statements.is_some_and(|all| all.iter().any(|said| said.stored && is(said, "failed")))
 }
 
-/// What was stored or answered about an email at one time.
-struct Statement {
-    record: usize,
-    status: String,
-    message: Option<String>,
-    /// True if it is stored, false if it was answered.
-    stored: bool,
-}
-
+/// What was stored or answered about an email, with its status.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Fields {
@@ -180,81 +234,58 @@ struct Fields {
     message_id: String,
 }
 
+/// An email's state wraps its record; an answer is the record.
 #[derive(Deserialize)]
-struct Stored {
-    record: Fields,
+#[serde(untagged)]
+enum Written {
+    Stored { record: Fields },
+    Answered(Fields),
+}
+
+impl Written {
+    fn fields(&self) -> &Fields {
+        let (Self::Stored { record } | Self::Answered(record)) = self;
+        record
+    }
 }
 
 /// All that was stored and answered about each email, by service and key, in order of time.
-struct Statements(BTreeMap<(&'static str, String), Vec<Statement>>);
+struct Statements(BTreeMap<(&'static str, String), Vec<Said<Written>>>);
 
 impl View for Statements {
     fn of(facts: &Facts<'_>) -> Self {
-        let mut emails: BTreeMap<_, Vec<Statement>> = BTreeMap::new();
-        let mut add = |service, key: &str, record, stored, Fields { status, message_id }| {
-            let message = Some(message_id).filter(|id| !id.is_empty());
-            let statement = Statement { record, status, message, stored };
-            emails.entry((service, key.to_owned())).or_default().push(statement);
-        };
-        for change in facts.states_of(EMAIL, "email") {
-            if let Some(Stored { record }) = change.value_as() {
-                add(EMAIL, change.key, change.record, true, record);
-            }
-        }
-        for service in [EMAIL, NOTIFICATION] {
-            for invocation in facts.invocations_of(service) {
-                if let (Some((end, _)), Some(fields)) =
-                    (invocation.answer(), invocation.answer_as())
-                {
-                    add(service, &invocation.target.key, end, false, fields);
-                }
-            }
-        }
-        for statements in emails.values_mut() {
-            statements.sort_by_key(|statement| statement.record);
-        }
-        Self(emails)
+        let all = [EMAIL, NOTIFICATION].into_iter().flat_map(|service| {
+            said(facts, service).into_iter().map(move |(key, said)| ((service, key), said))
+        });
+        Self(all.collect())
     }
 }
 
-#[cfg(test)]
-pub(super) mod testing {
-    use onceproof::{history::Inv, oracle::testing::Story};
+/// What was said of an email.
+fn fields(said: &Said<Written>) -> Option<&Fields> {
+    Some(said.value()?.fields())
+}
 
-    use super::Mailed;
+fn is(said: &Said<Written>, status: &str) -> bool {
+    fields(said).is_some_and(|fields| fields.status == status)
+}
 
-    pub(in crate::oracles) fn mailed(message: &str, subject: &str) -> Mailed {
-        let (message, recipient) = (message.into(), "alice".into());
-        Mailed { message, recipient, subject: subject.into(), key: None }
-    }
-
-    /// The mail server takes an email to alice.
-    pub(in crate::oracles) fn mail(s: &mut Story, inv: Inv, message: &str, subject: &str) {
-        s.effect(inv, "mailer", "send", mailed(message, subject));
-    }
+/// The message id that was named.
+fn message(said: &Said<Written>) -> Option<&str> {
+    fields(said).map(|fields| fields.message_id.as_str()).filter(|id| !id.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use onceproof::{
-        history::Inv,
-        oracle::testing::{Story, check},
-    };
-
-    use super::{testing::mailed, *};
+    use super::{super::testing::*, *};
 
     const FIRST: &str = r#"{"status":"sent","messageId":"msg_1"}"#;
-    const SECOND: &str = r#"{"status":"sent","messageId":"msg_2"}"#;
-
-    fn mail(s: &mut Story, inv: Inv, message: &str) {
-        testing::mail(s, inv, message, "Receipt");
-    }
 
     /// An email with this status, stored and answered, of which this message left before.
     fn email(s: &mut Story, status: &str, message: Option<&str>) {
         let inv = s.begin("EmailService/m/SendEmail", "{}");
         if let Some(id) = message {
-            mail(s.at(1_000), inv, id);
+            mail(s.at(1_000), inv, id, "Receipt");
         }
         let record = format!(r#"{{"status":"{status}","messageId":"msg_1"}}"#);
         s.at(2_000).set(inv, "email", &format!(r#"{{"record":{record},"body":"b"}}"#));
@@ -262,73 +293,76 @@ mod tests {
     }
 
     #[test]
-    fn a_later_request_sends_nothing_if_the_email_is_known_to_be_sent() {
-        let message = "email m was known to be sent at 1.000s, and msg_3 was sent at 2.000s for a later \
-                       request";
-        for (status, expect) in [("sent", &[message][..]), ("failed", &[]), ("pending", &[])] {
-            check(&resend_sends_nothing(), expect, |s| {
-                let inv = s.begin("EmailService/m/SendEmail", "{}");
-                mail(s.at(1_000), inv, "msg_1");
-                let record = format!(r#"{{"record":{{"status":"{status}","messageId":"msg_1"}}}}"#);
-                s.set(inv, "email", &record);
-                // what one request sends twice is for another oracle
-                mail(s, inv, "msg_2");
-                s.done(inv, "{}");
-                let again = s.at(2_000).begin("EmailService/m/ResendEmail", "");
-                mail(s, again, "msg_3");
+    fn an_email_and_a_notification_go_to_whom_they_are_for() {
+        let went = "email m went to cust-alice as \"Hello\" at 0.000s: msg_1, but was asked for";
+        let (bob, other) = (format!("{went} bob"), format!("{went} cust-alice"));
+        for (recipient, subject, expect) in [
+            ("cust-alice", "Hello", &[][..]),
+            ("cust-alice", "", &[]),
+            ("bob", "Hello", &[&*bob]),
+            ("cust-alice", "Bye", &[&*other]),
+        ] {
+            check(&sent_as_asked(), expect, |s| {
+                let asked = format!(r#"{{"recipient":"{recipient}","subject":"{subject}"}}"#);
+                let inv = s.begin("EmailService/m/SendEmail", &asked);
+                mail(s, inv, "msg_1", "Hello");
+            });
+        }
+        let told = "NotificationService/n/Notify told cust-alice \"Order 1 is confirmed\" at 0.000s: \
+                    msg_1, but was asked to tell";
+        for (customer, kind, reference, is_right) in [
+            ("cust-alice", "orderConfirmed", "1", true),
+            ("bob", "orderConfirmed", "1", false),
+            ("cust-alice", "orderCancelled", "1", false),
+            ("cust-alice", "orderConfirmed", "2", false),
+        ] {
+            let message = format!("{told} {customer} {kind} {reference}");
+            judge_if(is_right, &told_as_asked(), &message, |s| {
+                let asked = format!(
+                    r#"{{"customerId":"{customer}","kind":"{kind}","reference":"{reference}"}}"#
+                );
+                let by = s.begin("NotificationService/n/Notify", &asked);
+                let inv = s.call(by, "EmailService/n-email/SendEmail", "{}");
+                mail(s, inv, "msg_1", "Order 1 is confirmed");
             });
         }
     }
 
     #[test]
-    fn an_email_is_sent_once() {
-        let rule = sent_once();
-        check(&rule, &["email m was sent twice: msg_1 at 1.000s, msg_2 at 11.000s"], |s| {
-            let inv = s.begin("EmailService/m/SendEmail", "{}");
-            mail(s.at(1_000), inv, "msg_1");
-            mail(s.at(11_000), inv, "msg_2");
-        });
-        check(&rule, &[], |s| {
-            let inv = s.begin("EmailService/m/SendEmail", "{}");
-            mail(s, inv, "msg_1");
-            s.repeated(inv, "mailer", "send", mailed("msg_1", "Receipt"));
-            for other in ["EmailService/n/SendEmail", "Shop/m/tell", "Shop/m/tell"] {
-                let inv = s.begin(other, "{}");
-                mail(s, inv, "msg_2");
-            }
-        });
+    fn a_later_request_sends_nothing_if_the_email_is_known_to_be_sent() {
+        let message = "email m was known to be sent at 2.000s, and msg_3 was sent at 3.000s for a later \
+                       request";
+        for (status, expect) in [("sent", &[message][..]), ("failed", &[])] {
+            check(&resend_sends_nothing(), expect, |s| {
+                email(s, status, Some("msg_1"));
+                let again = s.at(3_000).begin("EmailService/m/ResendEmail", "");
+                mail(s, again, "msg_3", "Receipt");
+            });
+        }
     }
 
     #[test]
     fn a_status_is_true() {
         let rule = status_true();
         let message = "m was told to be sent as msg_1 at 2.000s, and that never left";
-        check(&rule, &[message], |s| email(s, "sent", None));
         check(&rule, &[message], |s| email(s, "sent", Some("msg_2")));
         // another email's message, and one that leaves too late
         check(&rule, &[message], |s| {
             let other = s.begin("EmailService/n/SendEmail", "{}");
-            mail(s, other, "msg_1");
-            email(s, "sent", None);
-        });
-        check(&rule, &[message], |s| {
+            mail(s, other, "msg_1", "Receipt");
             email(s, "sent", None);
             let late = s.begin("EmailService/m/ResendEmail", "");
-            mail(s, late, "msg_1");
+            mail(s, late, "msg_1", "Receipt");
         });
         check(&rule, &["n was told to be sent as msg_1 at 0.000s, and that never left"], |s| {
             s.op("NotificationService/n/Notify", "{}", FIRST);
         });
+        check(&rule, &["n was told to be pending at 0.000s, by ResendEmail itself"], |s| {
+            s.op("EmailService/n/GetEmailStatus", "", r#"{"status":"pending"}"#);
+            s.op("EmailService/n/ResendEmail", "", r#"{"status":"pending"}"#);
+        });
         let message = "m was told to have failed at 2.000s, but msg_1 left at 1.000s";
         check(&rule, &[message], |s| email(s, "failed", Some("msg_1")));
-        for (status, sent) in [("sent", Some("msg_1")), ("failed", None)] {
-            check(&rule, &[], |s| {
-                email(s, status, sent);
-                let answer = format!(r#"{{"status":"{status}","messageId":"msg_1"}}"#);
-                s.op("NotificationService/n/Notify", "{}", &answer);
-                s.quiet();
-            });
-        }
     }
 
     #[test]
@@ -336,36 +370,17 @@ mod tests {
         let message: &[_] = &["email m ends as pending, since 2.000s"];
         for (killed, at_rest) in [(false, true), (true, true), (false, false)] {
             check(&status_true(), if at_rest && !killed { message } else { &[] }, |s| {
-                email(s, "pending", None);
-                let inv = s.begin("EmailService/m/ResendEmail", "");
+                let inv = s.at(2_000).begin("EmailService/m/SendEmail", "{}");
+                s.set(inv, "email", r#"{"record":{"status":"pending"},"body":"b"}"#);
                 if killed {
-                    s.kill(inv);
+                    s.kill(inv)
                 } else {
-                    s.done(inv, "{}");
+                    s.done(inv, "{}")
                 }
                 if at_rest {
                     s.quiet();
                 }
             });
         }
-    }
-
-    #[test]
-    fn a_message_id_stays() {
-        let rule = message_id_stable();
-        for target in ["EmailService/m/SendEmail", "NotificationService/m/Notify"] {
-            let message = "the message id of m changed: msg_1 at 1.000s, msg_2 at 2.000s";
-            check(&rule, &[message], |s| {
-                s.at(1_000).op(target, "{}", FIRST);
-                s.at(2_000).op(target, "{}", SECOND);
-            });
-        }
-        check(&rule, &[], |s| {
-            s.op("EmailService/m/GetEmailStatus", "", r#"{"status":"pending"}"#);
-            s.op("EmailService/m/SendEmail", "{}", FIRST);
-            s.op("EmailService/m/ResendEmail", "", FIRST);
-            s.op("EmailService/n/SendEmail", "{}", SECOND);
-            s.op("NotificationService/m/Notify", "{}", SECOND);
-        });
     }
 }

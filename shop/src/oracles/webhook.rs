@@ -2,11 +2,11 @@
 //!
 //! Must not know: the engine, the state of systems, how a report looks.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use onceproof::{
     history::{Inv, Outcome},
-    oracle::{Facts, Invocation, Moment, Oracle, Rule, View, oracle, unique},
+    oracle::{Facts, Invocation, Moment, Rule, View, oracle, unique},
 };
 use serde::Deserialize;
 
@@ -16,9 +16,8 @@ use super::order::{ORDER, Orders};
 const WEBHOOK: &str = "WebhookService";
 
 /// All of them; the specific ones come first.
-pub(crate) fn all() -> Vec<Arc<dyn Oracle>> {
-    let rules = [signature_checked(), processed_once(), error_not_stored(), accepted_is_applied()];
-    rules.into_iter().map(|rule| Arc::new(rule) as Arc<dyn Oracle>).collect()
+pub(super) fn all() -> Vec<Rule> {
+    vec![signature_checked(), processed_once(), error_not_stored(), accepted_is_applied()]
 }
 
 /// A webhook that its sender did not sign, or signed long ago, is refused and leaves no trace.
@@ -135,7 +134,58 @@ fn accepted_is_applied() -> Rule {
             }
         }
     });
-    rule.at_rest()
+    rule.at_rest().and(applied_as_sent())
+}
+
+/// What is accepted was handed on as it was sent: to its order, with its charge or its reason.
+fn applied_as_sent() -> Rule {
+    oracle("webhook_applied_as_sent", "", |facts, report| {
+        let events = &facts.view::<Events>().0;
+        for Delivered { inv, says, copy } in events {
+            let (handler, field, said) = match &*says.kind {
+                "payment.succeeded" => ("CompleteCheckout", "chargeId", &says.data.charge_id),
+                "payment.failed" => ("RecordPaymentFailure", "reason", &says.data.reason),
+                _ => continue,
+            };
+            let Some(own) = facts.invocation(*inv).filter(|_| copy.is_none()) else { continue };
+            if let Some((refused, 422)) = own.failure() {
+                let (id, at) = (&says.id, facts.at(refused));
+                let message = format!(
+                    "{id} was refused at {at}: it is sent for ever, and nobody will take it"
+                );
+                report.violation(message, [refused]);
+            }
+            let Some((accepted, _)) = own.answer() else { continue };
+            let of_event = events.iter().filter(|event| event.says.id == says.id);
+            let of_event: Vec<Inv> = of_event.map(|event| event.inv).collect();
+            let told = facts.invocations().iter().filter(|call| {
+                let mut by = facts.ancestors(call).peekable();
+                let own = by.peek().is_some_and(|by| by.object().0 == WEBHOOK);
+                let changes = call.object().0 == ORDER && call.handler() != "GetOrder";
+                changes && own && by.any(|by| of_event.contains(&by.inv))
+            });
+            let mut told = told.peekable();
+            let (id, order, at) = (&says.id, &says.data.order_id, facts.at(accepted));
+            if told.peek().is_none() && !facts.tainted(WEBHOOK, &own.target.key) {
+                let message = format!("{id} was accepted at {at}, and {order} never heard of it");
+                report.violation(message, [accepted]);
+            }
+            let fits = |call: &&Invocation<'_>| {
+                let input = call.input.json();
+                let field = input.as_ref().and_then(|input| input[field].as_str());
+                let is_said = said.trim().is_empty() || field == Some(said);
+                call.object().1 == order && call.handler() == handler && is_said
+            };
+            if let Some(call) = told.find(|call| !fits(call)) {
+                let (target, input) = (call.target, call.input.text());
+                let message = format!(
+                    "{id} says {} of {order}: {said}, but {target} was told {input}",
+                    says.kind
+                );
+                report.unless_shown(message, [accepted, call.created]);
+            }
+        }
+    })
 }
 
 /// The state `webhook`.
@@ -163,6 +213,8 @@ struct Event {
 #[serde(default, rename_all = "camelCase")]
 struct EventData {
     order_id: String,
+    charge_id: String,
+    reason: String,
 }
 
 /// An invocation that was asked to process a webhook.
@@ -199,40 +251,33 @@ impl View for Events {
 
 #[cfg(test)]
 mod tests {
-    use onceproof::{
-        history::Origin,
-        oracle::testing::{Story, check},
-    };
+    use onceproof::history::Origin;
 
-    use super::*;
+    use super::{super::testing::*, *};
 
     const TARGET: &str = "WebhookService/evt/ProcessWebhook";
     const PAID: &str =
         r#"{"id":"evt","type":"payment.succeeded","data":{"orderId":"o","chargeId":"ch_1"}}"#;
     const CHECKOUT: &str = "OrderService/o/CompleteCheckout";
 
-    /// A webhook that arrives under this name, as this copy, and begins at once.
-    fn arrives_as(s: &mut Story, request: &str, copy: Option<&str>) -> Inv {
+    /// A webhook that arrives, as this copy, and begins at once.
+    fn arrives_as(s: &mut Story, copy: Option<&str>) -> Inv {
+        let request = copy.map_or("paid", |_| "copy");
         s.delivers("stripe", request, copy, &[("stripe-signature", "t=1767225600,v1=00")]);
         let inv = s.creates(TARGET, PAID, Origin::Client(request.into()));
         s.start(inv);
         inv
     }
 
-    fn arrives(s: &mut Story) -> Inv {
-        arrives_as(s, "paid", None)
-    }
-
     /// Its call to the order, which succeeds.
     fn applies(s: &mut Story, webhook: Inv) {
-        let order = s.call(webhook, CHECKOUT, "{}");
+        let order = s.call(webhook, CHECKOUT, r#"{"chargeId":"ch_1"}"#);
         s.done(order, "{}");
     }
 
     fn stores(s: &mut Story, webhook: Inv, status: &str) {
-        let value =
-            format!(r#"{{"record":{{"webhookId":"evt","status":"{status}"}},"event":{{}}}}"#);
-        s.set(webhook, "webhook", &value);
+        let record = format!(r#"{{"webhookId":"evt","status":"{status}"}}"#);
+        s.set(webhook, "webhook", &format!(r#"{{"record":{record},"event":{{}}}}"#));
     }
 
     type Act = fn(&mut Story, Inv);
@@ -251,7 +296,6 @@ mod tests {
         };
         for (copy, act, what) in [
             (Some("forged"), SUCCEEDS, "was accepted"),
-            (Some("stale"), SUCCEEDS, "was accepted"),
             (Some("forged"), calls, "called OrderService/o/CompleteCheckout"),
             (Some("stale"), remembers, "changed its state webhook"),
             (Some("stale"), FAILS, ""),
@@ -260,64 +304,45 @@ mod tests {
             let message = format!(
                 "copy came with a signature that does not count at 1.000s, and {what} at 2.000s"
             );
-            let expect: &[&str] = if what.is_empty() { &[] } else { &[&message] };
-            check(&signature_checked(), expect, |s| {
-                let inv = arrives_as(s.at(1_000), "copy", copy);
+            judge_if(what.is_empty(), &signature_checked(), &message, |s| {
+                let inv = arrives_as(s.at(1_000), copy);
                 act(s.at(2_000), inv);
-                let genuine = arrives(s);
-                applies(s, genuine);
-                stores(s, genuine, "processed");
-                s.done(genuine, "{}");
                 // a copy that gets the answer of a genuine one
+                let genuine = arrives_as(s, None);
+                s.done(genuine, "{}");
                 s.delivers("stripe", "late copy", Some("stale"), &[]);
                 s.attaches("late copy", genuine);
             });
         }
     }
 
-    fn applied(s: &mut Story) {
-        let inv = arrives(s);
-        applies(s, inv);
-        s.done(inv, "{}");
-    }
-
     #[test]
-    fn an_event_is_applied_once() {
-        let rule = processed_once();
+    fn an_event_is_applied_once_unless_its_delivery_was_refused_or_killed() {
         let message = "evt was applied twice: OrderService/o/CompleteCheckout at 1.000s, \
                        OrderService/o/CompleteCheckout at 2.000s";
-        check(&rule, &[message], |s| {
-            applied(s.at(1_000));
-            applied(s.at(2_000));
-        });
-        // by an invocation that the delivery led to
-        check(&rule, &[message], |s| {
-            applied(s.at(1_000));
-            let inv = arrives(s);
-            let later = s.send(inv, "WebhookService/evt/apply", "");
-            s.done(inv, "{}");
-            applies(s.at(2_000), later);
-            s.done(later, "");
-        });
-        check(&rule, &[], |s| {
-            let inv = arrives(s);
-            let early = s.call(inv, CHECKOUT, "{}");
-            s.fails(early, 404, "order not found");
-            s.fails(inv, 404, "order not found");
-            let inv = arrives(s);
-            applies(s, inv);
-            s.fails(inv, 409, "cancelled");
-            let inv = arrives(s);
-            applies(s, inv);
-            s.kill(inv);
-            applied(s);
-            let inv = arrives(s);
-            s.done(inv, "{}");
-        });
+        let cancelled: Act = |s, inv| s.fails(inv, 409, "cancelled");
+        let killed: Act = |s, inv| s.kill(inv);
+        for (end, expect) in [(SUCCEEDS, &[message][..]), (cancelled, &[]), (killed, &[])] {
+            // by itself, and by an invocation that the delivery led to
+            for by in ["itself", "another"] {
+                check(&processed_once(), expect, |s| {
+                    let inv = arrives_as(s.at(1_000), None);
+                    applies(s, inv);
+                    end(s, inv);
+                    let inv = arrives_as(s.at(2_000), None);
+                    let mut later = inv;
+                    if by == "another" {
+                        later = s.send(inv, "WebhookService/evt/apply", "");
+                    }
+                    applies(s, later);
+                    s.done(inv, "{}");
+                });
+            }
+        }
     }
 
     #[test]
-    fn an_error_is_not_stored_as_done() {
+    fn an_error_is_not_stored_as_done_unless_that_is_taken_back_or_killed() {
         let takes_back: Act = |s, inv| {
             s.clear(inv, "webhook");
             FAILS(s, inv);
@@ -327,19 +352,15 @@ mod tests {
             FAILS(s, inv);
         };
         for (status, act, wrong) in [
-            ("processed", FAILS, true),
             ("ignored", FAILS, true),
-            ("failed", FAILS, false),
-            ("processed", SUCCEEDS, false),
             ("processed", takes_back, false),
             ("processed", is_killed, false),
         ] {
             let message = format!(
                 "evt was stored as {status} at 1.000s, but answered with 404 order not found at 2.000s"
             );
-            let expect: &[&str] = if wrong { &[&message] } else { &[] };
-            check(&error_not_stored(), expect, |s| {
-                let inv = arrives(s);
+            judge_if(!wrong, &error_not_stored(), &message, |s| {
+                let inv = arrives_as(s, None);
                 stores(s.at(1_000), inv, status);
                 act(s.at(2_000), inv);
             });
@@ -348,22 +369,19 @@ mod tests {
 
     #[test]
     fn a_payment_that_was_accepted_is_not_lost() {
-        fn order(s: &mut Story, status: &str) {
-            let inv = s.begin("OrderService/o/CreateOrder", "{}");
-            s.set(inv, "order", &format!(r#"{{"status":"{status}"}}"#));
-            s.done(inv, "{}");
-        }
-        let pending = "evt says that o is paid and was accepted at 1.000s, but o ends as pending";
-        let missing = "evt says that o is paid and was accepted at 1.000s, but o does not exist";
-        let nothing: fn(&mut Story) = |_| {};
-        let kill: fn(&mut Story) = |s| {
-            let killed = s.begin(CHECKOUT, "{}");
-            s.kill(killed);
-        };
+        let says = "evt says that o is paid and was accepted at 1.000s, but o";
+        let (pending, missing) =
+            (format!("{says} ends as pending"), format!("{says} does not exist"));
+        let (nothing, kill): (fn(&mut Story), fn(&mut Story)) = (
+            |_| {},
+            |s| {
+                let killed = s.begin(CHECKOUT, "{}");
+                s.kill(killed);
+            },
+        );
         for (copy, act, status, then, expect) in [
-            (None, SUCCEEDS, "pending", nothing, &[pending][..]),
-            (None, SUCCEEDS, "", nothing, &[missing]),
-            (None, SUCCEEDS, "confirmed", nothing, &[]),
+            (None, SUCCEEDS, "pending", nothing, &[&*pending][..]),
+            (None, SUCCEEDS, "", nothing, &[&*missing]),
             (None, SUCCEEDS, "cancelled", nothing, &[]),
             (None, SUCCEEDS, "pending", kill, &[]),
             (None, FAILS, "pending", nothing, &[]),
@@ -372,14 +390,56 @@ mod tests {
             check(&accepted_is_applied(), expect, |s| {
                 // delivered twice, reported once
                 for _ in 0..2 {
-                    let inv = arrives_as(s.at(1_000), "paid", copy);
+                    let inv = arrives_as(s.at(1_000), copy);
+                    applies(s, inv);
                     act(s, inv);
                 }
                 if !status.is_empty() {
-                    order(s, status);
+                    let inv = s.begin("OrderService/o/CreateOrder", "{}");
+                    s.set(inv, "order", &format!(r#"{{"status":"{status}"}}"#));
+                    s.done(inv, "{}");
                 }
                 then(s);
                 s.quiet();
+            });
+        }
+    }
+
+    #[test]
+    fn what_nobody_will_take_is_not_sent_for_ever() {
+        let message = "evt was refused at 0.000s: it is sent for ever, and nobody will take it";
+        for (code, expect) in [(422, &[message][..]), (404, &[])] {
+            check(&applied_as_sent(), expect, |s| {
+                let inv = arrives_as(s, None);
+                s.fails(inv, code, "order is cancelled");
+            });
+        }
+    }
+
+    #[test]
+    fn what_is_accepted_is_handed_on_as_it_was_sent() {
+        let says = "evt says payment.succeeded of o: ch_1, but";
+        for (call, input, message) in [
+            (CHECKOUT, r#"{"chargeId":"ch_1"}"#, String::new()),
+            (
+                CHECKOUT,
+                r#"{"chargeId":"ch_2"}"#,
+                format!(r#"{says} {CHECKOUT} was told {{"chargeId":"ch_2"}}"#),
+            ),
+            (
+                "OrderService/p/CompleteCheckout",
+                "{}",
+                format!("{says} OrderService/p/CompleteCheckout was told {{}}"),
+            ),
+            ("", "", "evt was accepted at 0.000s, and o never heard of it".into()),
+        ] {
+            judge_if(message.is_empty(), &applied_as_sent(), &message, |s| {
+                let inv = arrives_as(s, None);
+                if !call.is_empty() {
+                    let order = s.call(inv, call, input);
+                    s.done(order, "{}");
+                }
+                s.done(inv, "{}");
             });
         }
     }

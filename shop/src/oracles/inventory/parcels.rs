@@ -4,11 +4,14 @@
 
 use onceproof::{
     base::Name,
-    oracle::{Facts, Happened, Rule, agrees, at_most_once, oracle},
+    oracle::{Happened, Rule, agrees, as_asked, at_most_once, oracle},
 };
 use serde::Deserialize;
 
-use crate::systems::carrier::{LabelCancelled, Labelled};
+use crate::{
+    oracles::world::{cancelled_at, standing},
+    systems::carrier::Labelled,
+};
 
 /// The object that has a parcel labelled.
 const SHIPPING: &str = "ShippingService";
@@ -21,13 +24,26 @@ struct Shipment {
     status: String,
 }
 
-/// The record at which a label was cancelled.
-pub(in super::super) fn cancelled_at(
-    facts: &Facts<'_>,
-    label: &Happened<'_, Labelled>,
-) -> Option<usize> {
-    let mut cancels = facts.effects::<LabelCancelled>().filter(|c| c.record > label.record);
-    cancels.find(|c| c.label == label.label).map(|c| c.record)
+/// A parcel goes to whom it was asked for, under the name that it was asked for by.
+pub(in super::super) fn labelled_as_asked() -> Rule {
+    #[derive(Deserialize)]
+    struct Asked {
+        recipient: String,
+        parcel: Option<String>,
+    }
+    as_asked(SHIPPING, |label: &Happened<'_, Labelled>, asked: &Asked| {
+        let parcel = asked.parcel.as_deref().unwrap_or(label.key());
+        *label.recipient == *asked.recipient && *label.parcel == *parcel
+    })
+    .say(|u| {
+        let (key, at, Labelled { label, parcel, recipient, .. }) =
+            (u.effect.key(), u.effect.at, u.effect.effect);
+        let asked: Vec<_> = u.asked.iter().map(|asked| asked.recipient.as_str()).collect();
+        let asked = asked.join(" or ");
+        format!(
+            "{key} sends {parcel} to {recipient} with {label} at {at}, but was asked for {asked}"
+        )
+    })
 }
 
 /// One parcel for each shipment: never two labels that both stand.
@@ -77,9 +93,8 @@ pub(super) fn shipment_matches_label() -> Rule {
             labelled.into_iter().collect::<Vec<Name>>()
         },
         |facts, key| {
-            let labels = facts.effects_by::<Labelled>(SHIPPING, key);
-            let standing = labels.filter(|label| cancelled_at(facts, label).is_none());
-            standing.map(|label| label.label.clone()).collect()
+            let own = standing(facts).filter(|label| label.is_by(SHIPPING, key));
+            own.map(|label| label.label.clone()).collect()
         },
     )
     .say(|d| {
@@ -95,110 +110,94 @@ pub(super) fn shipment_matches_label() -> Rule {
 
 #[cfg(test)]
 mod tests {
-    use onceproof::{
-        history::Inv,
-        oracle::testing::{Story, check as judge},
-    };
+    use super::{super::super::testing::*, *};
 
-    use super::*;
+    fn begins(s: &mut Story) -> Inv {
+        s.begin("ShippingService/o-1/CreateLabel", r#"{"recipient":"cust-alice"}"#)
+    }
 
-    fn labels(s: &mut Story, inv: Inv, id: &str) {
-        let (parcel, recipient) = ("books".into(), "alice".into());
-        s.effect(
-            inv,
-            "carrier",
-            "label",
-            Labelled { label: id.into(), parcel, recipient, key: None },
+    #[test]
+    fn a_parcel_goes_to_whom_it_was_asked_for() {
+        let went = "o-1 sends books to cust-alice with lbl_1 at 0.000s, but was asked for";
+        for (recipient, parcel, asked) in [
+            ("cust-alice", "books", ""),
+            ("bob", "books", " bob"),
+            ("cust-alice", "shoes", " cust-alice"),
+        ] {
+            let message = format!("{went}{asked}");
+            judge_if(asked.is_empty(), &labelled_as_asked(), &message, |s| {
+                let asked = format!(r#"{{"recipient":"{recipient}","parcel":"{parcel}"}}"#);
+                let inv = s.begin("ShippingService/o-1/CreateLabel", &asked);
+                label(s, inv, "lbl_1", "books");
+            });
+        }
+    }
+
+    #[test]
+    fn a_label_that_is_cancelled_too_late_is_one_too_many_and_one_that_comes_later_too() {
+        check(
+            &labelled_once(),
+            &["o-1 was labelled twice: lbl_1 at 1.000s, lbl_2 at 2.000s"],
+            |s| {
+                let inv = begins(s);
+                label(s.at(1_000), inv, "lbl_1", "o-1");
+                label(s.at(2_000), inv, "lbl_2", "o-1");
+                unlabel(s, inv, "lbl_1");
+            },
         );
-    }
-
-    fn unlabels(s: &mut Story, inv: Inv, id: &str) {
-        s.effect(inv, "carrier", "void_label", LabelCancelled { label: id.into() });
-    }
-
-    fn begins(s: &mut Story, shipment: &str) -> Inv {
-        s.begin(&format!("ShippingService/{shipment}/CreateLabel"), "{}")
-    }
-
-    #[test]
-    fn a_shipment_has_one_label_at_a_time() {
-        let message = "o-1 was labelled twice: lbl_1 at 1.000s, lbl_2 at 2.000s";
-        judge(&labelled_once(), &[message], |s| {
-            let inv = begins(s, "o-1");
-            labels(s.at(1_000), inv, "lbl_1");
-            labels(s.at(2_000), inv, "lbl_2");
-            // too late: both stood
-            unlabels(s, inv, "lbl_1");
-        });
-        judge(&labelled_once(), &[], |s| {
-            let (first, other) = (begins(s, "o-1"), begins(s, "o-2"));
-            labels(s, first, "lbl_1");
-            labels(s, other, "lbl_2");
-            unlabels(s, first, "lbl_1");
-            labels(s, first, "lbl_3");
-        });
-    }
-
-    #[test]
-    fn no_label_of_a_cancelled_shipment_stands_or_comes_later() {
-        const CANCELLED: &str = r#"{"shipmentId":"o-1","labelId":"","status":"cancelled"}"#;
-        const CANCEL: &str = "ShippingService/o-1/CancelLabel";
-        let message = "o-1 was answered to be cancelled at 2.000s, but lbl_1 of 1.000s stood";
-        judge(&cancelled_ships_nothing(), &[message], |s| {
-            let inv = begins(s, "o-1");
-            labels(s.at(1_000), inv, "lbl_1");
-            s.at(2_000).op(CANCEL, "", CANCELLED);
-            // too late: the client has its answer
-            unlabels(s.at(3_000), inv, "lbl_1");
-        });
-        let message = "o-1 was answered to be cancelled at 1.000s, but lbl_1 of 2.000s stood";
-        judge(&cancelled_ships_nothing(), &[message], |s| {
-            let inv = begins(s, "o-1");
-            s.at(1_000).op(CANCEL, "", CANCELLED);
-            labels(s.at(2_000), inv, "lbl_1");
-        });
-        judge(&cancelled_ships_nothing(), &[], |s| {
-            let (inv, other) = (begins(s, "o-1"), begins(s, "o-2"));
-            labels(s, inv, "lbl_1");
-            labels(s, other, "lbl_2");
-            unlabels(s, inv, "lbl_1");
-            s.op(CANCEL, "", CANCELLED);
-        });
+        for (labelled, unlabelled, expect) in
+            [(1_000, 3_000, "1.000"), (3_000, 4_000, "3.000"), (1_000, 1_000, "")]
+        {
+            let message =
+                format!("o-1 was answered to be cancelled at 2.000s, but lbl_1 of {expect}s stood");
+            judge_if(expect.is_empty(), &cancelled_ships_nothing(), &message, |s| {
+                let inv = begins(s);
+                for second in 1..5 {
+                    s.at(second * 1_000);
+                    if labelled == second * 1_000 {
+                        label(s, inv, "lbl_1", "o-1");
+                    }
+                    if unlabelled == second * 1_000 {
+                        unlabel(s, inv, "lbl_1");
+                    }
+                    if second == 2 {
+                        s.op(
+                            "ShippingService/o-1/CancelLabel",
+                            "",
+                            r#"{"labelId":"","status":"cancelled"}"#,
+                        );
+                    }
+                }
+            });
+        }
     }
 
     #[test]
     fn a_shipment_fits_its_label_unless_a_kill_touched_it() {
-        let ends = |s: &mut Story, status: &str, label: &str, made: &[&str]| {
-            let inv = begins(s, "o-1");
-            made.iter().for_each(|id| labels(s, inv, id));
-            let state = format!(r#"{{"labelId":"{label}","status":"{status}"}}"#);
-            s.set(inv, "shipment", &state);
-            inv
-        };
-        for (status, label, made, expect) in [
-            (
-                "labelled",
-                "l",
-                &[][..],
-                &["o-1 ends as labelled with l, but no label of it stands"][..],
-            ),
-            ("labelled", "l", &["k"], &["o-1 ends as labelled with l, but k of it stands"]),
-            ("refused", "", &["k"], &["o-1 ends as refused, but k of it stands"]),
-            ("pending", "", &["k"], &["o-1 ends as pending, but k of it stands"]),
-            ("labelled", "l", &["l"], &[]),
-            ("refused", "", &[], &[]),
-            ("cancelled", "l", &[], &[]),
+        for (status, label_id, made, wrong) in [
+            ("labelled", "l", &[][..], "labelled with l, but no label"),
+            ("labelled", "l", &["k"], "labelled with l, but k"),
+            ("refused", "", &["k"], "refused, but k"),
+            ("labelled", "l", &["l"], ""),
+            ("refused", "", &[], ""),
+            ("killed", "", &["l"], ""),
         ] {
-            judge(&shipment_matches_label(), expect, |s| {
-                let inv = ends(s, status, label, made);
-                s.done(inv, "{}");
+            let message = format!("o-1 ends as {wrong} of it stands");
+            judge_if(wrong.is_empty(), &shipment_matches_label(), &message, |s| {
+                let inv = begins(s);
+                made.iter().for_each(|id| label(s, inv, id, "o-1"));
+                s.set(
+                    inv,
+                    "shipment",
+                    &format!(r#"{{"labelId":"{label_id}","status":"{status}"}}"#),
+                );
+                if status == "killed" {
+                    s.kill(inv)
+                } else {
+                    s.done(inv, "{}")
+                }
                 s.quiet();
             });
         }
-        judge(&shipment_matches_label(), &[], |s| {
-            let inv = ends(s, "pending", "", &["l"]);
-            s.kill(inv);
-            s.quiet();
-        });
     }
 }

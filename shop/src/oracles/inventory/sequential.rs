@@ -196,16 +196,11 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use onceproof::oracle::testing::check;
-
     use super::{super::testing::opens, stock_linearizable};
+    use crate::oracles::testing::judge_if;
 
     /// Handler, reservation or restock, quantity, answer: `2 active`, `5 3 2 0`, `422 insufficient stock`, or none.
     type Op<'a> = (&'a str, &'a str, i64, &'a str);
-
-    fn input(id: &str, quantity: i64) -> String {
-        format!(r#"{{"reservationId":"{id}","restockId":"{id}","quantity":{quantity}}}"#)
-    }
 
     fn body(answer: &str) -> String {
         match *answer.split(' ').collect::<Vec<_>>() {
@@ -219,24 +214,24 @@ mod tests {
 
     /// Five widgets, each operation after the other; the last, at 9 s, is what `is_explained` is about.
     #[track_caller]
-    fn sequence(ops: &[Op<'_>], is_explained: bool) {
-        let is_failure = |text: &str| text.split(' ').next().is_some_and(|word| word.len() == 3);
+    fn sequence(is_explained: bool, ops: &[Op<'_>]) {
+        let failure = |text: &str| text.get(..3).and_then(|code| code.parse::<u32>().ok());
         let (handler, .., answer) = ops[ops.len() - 1];
-        let answer = if is_failure(answer) { answer.to_owned() } else { body(answer) };
+        let answer = if failure(answer).is_some() { answer.to_owned() } else { body(answer) };
         let message = format!(
             "no order of its operations explains what InventoryService/widget/{handler} answered at 9.000s: {answer}"
         );
-        let expect = [message.as_str()];
-        check(&stock_linearizable(), if is_explained { &[] } else { &expect }, |s| {
+        judge_if(is_explained, &stock_linearizable(), &message, |s| {
             opens(s, 5);
             for (i, (handler, id, quantity, answer)) in ops.iter().enumerate() {
                 s.at(if i + 1 == ops.len() { 9_000 } else { 1_000 });
-                let to = format!("InventoryService/widget/{handler}");
-                let inv = s.begin(&to, &input(id, *quantity));
-                match answer.split_once(' ') {
-                    Some((code, message)) if is_failure(answer) => {
-                        s.fails(inv, code.parse().expect("a code"), message);
-                    }
+                let input = format!(
+                    r#"{{"reservationId":"{id}","restockId":"{id}","quantity":{quantity}}}"#
+                );
+                let inv = s.begin(&format!("InventoryService/widget/{handler}"), &input);
+                match (failure(answer), answer.split_once(' ')) {
+                    (Some(code), Some((_, message))) => s.fails(inv, code, message),
+                    _ if *answer == "killed" => s.kill(inv),
                     _ => s.done(inv, &body(answer)),
                 }
             }
@@ -257,18 +252,28 @@ mod tests {
         let [all, held, gone] = ["5 5 0 0", "5 3 2 0", "5 3 0 2"].map(get);
         let returned = ("ReturnSold", "r", 0, "2 released");
         let was_expired = ("ReleaseReservation", "r", 0, "2 expired");
-        sequence(&[RESERVE, held], true);
-        sequence(&[RESERVE, all], false);
-        sequence(&[RESERVE, RESERVE, get("5 1 4 0")], false);
-        sequence(&[RESERVE, CONFIRM, CONFIRM, gone], true);
-        sequence(&[RESERVE, CONFIRM, held], false);
-        sequence(&[RESERVE, CONFIRM, returned, all], true);
-        sequence(&[RESERVE, RELEASE, all], true);
-        sequence(&[RESERVE, EXPIRE, was_expired, all], true);
-        sequence(&[RESERVE, EXPIRE, RELEASE], false);
-        sequence(&[RESERVE, CONFIRM, EXPIRE, gone], true);
-        sequence(&[RESERVE, CONFIRM, EXPIRE, all], false);
-        sequence(&[EXPIRE, all], true);
+        sequence(false, &[RESERVE, all]);
+        sequence(false, &[RESERVE, RESERVE, get("5 1 4 0")]);
+        sequence(true, &[RESERVE, CONFIRM, CONFIRM, gone]);
+        sequence(false, &[RESERVE, CONFIRM, held]);
+        sequence(true, &[RESERVE, CONFIRM, returned, all]);
+        sequence(true, &[RESERVE, EXPIRE, was_expired, all]);
+        sequence(false, &[RESERVE, EXPIRE, RELEASE]);
+        sequence(true, &[RESERVE, CONFIRM, EXPIRE, gone]);
+        sequence(false, &[RESERVE, CONFIRM, EXPIRE, all]);
+        sequence(true, &[EXPIRE, all]);
+        let restock = |id, answer| ("Restock", id, 3, answer);
+        sequence(
+            true,
+            &[restock("a", "8 8 0 0"), restock("a", "8 8 0 0"), restock("b", "11 11 0 0")],
+        );
+        sequence(false, &[restock("a", "8 8 0 0"), restock("a", "11 11 0 0")]);
+        for unknown in ["409 cancelled", "killed"] {
+            let reserve: Op<'_> = ("ReserveStock", "r", 2, unknown);
+            sequence(true, &[reserve, all]);
+            sequence(true, &[reserve, held]);
+            sequence(false, &[reserve, get("5 4 1 0")]);
+        }
     }
 
     #[test]
@@ -278,50 +283,18 @@ mod tests {
         let unknown: Op<'_> = ("ConfirmReservation", "r", 0, "404 reservation not found");
         let is_sold: Op<'_> = ("ReleaseReservation", "r", 0, "422 reservation is sold");
         let not_sold: Op<'_> = ("ReturnSold", "r", 0, "422 reservation is not sold");
-        sequence(&[("ReserveStock", "q", 6, "422 insufficient stock")], true);
-        sequence(&[("ReserveStock", "q", 5, "422 insufficient stock")], false);
-        sequence(&[("ReserveStock", "q", 6, "6 active")], false);
-        sequence(&[("ReserveStock", "q", 0, "400 invalid quantity: must be positive")], true);
-        sequence(&[("ReserveStock", "q", 0, "0 active")], false);
-        sequence(&[tombstone, over], true);
-        sequence(&[tombstone, RESERVE], false);
-        sequence(&[over], false);
-        sequence(&[unknown], true);
-        sequence(&[RESERVE, unknown], false);
-        sequence(&[RESERVE, not_sold], true);
-        sequence(&[RESERVE, CONFIRM, is_sold], true);
-        sequence(&[RESERVE, is_sold], false);
-        sequence(&[get("404 product not found")], false);
-    }
-
-    #[test]
-    fn a_restock_is_counted_once() {
-        let restock = |id, answer| ("Restock", id, 3, answer);
-        let (once, twice) = ("8 8 0 0", "11 11 0 0");
-        sequence(&[restock("a", once), restock("a", once), get(once)], true);
-        sequence(&[restock("a", once), restock("a", twice)], false);
-        sequence(&[restock("a", once), restock("b", twice)], true);
-    }
-
-    #[test]
-    fn what_was_cancelled_or_killed_happened_or_not_and_what_overlaps_comes_in_either_order() {
-        for after in ["5 5 0 0", "5 3 2 0"] {
-            let cancelled: Op<'_> = ("ReserveStock", "r", 2, "409 cancelled");
-            sequence(&[cancelled, get(after)], true);
-            sequence(&[cancelled, get("5 4 1 0")], false);
-            for is_killed in [true, false] {
-                check(&stock_linearizable(), &[], |s| {
-                    opens(s, 5);
-                    let reserve = s.begin("InventoryService/widget/ReserveStock", &input("r", 2));
-                    if is_killed {
-                        s.kill(reserve);
-                    }
-                    s.op("InventoryService/widget/GetStockLevel", "", &body(after));
-                    if !is_killed {
-                        s.done(reserve, &body("2 active"));
-                    }
-                });
-            }
-        }
+        sequence(false, &[("ReserveStock", "q", 5, "422 insufficient stock")]);
+        sequence(false, &[("ReserveStock", "q", 6, "6 active")]);
+        sequence(true, &[("ReserveStock", "q", 0, "400 invalid quantity: must be positive")]);
+        sequence(false, &[("ReserveStock", "q", 0, "0 active")]);
+        sequence(true, &[tombstone, over]);
+        sequence(false, &[tombstone, RESERVE]);
+        sequence(false, &[over]);
+        sequence(true, &[unknown]);
+        sequence(false, &[RESERVE, unknown]);
+        sequence(true, &[RESERVE, not_sold]);
+        sequence(true, &[RESERVE, CONFIRM, is_sold]);
+        sequence(false, &[RESERVE, is_sold]);
+        sequence(false, &[get("404 product not found")]);
     }
 }

@@ -2,17 +2,19 @@
 //!
 //! Must not know: the engine, the state of systems, how a report looks.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use onceproof::oracle::{
-    Facts, Moment, Oracle, Rule, at_most_once, oracle, stable, transitions, unique,
+use onceproof::oracle::{Facts, Moment, Rule, at_most_once, oracle, stable, transitions, unique};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    email::{EMAIL, mails_of, was_refused},
+    world::{cancelled_at, standing},
 };
+use crate::systems::{carrier::Labelled, mailer::Mailed};
 
-use crate::systems::{
-    carrier::{LabelCancelled, Labelled},
-    mailer::Mailed,
-};
-
+use view::Order;
 pub(super) use view::{ORDER, Orders};
 
 #[cfg(test)]
@@ -20,8 +22,9 @@ mod tests;
 mod view;
 
 /// All of them; the specific ones come first.
-pub(crate) fn all() -> Vec<Arc<dyn Oracle>> {
-    let rules = [
+pub(super) fn all() -> Vec<Rule> {
+    vec![
+        stored_as_asked(),
         one_per_id(),
         cancelled_is_final(),
         never_moves_backwards(),
@@ -29,18 +32,57 @@ pub(crate) fn all() -> Vec<Arc<dyn Oracle>> {
         labelled_once(),
         confirmed_by_one_email(),
         parcel_matches_status(),
-    ];
-    rules.into_iter().map(|rule| Arc::new(rule) as Arc<dyn Oracle>).collect()
+    ]
+}
+
+/// What is ordered is what was asked for: the items and the total of `CreateOrder` or `UpdateOrder`, for that customer.
+fn stored_as_asked() -> Rule {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Asked {
+        items: Value,
+        total: i64,
+        customer_id: Option<String>,
+    }
+    let summary = "an order is of what was asked for, and for who asked";
+    oracle("order_as_asked", summary, |facts, report| {
+        for (id, values) in &facts.view::<Orders>().values {
+            let own = facts.invocations_of(ORDER).filter(|i| i.object().1 == id);
+            let asked: Vec<_> = own.filter_map(|i| i.input_as::<Asked>()).collect();
+            let fits = |order: &Order| {
+                let mut customers = asked.iter().filter_map(|asked| asked.customer_id.as_ref());
+                asked.iter().any(|a| (&a.items, a.total) == (&order.items, order.total))
+                    && customers.any(|customer| *customer == order.customer_id)
+            };
+            let wrong = values.iter().find(|order| !order.status.is_empty() && !fits(order));
+            if let Some(Order { record, items, total, customer_id, .. }) = wrong {
+                let at = facts.at(*record);
+                let message = format!(
+                    "{id} is of {items} for {total}, of {customer_id}, at {at}, which nobody asked for"
+                );
+                report.violation(message, [*record]);
+            }
+        }
+    })
 }
 
 /// An id stands for one order with one number, in every state and every answer, and no two orders share one.
 fn one_per_id() -> Rule {
+    fn numbers(facts: &Facts<'_>) -> Vec<Moment<String>> {
+        let said = facts.view::<Orders>().said.iter();
+        let named = said.flat_map(|(id, said)| said.iter().map(move |said| (id, said)));
+        let named = named.filter_map(|(id, said)| {
+            let number = &said.value()?.order_number;
+            Some(Moment::new(id.clone(), said.record).what(number))
+        });
+        named.filter(|number| !number.what.is_empty()).collect()
+    }
     let first_numbers = |facts: &Facts<'_>| {
-        let mut numbers = facts.view::<Orders>().numbers.clone();
+        let mut numbers = numbers(facts);
         numbers.dedup_by(|later, first| later.key == first.key);
         numbers.into_iter().map(|n| Moment::new(n.what, n.record).what(n.key)).collect()
     };
-    stable(|facts| facts.view::<Orders>().numbers.clone())
+    stable(numbers)
         .say(|d| {
             let (was, is) = (d.was(), d.is());
             format!("{} has two numbers: {was} at {}, {is} at {}", d.key, d.was_at(), d.is_at())
@@ -78,6 +120,21 @@ fn never_moves_backwards() -> Rule {
         })
         .named("order_never_moves_backwards")
         .summary("a confirmed order never becomes pending again")
+        .and(oracle("order_paid_not_failed", "", |facts, report| {
+            for (id, values) in &facts.view::<Orders>().values {
+                let failed =
+                    |o: &&Order| o.status == "confirmed" && !o.last_payment_error.is_empty();
+                if let Some(Order { record, last_payment_error: error, .. }) =
+                    values.iter().find(failed)
+                {
+                    let at = facts.at(*record);
+                    report.violation(
+                        format!("{id} is confirmed, and failed at {at}: {error}"),
+                        [*record],
+                    );
+                }
+            }
+        }))
 }
 
 /// What is ordered, and what it costs, changes only while the order is pending.
@@ -107,7 +164,7 @@ fn labelled_once() -> Rule {
     at_most_once::<Labelled>()
         .unless(|facts, label| !facts.view::<Orders>().values.contains_key(&*label.parcel))
         .per(|label| label.parcel.clone())
-        .undone_by(|label, cancelled: &LabelCancelled| cancelled.label == label.label)
+        .undone_at(cancelled_at)
         .say(|g| format!("{} was labelled {}: {}", g.key, g.times(), g.list(|l| &l.label)))
         .named("order_labelled_once")
         .summary("one parcel leaves for an order")
@@ -147,7 +204,8 @@ fn confirmed_by_one_email() -> Rule {
         .summary("one email confirms an order")
 }
 
-/// In the end, the parcel of an order that was paid at the checkout has a label, unless the carrier refused it; and
+/// In the end, the customer of an order that was paid at the checkout was told so, unless the mailer refused the email;
+/// and the parcel of an order that was paid at the checkout has a label, unless the carrier refused it; and
 /// if the order was cancelled since, it has none.
 ///
 /// Orders that were confirmed otherwise are shipped otherwise.
@@ -159,14 +217,18 @@ fn parcel_matches_status() -> Rule {
             if facts.tainted(ORDER, id) {
                 continue;
             }
-            let mut labels = facts.effects::<Labelled>().filter(|label| *label.parcel == **id);
-            let standing = labels.find(|label| {
-                facts.effects::<LabelCancelled>().all(|cancelled| cancelled.label != label.label)
-            });
-            match (last.status.as_str(), standing) {
+            let label = standing(facts).find(|label| *label.parcel == **id);
+            match (last.status.as_str(), label) {
                 ("confirmed", None) if last.shipping_error.is_empty() => {
                     let message = format!("{id} ends as confirmed, but no parcel leaves for it");
                     report.violation(message, [last.record]);
+                }
+                (_, Some(label)) if *label.recipient != *last.customer_id => {
+                    let (name, to, customer) = (&label.label, &label.recipient, &last.customer_id);
+                    let message = format!(
+                        "{id} is of {customer}, but its parcel leaves for {to} with {name}"
+                    );
+                    report.violation(message, [label.record, last.record]);
                 }
                 ("cancelled", Some(label)) => {
                     let (name, at) = (&label.label, label.at);
@@ -176,6 +238,18 @@ fn parcel_matches_status() -> Rule {
                     report.violation(message, [label.record, last.record]);
                 }
                 _ => {}
+            }
+            let told = format!("{id}-confirmation");
+            let done = values.iter().find(|order| order.fulfilment == "done");
+            if let Some(done) = done
+                && mails_of(facts, &told).next().is_none()
+                && !facts.tainted(EMAIL, &told)
+                && !was_refused(facts, &told)
+            {
+                let at = facts.at(done.record);
+                let message =
+                    format!("{id} was fulfilled at {at}, and {} was not told", done.customer_id);
+                report.violation(message, [done.record]);
             }
         }
     });

@@ -18,10 +18,7 @@ use super::view::{Body, Payments, handler_of};
 /// An operation of a model: what was asked, and what was answered.
 pub(super) struct Operation<'h> {
     handler: &'h str,
-    /// Of the input, in cents.
-    amount: Option<i64>,
-    /// Of the input.
-    transfer: Option<String>,
+    input: Body,
     answer: Answered,
 }
 
@@ -37,17 +34,19 @@ enum Answered {
 
 impl<'h> Operation<'h> {
     fn of(invocation: &Invocation<'h>) -> Self {
-        let input = Body::of(invocation.input).unwrap_or_default();
+        // a read without a body is common, and not worth an error
+        let input = if invocation.input.0.is_empty() { None } else { invocation.input_as() };
         let answer = match invocation.completed.filter(|_| invocation.killed.is_none()) {
             None => Answered::Lost,
-            Some((_, Outcome::Success(body))) => Answered::Success(Body::of(body)),
+            Some((_, Outcome::Success(body))) if body.0.is_empty() => Answered::Success(None),
+            Some((_, Outcome::Success(_))) => Answered::Success(invocation.answer_as()),
             Some((_, Outcome::Failure { code, .. })) => Answered::Failure {
                 code: *code,
                 cancelled: *code == 409 || invocation.cancelled.is_some(),
             },
         };
         let handler = handler_of(invocation.object().0, invocation.handler());
-        Self { handler, amount: input.amount, transfer: input.transfer_id, answer }
+        Self { handler, input: input.unwrap_or_default(), answer }
     }
 
     fn succeeded(&self) -> bool {
@@ -85,18 +84,22 @@ pub(super) enum PaymentState {
 pub(super) struct Taken {
     id: Option<String>,
     amount: Option<i64>,
+    currency: Option<String>,
+    customer: Option<String>,
 }
 
 impl Taken {
     /// This, with what `body` adds to it; none if that is something else.
     fn refine(&self, body: &Body) -> Option<Self> {
-        fn agree<T: PartialEq>(known: Option<&T>, stated: Option<&T>) -> bool {
-            known.zip(stated).is_none_or(|(known, stated)| known == stated)
+        fn both<T: Clone + PartialEq>(known: &Option<T>, stated: &Option<T>) -> Option<Option<T>> {
+            let agree = known.as_ref().zip(stated.as_ref()).is_none_or(|(a, b)| a == b);
+            agree.then(|| known.clone().or_else(|| stated.clone()))
         }
-        let same_id = agree(self.id.as_ref(), body.charge_id.as_ref());
-        (same_id && agree(self.amount.as_ref(), body.amount.as_ref())).then(|| Self {
-            id: self.id.clone().or_else(|| body.charge_id.clone()),
-            amount: self.amount.or(body.amount),
+        Some(Self {
+            id: both(&self.id, &body.charge_id)?,
+            amount: both(&self.amount, &body.amount)?,
+            currency: both(&self.currency, &body.currency)?,
+            customer: both(&self.customer, &body.customer_id)?,
         })
     }
 }
@@ -151,7 +154,7 @@ impl Model for PaymentModel {
 
 /// True if it answers a state that only exists in the middle of an operation.
 fn reads_pending(invocation: &Invocation<'_>) -> bool {
-    let body = invocation.answer().and_then(|(_, body)| Body::of(body));
+    let body = invocation.answer_as::<Body>();
     body.is_some_and(|body| body.status.as_deref() == Some("pending"))
 }
 
@@ -159,7 +162,9 @@ fn create(state: &PaymentState, op: &Operation<'_>, next: &mut Vec<PaymentState>
     use PaymentState::{Absent, Cancelled, Completed, Failed, Pending};
     let is_new = matches!(state, Absent | Pending);
     // what is pending was begun by another request, and its amount stands
-    let taken = Taken { id: None, amount: op.amount.filter(|_| *state == Absent) };
+    let asked = Body { charge_id: None, ..op.input.clone() };
+    let taken = if *state == Absent { Taken::default().refine(&asked) } else { None };
+    let taken = taken.unwrap_or_default();
     if let Answered::Success(Some(body)) = &op.answer {
         next.extend(state.read(body));
         match body.status.as_deref() {
@@ -202,7 +207,7 @@ fn refund(state: &PaymentState, op: &Operation<'_>, next: &mut Vec<PaymentState>
 /// True if the refund's amount is what was asked for: that, or all if nothing or too much was.
 fn fits(taken: &Taken, op: &Operation<'_>, body: &Body) -> bool {
     let Some((all, refunded)) = taken.amount.zip(body.amount) else { return true };
-    match op.amount {
+    match op.input.amount {
         Some(asked) if asked != 0 && asked <= all => refunded == asked,
         _ => refunded == all,
     }
@@ -302,7 +307,7 @@ impl AccountState {
 
     /// The state after `op` was done; none if it cannot be done here.
     fn done(&self, op: &Operation<'_>) -> Option<Self> {
-        let id = op.transfer.as_ref();
+        let id = op.input.transfer_id.as_ref();
         let known = id.and_then(|id| self.transfers.get(id));
         if op.handler == "reverse" {
             return Some(match known {
@@ -311,7 +316,7 @@ impl AccountState {
                 _ => self.unknown(),
             });
         }
-        let Some(cents) = op.amount else { return Some(self.unknown()) };
+        let Some(cents) = op.input.amount else { return Some(self.unknown()) };
         let delta = if op.handler == "withdraw" { -cents } else { cents };
         match known {
             Some(&Transfer::Done(before)) => (before == delta).then(|| self.clone()),

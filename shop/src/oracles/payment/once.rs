@@ -1,4 +1,5 @@
-//! What happens once: a charge, a refund, an email; in answers, the charge and the refund of a payment.
+//! What happens once, and as it was asked for: a charge, a refund, a receipt; in answers, the charge and the refund of a
+//! payment.
 //!
 //! A charge that was voided, or money that was put back, before the next one does not count: that is how a cancelled
 //! payment may be tried again. A refund is no such undoing, and a void is not counted as a refund. A subscription is
@@ -6,11 +7,17 @@
 
 use onceproof::{
     base::Name,
-    history::Within,
-    oracle::{Facts, Happened, Moment, Rule, at_most_once, oracle, stable, unique},
+    oracle::{
+        Facts, Happened, Moment, Rule, Scope, as_asked, at_most_once, exactly_once, oracle, stable,
+        unique,
+    },
 };
+use serde::Deserialize;
 
-use super::view::{Answer, Payments, Shown, Transfer, list, refunds_of};
+use super::{
+    super::world::{Shown, list, refunds_of},
+    view::{PAYMENT, Payments, Transfer, orders, status},
+};
 use crate::systems::{
     gateway::{Charged, Refunded},
     mailer::Mailed,
@@ -33,11 +40,7 @@ pub(super) fn charged_at_most_once() -> Rule {
                 let tokens = facts.view::<Payments>().tokens.iter();
                 let standing = tokens
                     .flat_map(|(key, t)| standing(&t.transfers).into_iter().map(move |t| (key, t)));
-                let moment = |(key, t): (&String, &Transfer)| {
-                    Moment::new(key.clone(), t.record)
-                        .what(format!("{} from {}", -t.delta, t.account))
-                };
-                standing.map(moment).collect()
+                standing.map(|(key, t)| Moment::new(key.clone(), t.record).what(t.text())).collect()
             })
             .say(|r| format!("{} was charged {}: {}", r.key, r.times(), r.list())),
         )
@@ -58,15 +61,76 @@ fn standing(transfers: &[Transfer]) -> Vec<&Transfer> {
     standing
 }
 
-/// No charge is refunded twice; what was taken from an account is put back once.
+/// What is asked of `PaymentService`. `Create` has a guest pay if it names no customer.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    amount: i64,
+    #[serde(default)]
+    currency: String,
+    #[serde(default)]
+    customer_id: String,
+}
+
+impl Asked {
+    fn currency(&self) -> &str {
+        if self.currency.is_empty() { "USD" } else { &self.currency }
+    }
+
+    fn customer(&self) -> &str {
+        if self.customer_id.is_empty() { "guest" } else { &self.customer_id }
+    }
+}
+
+/// What a payment takes is what was asked for: so much, in that currency, of that customer or account.
+pub(super) fn charged_as_asked() -> Rule {
+    as_asked(PAYMENT, |charged: &Happened<'_, Charged>, asked: &Asked| {
+        let Charged { customer, amount, currency, .. } = charged.effect;
+        (amount.0, &**currency, &**customer) == (asked.amount, asked.currency(), asked.customer())
+    })
+    .say(|u| {
+        let (key, c, at) = (u.effect.key(), u.effect, u.effect.at);
+        let each = u.asked.iter();
+        let each = each.map(|a| format!("{} {} of {}", a.amount, a.currency(), a.customer()));
+        let (took, asked) =
+            (format!("{} {} of {}", c.amount, c.currency, c.customer), each.collect::<Vec<_>>());
+        format!(
+            "{key} took {took} with {} at {at}, but was asked for {}",
+            c.charge,
+            asked.join(" or ")
+        )
+    })
+    .named("charged_as_asked")
+    .summary("a payment takes what it was asked for: the amount, the currency, the customer")
+    .and(oracle("withdrawn_as_asked", "", |facts, report| {
+        for (key, token) in &facts.view::<Payments>().tokens {
+            let fits = |t: &Transfer| {
+                orders(facts, key).any(|order| {
+                    order.account_id.as_ref() == Some(&t.account) && order.amount == Some(-t.delta)
+                })
+            };
+            for taken in token.transfers.iter().filter(|t| t.delta < 0 && !fits(t)) {
+                let (what, at) = (taken.text(), facts.at(taken.record));
+                let message = format!("{key} took {what} at {at}, which nobody asked for");
+                report.violation(message, [taken.record]);
+            }
+        }
+    }))
+    .and(super::super::subscription::billed_as_asked())
+}
+
+/// No charge is refunded twice, of a subscription not twice in one step; what was taken from an account is put back
+/// once.
 pub(super) fn refunded_at_most_once() -> Rule {
     at_most_once::<Refunded>()
         .unless(|facts, refund| {
-            let of = charge_of(facts, refund);
             let back = || refunds_of(facts, &refund.charge).map(|r| r.amount.0).sum::<i64>();
-            refund.void || of.is_none_or(|of| of.service() == SUBSCRIPTION) || back() <= 0
+            refund.void || charge_of(facts, refund).is_none() || back() <= 0
         })
-        .per(|refund| refund.charge.clone())
+        .per(|refund| {
+            let part = refund.run().filter(|_| refund.service() == SUBSCRIPTION);
+            (refund.charge.clone(), part.map(Name::from))
+        })
         .say(|g| {
             let by = g.effects.first().and_then(|refund| charge_of(g.facts, refund));
             let by = by.map_or_else(String::new, |charged| charged.by().to_string());
@@ -79,8 +143,7 @@ pub(super) fn refunded_at_most_once() -> Rule {
                 let sum: i64 = token.transfers.iter().map(|t| t.delta).sum();
                 if sum > 0 {
                     let back = token.transfers.iter().filter(|t| t.delta > 0);
-                    let back = back.map(|t| (t.record, format!("{} to {}", t.delta, t.account)));
-                    let list = list(facts, &back.collect::<Shown>());
+                    let list = list(facts, &back.map(|t| (t.record, t.text())).collect::<Shown>());
                     let taken: i64 = token.transfers.iter().map(|t| (-t.delta).max(0)).sum();
                     let message =
                         format!("{key} was given back {} of {taken} taken: {list}", taken + sum);
@@ -94,35 +157,64 @@ fn charge_of<'h>(facts: &Facts<'h>, refund: &Refunded) -> Option<Happened<'h, Ch
     facts.effects::<Charged>().find(|charged| charged.charge == refund.charge)
 }
 
-/// No charge, refund or email happens twice for one object and `ctx.run`.
-///
-/// It counts what cannot be undone: charges that were not voided, refunds that were asked for, and emails. Because it
-/// is general, it is silent about records that a specific oracle before it points at.
-pub(super) fn effect_at_most_once() -> Rule {
-    // where it cannot be told in which of several runs it was, it may have been in any: it counts for itself
-    fn run<E>(effect: &Happened<'_, E>) -> Option<Name> {
-        match effect.cause().map(|cause| &cause.within) {
-            Some(Within::Unknown) => Some(format!("record {}", effect.record).into()),
-            _ => effect.run().map(Name::from),
-        }
+/// A completed payment is told to its customer by one email, whatever becomes of the handler: never two, and never
+/// none unless the mailer refused it. A payment that a kill touched may miss it.
+pub(super) fn receipt_sent_once() -> Rule {
+    fn expected(facts: &Facts<'_>) -> Vec<(Scope, usize)> {
+        let completed =
+            facts.settled(PAYMENT, "CreatePayment").chain(facts.settled(PAYMENT, "Create"));
+        let completed = completed.filter(|(i, _)| {
+            i.answer_as::<super::view::Body>()
+                .is_some_and(|body| body.status.as_deref() == Some("completed"))
+        });
+        let refused = |of: &Scope| {
+            let mut refused = facts.calls().iter().filter(|call| call.rejected.is_some());
+            refused.any(|call| call.system == "mailer" && call.by() == *of)
+        };
+        completed.map(|(i, end)| (i.scope(), end)).filter(|(scope, _)| !refused(scope)).collect()
     }
-    let mails = at_most_once::<Mailed>()
-        .per(|m| (m.by(), m.recipient.clone(), run(m)))
-        .say(|g| format!("{} sent an email {}: {}", g.key.0, g.times(), g.list(|m| &m.message)));
-    let charges = at_most_once::<Charged>()
-        .unless(|facts, charged| refunds_of(facts, &charged.charge).any(|refund| refund.void))
-        .per(|c| (c.by(), run(c)))
-        .say(|g| format!("{} was charged {}: {}", g.key.0, g.times(), g.list(|c| &c.charge)));
-    let refunds = at_most_once::<Refunded>()
-        .unless(|_, refund| refund.void)
-        .per(|r| (r.by(), r.charge.clone(), run(r)))
-        .say(|g| format!("{} was refunded {}: {}", g.key.0, g.times(), g.list(|r| &r.refund)));
-    mails
-        .and(charges)
-        .and(refunds)
-        .named("effect_at_most_once")
-        .summary("no charge, refund or email happens twice for one business key and run")
+    exactly_once::<Mailed>()
+        .per(|mail| mail.by(), expected)
+        .unless(|_, mail| mail.service() != PAYMENT)
+        .say(|g| match g.effects {
+            [] => format!("{} was completed at {}, and no receipt was sent", g.key, g.since()),
+            _ => format!("{} sent its receipt {}: {}", g.key, g.times(), g.list(|m| &m.message)),
+        })
+        .named("receipt_sent_once")
+        .summary("a completed payment has one receipt")
         .general()
+        .and(
+            oracle("receipt_of_what_is_paid", "", |facts, report| {
+                for mail in facts.effects::<Mailed>().filter(|mail| mail.service() == PAYMENT) {
+                    let key = mail.key();
+                    let last = facts
+                        .last_state(PAYMENT, key, "payment")
+                        .filter(|_| !facts.tainted(PAYMENT, key));
+                    let status = last.and_then(|state| state.field("status")?.as_str());
+                    if let Some(status @ ("failed" | "pending")) = status {
+                        let (id, at) = (&mail.message, mail.at);
+                        let message =
+                            format!("{key} ends as {status}, and was sent a receipt at {at}: {id}");
+                        report.violation(message, [mail.record]);
+                    }
+                }
+            })
+            .at_rest(),
+        )
+}
+
+/// A receipt goes to the customer who pays, and is about that payment.
+pub(in super::super) fn receipt_as_asked() -> Rule {
+    as_asked(PAYMENT, |mail: &Happened<'_, Mailed>, asked: &Asked| {
+        *mail.recipient == *asked.customer() && mail.subject.contains(mail.key())
+    })
+    .say(|u| {
+        let (key, Mailed { message, recipient, subject, .. }) = (u.effect.key(), u.effect.effect);
+        format!(
+            "the receipt of {key} went to {recipient}, as \"{subject}\", at {}: {message}",
+            u.effect.at
+        )
+    })
 }
 
 /// Every `CreatePayment` of a payment that took money names the same charge, and every `RefundPayment` that succeeded
@@ -130,11 +222,19 @@ pub(super) fn effect_at_most_once() -> Rule {
 pub(super) fn equal_payments_equal_answers() -> Rule {
     stable(|facts| {
         let mut moments = Vec::new();
-        for (key, payment) in &facts.view::<Payments>().payments {
-            for answer in &payment.answers {
-                if let Some((handler, id)) = identity(answer) {
-                    moments.push(Moment::new((key.clone(), handler), answer.record).what(id));
-                }
+        for (key, said) in &facts.view::<Payments>().payments {
+            for answer in said {
+                let Some(body) = answer.value() else { continue };
+                let named = match &*answer.name {
+                    "CreatePayment" if status(answer).is_some() => body.charge_id.clone(),
+                    "RefundPayment" => {
+                        let both = body.refund_id.as_ref().zip(body.amount);
+                        both.map(|(id, amount)| format!("{id} of {amount}"))
+                    }
+                    _ => None,
+                };
+                let key = (key.clone(), answer.name.clone());
+                moments.extend(named.map(|id| Moment::new(key, answer.record).what(id)));
             }
         }
         moments
@@ -148,35 +248,16 @@ pub(super) fn equal_payments_equal_answers() -> Rule {
     .summary("a repeated payment names the same charge, a repeated refund the same refund")
 }
 
-/// What has to be the same in all answers of a handler.
-fn identity(answer: &Answer) -> Option<(&'static str, String)> {
-    let body = answer.body()?;
-    if answer.is_of("CreatePayment") {
-        Some(("CreatePayment", body.charge_id.clone()?))
-    } else if answer.is_of("RefundPayment") {
-        Some(("RefundPayment", format!("{} of {}", body.refund_id.as_ref()?, body.amount?)))
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use onceproof::oracle::{Oracle, Verdict, judge, testing::Call};
-
-    use super::{super::testing::*, *};
-    use crate::systems::gateway::{Declined, Voided};
+    use super::{super::super::testing::*, *};
+    use crate::systems::gateway::Declined;
 
     const CREATE: &str = "PaymentService/p/CreatePayment";
 
     #[test]
-    fn a_second_charge_is_reported_with_both_ids_and_times() {
+    fn every_second_charge_counts_unless_the_first_was_voided_before() {
         let rule = charged_at_most_once();
-        check(&rule, &["p was charged twice: ch_1 at 3.100s, ch_2 at 9.884s"], |s| {
-            let inv = s.begin(CREATE, "{}");
-            charge(s.at(3_100), inv, "ch_1", 10_000);
-            charge(s.at(9_884), inv, "ch_2", 10_000);
-        });
         let thrice = "p was charged 3 times: ch_1 at 0.000s, ch_2 at 0.000s, ch_3 at 0.001s";
         check(&rule, &[thrice], |s| {
             let first = s.begin(CREATE, "{}");
@@ -186,46 +267,31 @@ mod tests {
             charge(s, second, "ch_2", 1);
             charge(s.at(1), second, "ch_3", 1);
         });
-        let without_key = "Shop (invocation 1) was charged twice: ch_2 at 0.000s, ch_3 at 0.000s";
-        check(&rule, &[without_key], |s| {
-            let (first, second) = (s.begin("Shop/buy", "{}"), s.begin("Shop/buy", "{}"));
-            charge(s, first, "ch_1", 1);
-            charge(s, second, "ch_2", 1);
-            charge(s, second, "ch_3", 1);
-        });
-    }
-
-    #[test]
-    fn other_payments_repeats_declines_voided_charges_and_subscriptions_do_not_count() {
-        check(&charged_at_most_once(), &[], |s| {
-            pays(s, "a", "ch_1", 100);
-            pays(s, "b", "ch_2", 100);
-            let inv = s.begin("PaymentService/c/CreatePayment", "{}");
-            let declined = Declined { customer: "x".into(), reason: "no".into(), key: None };
-            s.note(inv, "gateway", "charge", declined);
-            charge(s, inv, "ch_3", 100);
-            s.repeated(inv, "gateway", "charge", charged("ch_3", 100));
-            void(s, inv, "re_1", "ch_3", 100);
-            charge(s, inv, "ch_4", 100);
-            let renewal = s.begin("SubscriptionService/s/Renew", "{}");
-            charge(s, renewal, "ch_5", 100);
-            charge(s, renewal, "ch_6", 100);
-        });
-    }
-
-    #[test]
-    fn a_refund_is_no_undoing_and_a_late_void_neither() {
-        for late in [false, true] {
-            let twice = "p was charged twice: ch_1 at 0.000s, ch_2 at 0.000s";
-            check(&charged_at_most_once(), &[twice], |s| {
+        check(
+            &rule,
+            &["Shop (invocation 1) was charged twice: ch_2 at 0.000s, ch_3 at 0.000s"],
+            |s| {
+                let (first, second) = (s.begin("Shop/buy", "{}"), s.begin("Shop/buy", "{}"));
+                charge(s, first, "ch_1", 1);
+                charge(s, second, "ch_2", 1);
+                charge(s, second, "ch_3", 1);
+            },
+        );
+        // a refund is no undoing, and a late void neither
+        let twice: &[_] = &["p was charged twice: ch_1 at 0.000s, ch_2 at 0.000s"];
+        for (undo, when, expect) in [("void", 1, &[][..]), ("refund", 1, twice), ("void", 2, twice)]
+        {
+            check(&rule, expect, |s| {
                 let inv = s.begin(CREATE, "{}");
-                charge(s, inv, "ch_1", 100);
-                if !late {
-                    refund(s, inv, "re_1", "ch_1", 100);
-                }
-                charge(s, inv, "ch_2", 100);
-                if late {
-                    void(s, inv, "re_1", "ch_1", 100);
+                let declined = Declined { customer: "x".into(), reason: "no".into(), key: None };
+                s.note(inv, "gateway", "charge", declined);
+                for (n, id) in [(1, "ch_1"), (2, "ch_2")] {
+                    charge(s, inv, id, 100);
+                    match undo {
+                        _ if n != when => {}
+                        "void" => void(s, inv, "re_1", "ch_1", 100),
+                        _ => refund(s, inv, "re_1", "ch_1", 100),
+                    }
                 }
             });
         }
@@ -246,117 +312,132 @@ mod tests {
         let twice = "t was charged twice: 100 from abc at 1.000s, 100 from abc at 2.000s";
         check(&rule, &[twice], |s| tell(s, false));
         check(&rule, &[], |s| tell(s, true));
-        check(&rule, &[], |s| {
-            opens(s, 1_000);
-            pays_token(s, "t1", 100, 900);
-            pays_token(s, "t2", 100, 800);
-        });
-    }
-
-    #[test]
-    fn a_charge_is_refunded_once_and_a_void_is_no_refund() {
         let rule = refunded_at_most_once();
-        check(&rule, &["p was refunded twice: re_1 at 1.000s, re_2 at 2.000s"], |s| {
-            let inv = pays(s, "p", "ch_1", 100);
-            refund(s.at(1_000), inv, "re_1", "ch_1", 30);
-            refund(s.at(2_000), inv, "re_2", "ch_1", 30);
-        });
-        check(&rule, &[], |s| {
-            let (a, b) = (pays(s, "a", "ch_1", 100), pays(s, "b", "ch_2", 100));
-            refund(s, a, "re_1", "ch_1", 100);
-            refund(s, b, "re_2", "ch_2", 30);
-            s.repeated(b, "gateway", "refund", refunded("re_2", "ch_2", 30, false));
-            void(s, b, "re_3", "ch_2", 70);
-            let renewal = s.begin("SubscriptionService/s/Change", "{}");
-            charge(s, renewal, "ch_3", 100);
-            refund(s, renewal, "re_4", "ch_3", 30);
-            refund(s, renewal, "re_5", "ch_3", 30);
-        });
-    }
-
-    #[test]
-    fn what_was_taken_from_an_account_is_put_back_once() {
-        let tell = |s: &mut Story, times: i64| {
-            opens(s, 1_000);
-            pays_token(s, "t", 100, 900);
-            let inv = s.at(5_000).begin("PaymentProcessor/t/cancelPayment", "");
-            for i in 1..=times {
-                transfer(s, inv, "deposit", "t-cancel", 100, 900 + 100 * i);
-            }
-        };
-        let rule = refunded_at_most_once();
-        check(&rule, &[], |s| tell(s, 1));
         let twice = "t was given back 200 of 100 taken: 100 to abc at 5.000s, 100 to abc at 5.000s";
-        check(&rule, &[twice], |s| tell(s, 2));
+        for (times, expect) in [(1, &[][..]), (2, &[twice])] {
+            check(&rule, expect, |s| {
+                opens(s, 1_000);
+                pays_token(s, "t", 100, 900);
+                let inv = s.at(5_000).begin("PaymentProcessor/t/cancelPayment", "");
+                (1..=times).for_each(|i| transfer(s, inv, "deposit", "back", 100, 900 + 100 * i));
+            });
+        }
     }
 
     #[test]
-    fn an_object_writes_to_one_person_once_per_run() {
-        let rule = effect_at_most_once();
-        check(&rule, &["p sent an email twice: msg_1 at 1.000s, msg_2 at 2.000s"], |s| {
-            for (at, id) in [(1_000, "msg_1"), (2_000, "msg_2")] {
-                let inv = s.begin(CREATE, "{}");
-                mail(s.at(at), inv, id, "alice");
-            }
-        });
-        check(&rule, &["p was refunded twice: re_1 at 0.000s, re_2 at 0.000s"], |s| {
-            let inv = pays(s, "p", "ch_1", 100);
-            refund(s, inv, "re_1", "ch_1", 1);
-            refund(s, inv, "re_2", "ch_1", 1);
-        });
-        check(&rule, &[], |s| {
-            let a = pays(s, "a", "ch_1", 100);
-            pays(s, "b", "ch_2", 100);
-            mail(s, a, "msg_3", "bob");
-            s.repeated(a, "mailer", "send", mailed("msg_3", "bob"));
-            s.effect(a, "gateway", "void", Voided { key: "a".into() });
-            s.effect(a, "gateway", "void", Voided { key: "b".into() });
-            let other_run = Call::default().run("reminder").made(mailed("msg_4", "bob"));
-            s.calls_system(a, "mailer", "send", other_run);
-            for id in ["msg_5", "msg_6"] {
-                let unknown = Call::default().in_an_unknown_run().made(mailed(id, "bob"));
-                s.calls_system(a, "mailer", "send", unknown);
-            }
-            void(s, a, "re_1", "ch_1", 100);
-            charge(s, a, "ch_3", 100);
-        });
+    fn a_subscription_is_refunded_in_parts_but_each_part_once() {
+        let twice = "s was refunded twice: re_1 at 0.000s, re_2 at 0.000s";
+        for (runs, expect) in [(["a", "a"], &[twice][..]), (["a", "b"], &[])] {
+            check(&refunded_at_most_once(), expect, |s| {
+                let inv = s.begin("SubscriptionService/s/Change", "{}");
+                charge(s, inv, "ch_1", 100);
+                for (run, id) in runs.iter().zip(["re_1", "re_2"]) {
+                    let made = Call::default().run(run).made(refunded(id, "ch_1", 30, false));
+                    s.calls_system(inv, "gateway", "refund", made);
+                }
+            });
+        }
     }
 
     #[test]
-    fn what_a_specific_oracle_reported_is_not_reported_again() {
-        let mut story = Story::new();
-        let inv = story.begin(CREATE, "{}");
-        charge(&mut story, inv, "ch_1", 100);
-        charge(&mut story, inv, "ch_2", 100);
-        let check = |rules: &[Rule], expect: &[&str]| {
-            let rules = rules.iter().map(|rule| rule as &dyn Oracle);
-            let Verdict::Violated(found) = judge(story.history(), rules) else { panic!("twice") };
-            assert_eq!(found.iter().map(|v| &*v.oracle).collect::<Vec<_>>(), expect);
+    fn a_payment_takes_what_was_asked_for_by_whatever_name() {
+        let rule = charged_as_asked();
+        let of = |cents, currency: &str, customer: &str| {
+            format!(r#"{{"amount":{cents},"currency":"{currency}","customerId":"{customer}"}}"#)
         };
-        check(&[effect_at_most_once()], &["effect_at_most_once"]);
-        check(&[charged_at_most_once(), effect_at_most_once()], &["charged_at_most_once"]);
+        let took = "p took 100 USD of cust-alice with ch_1 at 0.000s, but was asked for";
+        for (handler, input, but) in [
+            ("CreatePayment", of(100, "", "cust-alice"), ""),
+            ("Create", of(100, "USD", "cust-alice"), ""),
+            ("CreatePayment", of(100, "EUR", "cust-alice"), "100 EUR of cust-alice"),
+            ("CreatePayment", of(100, "USD", "bob"), "100 USD of bob"),
+            ("Create", of(99, "USD", ""), "99 USD of guest"),
+        ] {
+            let message = format!("{took} {but}");
+            judge_if(but.is_empty(), &rule, &message, |s| {
+                let inv = s.begin(&format!("PaymentService/p/{handler}"), &input);
+                charge(s, inv, "ch_1", 100);
+            });
+        }
+        for (asked, expect) in
+            [(100, &[][..]), (99, &["t took 100 from abc at 0.000s, which nobody asked for"])]
+        {
+            check(&rule, expect, |s| {
+                opens(s, 1_000);
+                let by = s.begin(
+                    "payments/makePayment",
+                    &format!(r#"{{"key":"t","request":{}}}"#, order(asked)),
+                );
+                let inv = s.call(by, "PaymentProcessor/t/makePayment", &order(100));
+                transfer(s, inv, "withdraw", "t", 100, 900);
+            });
+        }
     }
 
     #[test]
-    fn one_payment_has_one_charge_and_one_refund_in_all_answers() {
-        let rule = equal_payments_equal_answers();
+    fn a_completed_payment_has_one_receipt_unless_it_was_killed_or_refused() {
+        let rule = receipt_sent_once();
+        let missing: &[_] = &["p was completed at 0.000s, and no receipt was sent"];
+        type Act = fn(&mut Story, Inv);
+        let refused: Act = |s, inv| {
+            s.calls_system(inv, "mailer", "send", Call::default().rejected("no such mailbox"))
+        };
+        let killed: Act = |s, _| {
+            let inv = s.begin(CREATE, "{}");
+            s.kill(inv);
+        };
+        for (status, act, expect) in [
+            ("completed", (|_, _| {}) as Act, missing),
+            ("completed", refused, &[]),
+            ("completed", killed, &[]),
+            ("completed", |s, inv| mail(s, inv, "msg_1", "Receipt for p"), &[]),
+            ("failed", |_, _| {}, &[]),
+            (
+                "failed",
+                |s, inv| {
+                    s.set(inv, "payment", &payment(100, "failed", ""));
+                    mail(s, inv, "msg_1", "Receipt for p");
+                },
+                &["p ends as failed, and was sent a receipt at 0.000s: msg_1"],
+            ),
+        ] {
+            check(&rule, expect, |s| {
+                let inv = s.begin(CREATE, &amount(100));
+                act(s, inv);
+                s.done(inv, &answered(status, "ch_1"));
+                s.quiet();
+            });
+        }
+    }
+
+    #[test]
+    fn a_receipt_is_for_who_pays_and_what_was_paid() {
+        for (customer, subject, expect) in [
+            ("cust-alice", "Receipt for p", ""),
+            (
+                "bob",
+                "Receipt for p",
+                "the receipt of p went to cust-alice, as \"Receipt for p\", at 0.000s: msg_1",
+            ),
+            (
+                "cust-alice",
+                "About q",
+                "the receipt of p went to cust-alice, as \"About q\", at 0.000s: msg_1",
+            ),
+        ] {
+            judge_if(expect.is_empty(), &receipt_as_asked(), expect, |s| {
+                let input = amount(100).replace("cust-alice", customer);
+                let inv = s.begin(CREATE, &input);
+                mail(s, inv, "msg_1", subject);
+            });
+        }
+    }
+
+    #[test]
+    fn a_repeated_refund_names_the_same_refund() {
         let refund = "PaymentService/p/RefundPayment";
-        check(&rule, &[], |s| {
-            op(s, CREATE, "{}", &answered("completed", "ch_1"));
-            op(s, CREATE, "{}", r#"{"status":"refunded","chargeId":"ch_1","message":"other"}"#);
-            op(s, "PaymentService/q/CreatePayment", "{}", &answered("completed", "ch_2"));
-            op(s, refund, "{}", &refund_result("re_1", 30));
-            op(s, refund, "{}", &refund_result("re_1", 30));
-            op(s, refund, "{}", "400 no");
-        });
-        let message = "CreatePayment of p was answered differently: ch_1 at 0.000s, ch_2 at 1.000s";
-        check(&rule, &[message], |s| {
-            op(s, CREATE, "{}", &answered("completed", "ch_1"));
-            op(s.at(1_000), "PaymentService/p/Create", "{}", &answered("completed", "ch_2"));
-        });
-        let message = "RefundPayment of p was answered differently: re_1 of 30 at 0.000s, re_1 of 100 at \
-                       1.000s";
-        check(&rule, &[message], |s| {
+        let message = "RefundPayment of p was answered differently: re_1 of 30 at 0.000s, re_1 of 100 at 1.000s";
+        check(&equal_payments_equal_answers(), &[message], |s| {
             op(s, refund, "{}", &refund_result("re_1", 30));
             op(s.at(1_000), refund, "{}", &refund_result("re_1", 100));
         });

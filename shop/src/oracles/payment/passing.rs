@@ -39,15 +39,13 @@ fn check_passing(facts: &Facts<'_>, key: &str, report: &mut Report<'_>) {
     if own.any(|i| i.cancelled.is_some() || i.killed.is_some()) {
         return;
     }
-    let creates = facts
-        .requests()
-        .iter()
-        .filter(|r| is_own(r.target) && handler_of(PAYMENT, &r.target.handler) == "CreatePayment");
+    let is_create =
+        |target| is_own(target) && handler_of(PAYMENT, &target.handler) == "CreatePayment";
+    let creates = facts.requests().iter().filter(|r| is_create(r.target));
     let failed = creates.filter_map(|r| Some((r.sent, r.reply.filter(|(_, o)| is_failure(o))?.0)));
-    let mut failed: Vec<_> = failed.collect();
+    let mut failed: Vec<_> = failed.filter(|(_, replied)| *replied > refused.record).collect();
     failed.sort_by_key(|(_, replied)| *replied);
-    let first = failed.iter().map(|(_, replied)| *replied).find(|at| *at > refused.record);
-    let Some(first) = first else { return };
+    let Some(&(_, first)) = failed.first() else { return };
     let mut before = calls.iter().take_while(|c| c.record < first);
     let mut decided = facts.all_effects().iter().take_while(|e| e.record < first);
     if !before.all(|c| is_refused_charge(c)) || decided.any(|e| e.is_by(PAYMENT, key)) {
@@ -56,11 +54,10 @@ fn check_passing(facts: &Facts<'_>, key: &str, report: &mut Report<'_>) {
     let asked = |from: usize, to: usize| calls.iter().any(|c| from < c.record && c.record < to);
     let again = failed.iter().find(|(sent, to)| *sent > first && !asked(*sent, *to));
     if let Some((_, again)) = again {
+        let (first_at, again_at) = (facts.at(first), facts.at(*again));
         let message = format!(
-            "{key} failed at {} as the gateway was out of reach, and failed again at {} without its being \
-             asked",
-            facts.at(first),
-            facts.at(*again)
+            "{key} failed at {first_at} as the gateway was out of reach, and failed again at {again_at} without its \
+             being asked"
         );
         report.violation(message, [refused.record, first, *again]);
     }
@@ -69,66 +66,60 @@ fn check_passing(facts: &Facts<'_>, key: &str, report: &mut Report<'_>) {
 /// True if it says that the payment has failed, for whatever reason but a broken rule or a cancel.
 fn is_failure(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Success(body) => {
-            Body::of(body).is_some_and(|body| body.status.as_deref() == Some("failed"))
-        }
+        Outcome::Success(body) => serde_json::from_slice::<Body>(&body.0)
+            .is_ok_and(|body| body.status.as_deref() == Some("failed")),
         Outcome::Failure { code, .. } => *code >= 500,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use onceproof::{
-        history::{Origin, Phase},
-        oracle::testing::Call,
-    };
+    use onceproof::history::{Origin, Phase};
 
-    use super::{super::testing::*, *};
-    use crate::systems::gateway::Declined;
+    use super::{super::super::testing::*, *};
 
-    const CREATE: &str = "PaymentService/p/CreatePayment";
-
-    /// Requests of these handlers that fail, a second apart, each after the gateway was asked once if there is a fate.
-    fn fail(s: &mut Story, requests: &[(&str, Option<CallFate>)]) {
-        for (n, (handler, fate)) in (1..).zip(requests) {
-            let (request, to) = (format!("try{n}"), format!("PaymentService/p/{handler}"));
-            s.at(n * 1_000).sends(&request, &to, None, "{}");
-            let inv = s.creates(&to, "{}", Origin::Client(request.as_str().into()));
-            s.start(inv);
-            if let Some(fate) = fate {
-                s.calls_system(inv, "gateway", "charge", Call::default().fate(*fate));
-            }
-            s.set(inv, "payment", &payment(1, "failed", ""));
-            s.done(inv, &answered("failed", ""));
-            s.replies(&request, &answered("failed", ""));
-        }
-    }
+    /// What happens after two requests that fail, a second apart, each after the gateway was asked once if there is a
+    /// fate; the second by this handler's name.
+    type Case<'a> = (&'a str, [Option<CallFate>; 2], fn(&mut Story), bool);
 
     #[test]
     fn a_failure_that_outlasts_its_reason_is_reported() {
-        let rule = passing_failure_not_final();
-        let refused = Some(CallFate::Refused);
         let message = "p failed at 1.000s as the gateway was out of reach, and failed again at 2.000s \
                        without its being asked";
-        for second in ["CreatePayment", "Create"] {
-            check(&rule, &[message], |s| fail(s, &[("CreatePayment", refused), (second, None)]));
-        }
-        check(&rule, &[], |s| fail(s, &[("CreatePayment", refused), ("CreatePayment", refused)]));
-        check(&rule, &[], |s| {
-            fail(s, &[("CreatePayment", Some(CallFate::AnswerLost)), ("CreatePayment", None)]);
-        });
-        check(&rule, &[], |s| {
-            let inv = s.begin(CREATE, "{}");
-            s.calls_system(inv, "gateway", "charge", Call::default().fate(CallFate::Refused));
-            let (customer, reason) = ("c".into(), "insufficient funds".into());
-            s.note(inv, "gateway", "charge", Declined { customer, reason, key: None });
-            fail(s, &[("CreatePayment", None), ("CreatePayment", None)]);
-        });
-        for killed in [false, true] {
-            check(&rule, &[], |s| {
-                fail(s, &[("CreatePayment", refused), ("CreatePayment", None)]);
-                let taken_out = s.begin(CREATE, "{}");
-                if killed { s.kill(taken_out) } else { s.cancel(taken_out, Phase::Running) }
+        let (refused, lost) = (Some(CallFate::Refused), Some(CallFate::AnswerLost));
+        let nothing: fn(&mut Story) = |_| {};
+        let kill: fn(&mut Story) = |s| {
+            let inv = s.begin("PaymentService/p/Create", "{}");
+            s.kill(inv);
+        };
+        let cancel: fn(&mut Story) = |s| {
+            let inv = s.begin("PaymentService/p/Create", "{}");
+            s.cancel(inv, Phase::Running);
+        };
+        let cases: [Case<'_>; 6] = [
+            ("CreatePayment", [refused, None], nothing, true),
+            ("Create", [refused, None], nothing, true),
+            ("Create", [refused, refused], nothing, false),
+            ("Create", [lost, None], nothing, false),
+            ("Create", [refused, None], kill, false),
+            ("Create", [refused, None], cancel, false),
+        ];
+        for (second, fates, then, reported) in cases {
+            let expect: &[_] = if reported { &[message] } else { &[] };
+            check(&passing_failure_not_final(), expect, |s| {
+                for (n, (handler, fate)) in (1..).zip(["CreatePayment", second].iter().zip(fates)) {
+                    let (request, to) = (format!("try{n}"), format!("PaymentService/p/{handler}"));
+                    s.at(n * 1_000).sends(&request, &to, None, "{}");
+                    let inv = s.creates(&to, "{}", Origin::Client(request.as_str().into()));
+                    s.start(inv);
+                    if let Some(fate) = fate {
+                        s.calls_system(inv, "gateway", "charge", Call::default().fate(fate));
+                    }
+                    s.set(inv, "payment", &payment(1, "failed", ""));
+                    s.done(inv, &answered("failed", ""));
+                    s.replies(&request, &answered("failed", ""));
+                }
+                then(s);
             });
         }
     }

@@ -6,15 +6,9 @@ use std::collections::BTreeMap;
 
 use onceproof::oracle::Facts;
 
-use crate::{
-    oracles::inventory::{
-        book::{Entry, Status, Stock},
-        cancelled_at,
-    },
-    systems::{
-        carrier::Labelled,
-        gateway::{Charged, Refunded},
-    },
+use crate::oracles::{
+    inventory::book::{Entry, Status, Stock},
+    world::{charges_of, standing},
 };
 
 /// What stands of an order: each thing in a few words, with the record that shows it.
@@ -32,15 +26,10 @@ pub(super) struct Standing {
 impl Standing {
     /// What of the order `id` stands.
     pub(super) fn of(facts: &Facts<'_>, id: &str) -> Self {
-        let payment = format!("{id}-payment");
-        let charged = facts.effects::<Charged>().filter(|c| c.key() == payment);
-        let charges = charged.filter_map(|c| {
-            let refunds = facts.effects::<Refunded>().filter(|r| r.charge == c.charge);
-            let held = c.amount.0 - refunds.map(|r| r.amount.0).sum::<i64>();
-            (held > 0).then(|| (c.record, format!("{} holds {held}", c.charge)))
-        });
-        let labels = facts.effects::<Labelled>();
-        let live = labels.filter(|l| &*l.parcel == id && cancelled_at(facts, l).is_none());
+        let charges = charges_of(facts, "PaymentService", &format!("{id}-payment")).iter();
+        let held = charges.filter(|c| c.held() > 0);
+        let charges = held.map(|c| (c.record, format!("{} holds {}", c.id, c.held())));
+        let live = standing(facts).filter(|label| &*label.parcel == id);
         let stock = facts.view::<Stock>().0.iter().filter_map(|(product, stock)| {
             let (record, book) = stock.last()?;
             Some((product.clone(), (record, *book.reservations.get(id)?)))
@@ -68,14 +57,10 @@ impl Standing {
 
     /// What an order of these quantities of products lacks to be complete, apart from its email; `here` is the record
     /// that asks for it.
-    pub(super) fn lacks(
-        &self,
-        ordered: &BTreeMap<String, i64>,
-        here: usize,
-    ) -> Vec<(usize, String)> {
+    pub(super) fn lacks(&self, ordered: &BTreeMap<&str, i64>, here: usize) -> Vec<(usize, String)> {
         let mut lacks = Vec::new();
         for (product, quantity) in ordered {
-            match self.stock.get(product) {
+            match self.stock.get(*product) {
                 Some((_, entry)) if entry.status == Status::Sold && entry.quantity == *quantity => {
                 }
                 Some((record, Entry { quantity: kept, status })) => {

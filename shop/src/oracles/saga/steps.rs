@@ -93,12 +93,9 @@ pub(super) fn no_step_after_undo() -> Rule {
 
 #[cfg(test)]
 mod tests {
-    use onceproof::{
-        history::Phase,
-        oracle::testing::{Story, check},
-    };
+    use onceproof::history::Phase;
 
-    use super::*;
+    use super::{super::super::testing::*, *};
 
     const CREATE: &str = "OrderService/o/CreateOrder";
     const CANCEL: &str = "OrderService/o/CancelOrder";

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use onceproof::{
     history::Outcome,
-    oracle::{Facts, Invocation, View},
+    oracle::{Facts, Invocation, Said, View, said},
 };
 use serde::Deserialize;
 
@@ -37,25 +37,13 @@ pub(super) struct Call {
     pub(super) is_heard: bool,
 }
 
-/// The answer of an order's handler.
-pub(super) struct Answer {
-    pub(super) handler: String,
-    /// The records of its creation and its end.
-    pub(super) created: usize,
-    pub(super) record: usize,
-    /// How far the order has come: `pending`, `completed`, `failed`, `cancelled`, ...; none if there is no such order.
-    pub(super) status: Option<String>,
-}
-
 /// An order, from the transaction's side.
 #[derive(Default)]
 pub(super) struct Order {
     /// In order of creation.
     pub(super) calls: Vec<Call>,
-    /// In order of their ends.
-    pub(super) answers: Vec<Answer>,
-    /// Each status that was stored, with its record.
-    pub(super) statuses: Vec<(usize, String)>,
+    /// What was stored and answered of it, in order of time.
+    pub(super) said: Vec<Said<Fields>>,
     /// The record of its first handler's creation.
     pub(super) first: usize,
     /// The record of the first request to cancel it.
@@ -63,10 +51,15 @@ pub(super) struct Order {
 }
 
 impl Order {
+    /// Each status that was stored, with its record.
+    pub(super) fn statuses(&self) -> impl DoubleEndedIterator<Item = (usize, &str)> {
+        let stored = self.said.iter().filter(|said| said.is_state("record"));
+        stored.filter_map(|said| Some((said.record, said.value()?.status.as_deref()?)))
+    }
+
     /// The record of the status that was stored last, and the status; `unknown` without one.
     pub(super) fn status(&self) -> (usize, &str) {
-        let last = self.statuses.last();
-        last.map_or((self.first, "unknown"), |(record, status)| (*record, status))
+        self.statuses().next_back().unwrap_or((self.first, "unknown"))
     }
 }
 
@@ -77,11 +70,9 @@ impl View for Orders {
     fn of(facts: &Facts<'_>) -> Self {
         let mut orders: BTreeMap<String, Order> = BTreeMap::new();
         for handler in facts.invocations_of(ORCHESTRATOR) {
-            let created = handler.created;
-            let order = orders
-                .entry(handler.object().1.to_owned())
-                .or_insert_with(|| Order { first: created, ..Order::default() });
-            order.answers.extend(answer(handler));
+            let (key, created) = (handler.object().1.to_owned(), handler.created);
+            let new = || Order { first: created, ..Order::default() };
+            let order = orders.entry(key).or_insert_with(new);
             if handler.handler() == "CancelOrder" {
                 order.cancel_requested.get_or_insert(created);
             }
@@ -96,36 +87,22 @@ impl View for Orders {
                 order.calls.extend(call(caller, invocation));
             }
         }
-        for change in facts.states_of(ORCHESTRATOR, "record") {
-            let status = change.field("status").and_then(|status| status.as_str());
-            if let (Some(status), Some(order)) = (status, orders.get_mut(change.key)) {
-                order.statuses.push((change.record, status.to_owned()));
-            }
+        for (id, said) in said(facts, ORCHESTRATOR) {
+            orders.entry(id).or_default().said = said;
         }
         for order in orders.values_mut() {
             order.calls.sort_by_key(|call| call.created);
-            order.answers.sort_by_key(|answer| answer.record);
         }
         Self(orders)
     }
 }
 
-/// The fields of a body that matter here.
-#[derive(Default, Deserialize)]
+/// The fields of a body that matter here. How far the order has come: `pending`, `completed`, `failed`, `cancelled`, ...
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Fields {
-    status: Option<String>,
+pub(super) struct Fields {
+    pub(super) status: Option<String>,
     kind: Option<String>,
-}
-
-fn answer(handler: &Invocation<'_>) -> Option<Answer> {
-    let (record, outcome) = handler.completed?;
-    let status = match outcome {
-        Outcome::Success(_) => Some(handler.answer_as::<Fields>()?.status?),
-        Outcome::Failure { code: 404, .. } => None,
-        Outcome::Failure { .. } => return None,
-    };
-    Some(Answer { handler: handler.handler().to_owned(), created: handler.created, record, status })
 }
 
 fn call(caller: &Invocation<'_>, invocation: &Invocation<'_>) -> Option<Call> {

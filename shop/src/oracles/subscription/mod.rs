@@ -2,11 +2,12 @@
 //!
 //! Must not know: the engine, the state of systems, how a report looks.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use onceproof::oracle::{Facts, Oracle, Report, Rule, at_most_once, oracle};
+use onceproof::oracle::{Facts, Happened, Report, Rule, as_asked, at_most_once, oracle, times};
+use serde::Deserialize;
 
-use crate::systems::gateway::{Charged, Refunded};
+use crate::systems::gateway::{Charged, Declined, Refunded};
 
 use super::email::{EMAIL, mails_of, was_refused};
 use view::{SUBSCRIPTION, Settled, Subscriptions, charges_of, purpose, quoted};
@@ -19,15 +20,33 @@ mod view;
 mod walk;
 
 /// All of them; the specific ones come first.
-pub(crate) fn all() -> Vec<Arc<dyn Oracle>> {
-    let rules = [
+pub(super) fn all() -> Vec<Rule> {
+    vec![
         period_charged_once(),
         nothing_billed_after_cancel(),
         renewals_in_order(),
+        renewal_not_abandoned(),
         proration_adds_up(),
         subscription_emails(),
-    ];
-    rules.into_iter().map(|rule| Arc::new(rule) as Arc<dyn Oracle>).collect()
+    ]
+}
+
+/// Who subscribes pays, in dollars.
+pub(super) fn billed_as_asked() -> Rule {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Asked {
+        customer_id: String,
+    }
+    as_asked(SUBSCRIPTION, |charged: &Happened<'_, Charged>, asked: &Asked| {
+        *charged.customer == *asked.customer_id && *charged.currency == *"USD"
+    })
+    .say(|u| {
+        let (key, c, asked) = (u.effect.key(), u.effect, u.asked.first());
+        let asked = asked.map_or("nobody", |asked| &asked.customer_id);
+        let took = format!("{} {} of {} with {}", c.amount, c.currency, c.customer, c.charge);
+        format!("{key} took {took} at {}, but is of {asked}, in USD", c.at)
+    })
 }
 
 /// No period of a subscription is charged twice, and no change of its plan.
@@ -80,10 +99,10 @@ fn renewals_in_order() -> Rule {
             }
             check_paid(facts, report, key, states);
             let (Some(until), Some(last)) = (walk.open_until(), states.last()) else { continue };
-            let now = facts.history().len() - 1;
-            if facts.at_rest() && days::at(facts.at(now)) >= until {
-                report
-                    .violation(format!("{key} was not renewed on {}", text(until)), [last.record]);
+            // a renewal to come would keep the run from rest
+            if facts.at_rest() {
+                let message = format!("{key} was not renewed on {}", text(until));
+                report.violation(message, [last.record]);
             }
         }
     })
@@ -108,6 +127,82 @@ fn check_paid(facts: &Facts<'_>, report: &mut Report<'_>, key: &str, states: &[S
             );
         }
     }
+}
+
+/// A declined renewal is tried three times: each time under a key of its own, as the bank says no to the old one for
+/// ever; then the subscription ends. It never ends as past due.
+///
+/// A subscription that a kill touched may go on with the try that was cut off.
+fn renewal_not_abandoned() -> Rule {
+    let summary = "a declined renewal is tried anew, three times, and then the subscription ends";
+    oracle("renewal_not_abandoned", summary, |facts, report| {
+        for (key, states) in &facts.view::<Subscriptions>().0 {
+            if facts.tainted(SUBSCRIPTION, key) {
+                continue;
+            }
+            if let Some(answer) = asked_again(facts, key) {
+                let message = format!(
+                    "{key} was declined at {} for a key that had been declined before",
+                    answer.at
+                );
+                report.violation(message, [answer.record]);
+            }
+            let mut past_due = states.iter().filter(|state| state.status == "pastDue");
+            if let Some(state) = past_due.find(|state| !is_tried_next_day(facts, state)) {
+                let since = facts.at(state.record);
+                let message =
+                    format!("{key} is past due since {since}, and nobody tries again a day later");
+                report.violation(message, [state.record]);
+            }
+            let Some(last) = states.last().filter(|_| facts.at_rest()) else { continue };
+            let next = last.terms.period_end.as_str();
+            let declined = answers_no(facts, key).filter(|d| purpose(d) == Some(next));
+            let tries = declined.map(|d| d.key.clone()).collect::<BTreeSet<_>>().len();
+            let has_ended = states.len() == 1 || last.end_date.as_deref() == Some(next);
+            let wrong = match &*last.status {
+                "pastDue" => true,
+                "expired" => !has_ended && tries != TRIES,
+                _ => tries > TRIES,
+            };
+            if wrong {
+                let (times, status, since) = (times(tries), &last.status, facts.at(last.record));
+                let message = format!(
+                    "{key} ends as {status} since {since}, after its renewal was declined {times} instead of {TRIES}"
+                );
+                report.violation(message, [last.record]);
+            }
+        }
+    })
+}
+
+/// True if the handler that stored it has sent the next try, for the day after.
+fn is_tried_next_day(facts: &Facts<'_>, state: &Settled) -> bool {
+    let mut sent = facts.invocations_of(SUBSCRIPTION).filter(|i| i.parent() == Some(state.inv));
+    sent.any(|i| {
+        let due = i.due.map(days::at);
+        i.handler() == "Renew" && due.is_some_and(|due| due <= days::at(facts.at(state.record)) + 1)
+    })
+}
+
+/// How often a renewal is tried, the first time included.
+const TRIES: usize = 3;
+
+/// The bank's refusals, those that it gave again included.
+fn answers_no<'a, 'h>(
+    facts: &'a Facts<'h>,
+    key: &'a str,
+) -> impl Iterator<Item = Happened<'h, Declined>> + 'a {
+    let all = facts.notes::<Declined>().chain(facts.repeats());
+    all.filter(move |declined| declined.is_by(SUBSCRIPTION, key))
+}
+
+/// The answer to a try under the key of one that another invocation made, and that was declined before.
+fn asked_again<'h>(facts: &Facts<'h>, key: &str) -> Option<Happened<'h, Declined>> {
+    let is_old = |of: &Happened<'_, Declined>| {
+        answers_no(facts, key)
+            .any(|d| d.record < of.record && d.inv() != of.inv() && d.key == of.key)
+    };
+    answers_no(facts, key).find(|declined| declined.key.is_some() && is_old(declined))
 }
 
 /// What a subscription has cost in the end is the price of its days, to the cent.
@@ -166,6 +261,12 @@ fn subscription_emails() -> Rule {
                     (None, Some(mail)) => {
                         let message = format!("email {id} was sent at {} and never due", mail.at);
                         report.violation(message, [mail.record]);
+                    }
+                    (Some(due), Some(mail)) if *mail.recipient != *states[0].customer_id => {
+                        let (who, customer) = (&mail.recipient, &states[0].customer_id);
+                        let message =
+                            format!("email {id} went to {who}, and {key} is of {customer}");
+                        report.violation(message, [due, mail.record]);
                     }
                     _ => {}
                 }

@@ -1,35 +1,30 @@
 //! What the oracles of subscriptions report, in small histories of the subscription `sub`.
 
-use onceproof::{
-    history::Inv,
-    oracle::testing::{Call, Story, check},
-};
-
-use crate::{money::Cents, oracles::email::testing::mail, systems::catalogue::Quoted};
+use crate::{money::Cents, oracles::testing::*, systems::catalogue::Quoted};
 
 use super::*;
 
 const DAY: u64 = 86_400_000;
 const BASIC: (&str, &str) = ("basic", "monthly");
 const FEBRUARY: (&str, &str) = ("2026-01-31", "2026-02-28");
+const JANUARY: (&str, &str) = ("2026-01-01", "2026-02-01");
 
 fn begin(s: &mut Story, handler: &str) -> Inv {
-    s.begin(&format!("SubscriptionService/sub/{handler}"), "")
+    s.begin(&format!("SubscriptionService/sub/{handler}"), r#"{"customerId":"cust-alice"}"#)
 }
 
 /// A charge in the run that is named after its purpose.
 fn charge(s: &mut Story, inv: Inv, purpose: &str, id: &str, cents: i64) {
-    let (amount, currency) = (Cents(cents), "USD".into());
-    let charged =
-        Charged { charge: id.into(), customer: "ann".into(), amount, currency, key: None };
-    let call = Call::default().run(&format!("charge sub-{purpose}")).made(charged);
+    let call = Call::default().run(&format!("charge sub-{purpose}")).made(charged(id, cents));
     s.calls_system(inv, "gateway", "charge", call);
 }
 
-fn refund(s: &mut Story, inv: Inv, charge: &str, cents: i64) {
-    let (refund, amount) = ("re_1".into(), Cents(cents));
-    let refunded = Refunded { refund, charge: charge.into(), amount, void: false, key: None };
-    s.effect(inv, "gateway", "refund", refunded);
+/// A charge that is declined, under this key.
+fn declined(s: &mut Story, inv: Inv, purpose: &str, key: &str) {
+    let (customer, reason) = ("cust-alice".into(), "insufficient funds".into());
+    let declined = Declined { customer, reason, key: Some(key.into()) };
+    let call = Call::default().run(&format!("charge sub-{purpose}")).note(declined);
+    s.calls_system(inv, "gateway", "charge", call);
 }
 
 /// The catalogue says what a plan costs.
@@ -43,7 +38,9 @@ fn value(status: &str, (plan, cycle): (&str, &str), (from, to): (&str, &str)) ->
     let terms = format!(
         r#"{{"planId":"{plan}","billingCycle":"{cycle}","periodStart":"{from}","periodEnd":"{to}"}}"#
     );
-    format!(r#"{{"status":"{status}","endDate":null,"terms":{terms},"bill":null}}"#)
+    format!(
+        r#"{{"customerId":"cust-alice","status":"{status}","endDate":null,"terms":{terms},"bill":null}}"#
+    )
 }
 
 fn state(s: &mut Story, inv: Inv, status: &str, plan: (&str, &str), period: (&str, &str)) {
@@ -51,47 +48,62 @@ fn state(s: &mut Story, inv: Inv, status: &str, plan: (&str, &str), period: (&st
 }
 
 #[test]
-fn a_period_is_charged_once() {
-    let rule = period_charged_once();
-    let message = "sub was charged twice for 2026-02-01: ch_2 at 5.000s, ch_3 at 9.000s";
-    check(&rule, &[message], |s| {
-        let inv = begin(s, "Renew");
-        charge(s, inv, "2026-01-01", "ch_1", 100);
-        charge(s.at(5_000), inv, "2026-02-01", "ch_2", 100);
-        charge(s.at(9_000), inv, "2026-02-01-try-2", "ch_3", 100);
-    });
-    check(&rule, &[], |s| {
-        let inv = begin(s, "Renew");
-        for purpose in ["2026-01-01", "2026-02-01", "2026-02-01-change-1"] {
-            charge(s, inv, purpose, "ch_1", 100);
-        }
-        // of another service, and of a subscription whose run does not say what it charges for
-        for other in ["PaymentService/sub/CreatePayment", "SubscriptionService/other/Renew"] {
-            let inv = s.begin(other, "");
-            charge(s, inv, "2026-01-01", "ch_8", 100);
-            charge(s, inv, "2026-01-01", "ch_9", 100);
-        }
-    });
+fn who_subscribes_pays() {
+    for (customer, expect) in [
+        ("cust-alice", &[][..]),
+        ("bob", &["sub took 100 USD of cust-alice with ch_1 at 0.000s, but is of bob, in USD"]),
+    ] {
+        check(&billed_as_asked(), expect, |s| {
+            let asked = format!(r#"{{"customerId":"{customer}"}}"#);
+            let inv = s.begin("SubscriptionService/sub/CreateSubscription", &asked);
+            charge(s, inv, "2026-01-01", "ch_1", 100);
+        });
+    }
 }
 
 #[test]
-fn nothing_is_charged_after_a_cancellation() {
-    let message = "sub was cancelled at 1.000s and charged 100 at 2.000s: ch_2";
-    let january = ("2026-01-01", "2026-02-01");
-    let cancelled = value("cancelled", BASIC, january);
-    for (state, expect) in [
-        (cancelled.as_str(), &[message][..]),
-        // its last bill is not settled yet
-        (&cancelled.replace(r#""bill":null"#, r#""bill":{}"#), &[]),
-        (&value("active", BASIC, january), &[]),
+fn a_declined_renewal_is_tried_three_times_under_new_keys() {
+    let ends = |status: &str, times: &str| {
+        format!(
+            "sub ends as {status} since 2678400.000s, after its renewal was declined {times} instead of 3"
+        )
+    };
+    let left = "sub is past due since 2678400.000s, and nobody tries again a day later".to_owned();
+    let old = "sub was declined at 2678400.000s for a key that had been declined before".to_owned();
+    for (keys, status, messages) in [
+        (&["a", "b", "c"][..], "expired", vec![]),
+        (&[], "active", vec![]),
+        (&["a"], "pastDue", vec![left, ends("pastDue", "once")]),
+        (&["a"], "expired", vec![ends("expired", "once")]),
+        (&["a", "b", "c", "d"], "active", vec![ends("active", "4 times")]),
+        (&["a", "b", "a"], "active", vec![old]),
     ] {
-        check(&nothing_billed_after_cancel(), expect, |s| {
-            let inv = begin(s, "CancelSubscription");
-            charge(s, inv, "2026-01-01", "ch_1", 100);
-            s.at(1_000).set(inv, "subscription", state);
-            let renewal = begin(s.at(2_000), "Renew");
-            charge(s, renewal, "2026-02-01", "ch_2", 100);
-        });
+        for killed in [false, true] {
+            let messages = messages.iter().map(String::as_str).filter(|_| !killed);
+            check(&renewal_not_abandoned(), &messages.collect::<Vec<_>>(), |s| {
+                let inv = begin(s, "CreateSubscription");
+                state(s, inv, "active", BASIC, JANUARY);
+                s.done(inv, "{}");
+                s.at(31 * DAY);
+                for key in keys {
+                    let inv = begin(s, "Renew");
+                    declined(s, inv, "2026-02-01", key);
+                    let next = s.send_later(inv, "SubscriptionService/sub/Renew", "", 32 * DAY);
+                    s.start(next);
+                    s.done(next, "");
+                    state(s, inv, "pastDue", BASIC, JANUARY);
+                    s.done(inv, "");
+                }
+                let last = begin(s, "Renew");
+                state(s, last, status, BASIC, JANUARY);
+                if killed {
+                    s.kill(last)
+                } else {
+                    s.done(last, "")
+                }
+                s.quiet();
+            });
+        }
     }
 }
 
@@ -114,7 +126,6 @@ fn periods_follow_one_another() {
             }
             state(s, renewal, "active", BASIC, period);
             s.done(renewal, "");
-            s.quiet();
         });
     };
     let skipped =
@@ -135,7 +146,6 @@ fn periods_follow_one_another() {
         let yearly = begin(s.at(60 * DAY), "UpdatePlan");
         state(s, yearly, "active", ("pro", "yearly"), ("2026-03-02", "2027-03-02"));
         s.done(yearly, "{}");
-        s.quiet();
     });
     check(&renewals_in_order(), &[], |s| {
         let renewal = renews(s);
@@ -149,15 +159,27 @@ fn periods_follow_one_another() {
 }
 
 #[test]
+fn a_subscription_does_not_go_on_after_its_end() {
+    let message = "sub went on from 2026-02-28, where it was to end, at 5011200.000s";
+    check(&renewals_in_order(), &[message], |s| {
+        let renewal = renews(s);
+        charge(s, renewal, "2026-02-28", "ch_2", 1_000);
+        let state = value("active", BASIC, ("2026-02-28", "2026-02-28"));
+        s.set(renewal, "subscription", &state.replace("null,", r#""2026-02-28","#));
+        s.done(renewal, "");
+    });
+}
+
+#[test]
 fn a_renewal_comes_unless_it_was_killed() {
     let message: &[_] = &["sub was not renewed on 2026-02-28"];
     for killed in [false, true] {
         check(&renewals_in_order(), if killed { &[] } else { message }, |s| {
             let renewal = renews(s);
             if killed {
-                s.kill(renewal);
+                s.kill(renewal)
             } else {
-                s.done(renewal, "");
+                s.done(renewal, "")
             }
             s.quiet();
         });
@@ -188,7 +210,7 @@ fn parts_of_a_period_are_paid_to_the_cent() {
             state(s, inv, "active", pro, january);
             s.done(inv, "{}");
             let inv = begin(s.at(20 * DAY), "CancelSubscription");
-            refund(s, inv, "ch_1", back);
+            refund(s, inv, "re_1", "ch_1", back);
             state(s, inv, "cancelled", pro, january);
             s.done(inv, "{}");
             s.quiet();
@@ -213,9 +235,9 @@ fn a_declined_renewal_costs_nothing_and_a_killed_one_is_left_out() {
                 state(s, renewal, status, BASIC, ("2026-01-01", "2026-02-01"));
             }
             if killed {
-                s.kill(renewal);
+                s.kill(renewal)
             } else {
-                s.done(renewal, "");
+                s.done(renewal, "")
             }
             s.quiet();
         });
@@ -224,29 +246,37 @@ fn a_declined_renewal_costs_nothing_and_a_killed_one_is_left_out() {
 
 #[test]
 fn there_is_an_email_for_each_occasion() {
-    let check_emails = |status: &str, emails: &[&str], refused: bool, expect: &[&str]| {
+    let missing = "email sub-welcome was due at 0.000s and never sent";
+    let needless = "email sub-cancelled was sent at 0.000s and never due";
+    let elsewhere = "email sub-welcome went to cust-alice, and sub is of bob";
+    for (status, customer, emails, expect) in [
+        ("active", "cust-alice", &["welcome"][..], &[][..]),
+        ("expired", "cust-alice", &[], &[]),
+        ("active", "cust-alice", &["refused"], &[]),
+        ("active", "cust-alice", &[], &[missing]),
+        ("active", "cust-alice", &["welcome", "cancelled"], &[needless]),
+        ("active", "bob", &["welcome"], &[elsewhere]),
+    ] {
         check(&subscription_emails(), expect, |s| {
             let inv = begin(s, "CreateSubscription");
             for email in emails {
+                if *email == "refused" {
+                    let inv = s.begin("EmailService/sub-welcome/SendEmail", "{}");
+                    s.set(inv, "email", r#"{"record":{"status":"failed"}}"#);
+                    s.done(inv, "{}");
+                    continue;
+                }
                 let sender = s.call(inv, &format!("EmailService/sub-{email}/SendEmail"), "{}");
                 mail(s, sender, "msg_1", "Hello");
                 s.done(sender, "{}");
             }
-            if refused {
-                let inv = s.begin("EmailService/sub-welcome/SendEmail", "{}");
-                s.set(inv, "email", r#"{"record":{"status":"failed"}}"#);
-                s.done(inv, "{}");
-            }
-            state(s, inv, status, BASIC, ("2026-01-01", "2026-02-01"));
+            s.set(
+                inv,
+                "subscription",
+                &value(status, BASIC, JANUARY).replace("cust-alice", customer),
+            );
             s.done(inv, "{}");
             s.quiet();
         });
-    };
-    check_emails("active", &["welcome"], false, &[]);
-    check_emails("cancelled", &["cancelled"], false, &[]);
-    check_emails("expired", &[], false, &[]);
-    check_emails("active", &[], true, &[]);
-    check_emails("active", &[], false, &["email sub-welcome was due at 0.000s and never sent"]);
-    let needless = "email sub-cancelled was sent at 0.000s and never due";
-    check_emails("active", &["welcome", "cancelled"], false, &[needless]);
+    }
 }

@@ -23,6 +23,7 @@ pub(super) struct Subscriptions(pub(super) BTreeMap<String, Vec<Settled>>);
 pub(super) struct Settled {
     pub(super) record: usize,
     pub(super) inv: Inv,
+    pub(super) customer_id: String,
     pub(super) status: String,
     /// The first day that is not paid for, if it is known.
     pub(super) end_date: Option<String>,
@@ -42,6 +43,8 @@ pub(super) struct Terms {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Stored {
+    #[serde(default)]
+    customer_id: String,
     status: String,
     #[serde(default)]
     end_date: Option<String>,
@@ -58,8 +61,9 @@ impl View for Subscriptions {
                 continue;
             };
             if stored.bill.is_none() {
-                let Stored { status, end_date, terms, .. } = stored;
-                let settled = Settled { record: change.record, inv, status, end_date, terms };
+                let (record, Stored { customer_id, status, end_date, terms, .. }) =
+                    (change.record, stored);
+                let settled = Settled { record, inv, customer_id, status, end_date, terms };
                 subscriptions.entry(change.key.to_owned()).or_default().push(settled);
             }
         }
@@ -75,9 +79,9 @@ pub(super) fn charges_of<'a, 'h>(
     facts.effects_by(SUBSCRIPTION, key)
 }
 
-/// What a charge is for: the first day of a period, or a change in it; none if it is no subscription's, or its run
-/// does not say.
-pub(super) fn purpose<'h>(charge: &Happened<'h, Charged>) -> Option<&'h str> {
+/// What a charge, or a refusal, is for: the first day of a period, or a change in it; none if it is no subscription's,
+/// or its run does not say.
+pub(super) fn purpose<'h, E>(charge: &Happened<'h, E>) -> Option<&'h str> {
     let run = charge.run().filter(|_| charge.service() == SUBSCRIPTION)?;
     let of = run.strip_prefix("charge ")?.strip_prefix(charge.key())?.strip_prefix('-')?;
     Some(of.split_once("-try-").map_or(of, |(of, _)| of))

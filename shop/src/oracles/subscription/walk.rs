@@ -127,6 +127,9 @@ impl<'h> Walk<'h> {
         let full_end = days::period_end(start, anchor, cycle == "yearly");
         let last = state.end_date.as_deref().and_then(days::number);
         let expected = last.map_or(full_end, |last| last.min(full_end));
+        if end <= start {
+            self.wrong(state, format!("went on from {}, where it was to end", text(start)));
+        }
         if end != expected {
             let (from, to, expected) = (text(start), text(end), text(expected));
             self.wrong(

@@ -20,7 +20,7 @@ use crate::{
 
 /// Its planted bugs.
 pub(in crate::services) static BUGS: &[Variant] =
-    &[EMAIL_WITHOUT_KEY, REFUSED_IS_SENT, RESEND_SENDS_AGAIN];
+    &[EMAIL_WITHOUT_KEY, REFUSED_IS_SENT, RESEND_SENDS_AGAIN, TAG_CUT_OFF];
 
 variants_of! {
     $ "EmailService": |systems| EmailService::of(systems) => EmailService;
@@ -107,5 +107,22 @@ variant! {
         })
         .await;
         Ok(Json(conclude(&ctx, email, sent)))
+    }
+}
+
+variant! {
+    /// "ann+shop@ is ann@": addresses are made canonical before an email is sent. That holds of one provider; at
+    /// another, `ann+shop` is somebody else's mailbox.
+    TAG_CUT_OFF: TagCutOff {
+        name: "tag-cut-off", class: 62, caught_by: "sent_as_asked",
+        summary: "the part of an address behind a plus is cut off before the email is sent",
+    }
+
+    async fn send_email(&self, ctx, Json(request)) {
+        let recipient = match (request.recipient.split_once('+'), request.recipient.split_once('@')) {
+            (Some((name, _)), Some((_, domain))) => format!("{name}@{domain}"),
+            _ => request.recipient.clone(),
+        };
+        self.0.send_email(ctx, Json(EmailRequest { recipient, ..request })).await
     }
 }

@@ -25,6 +25,7 @@ pub(in crate::services) static BUGS: &[Variant] = &[
     ANSWERED_BEFORE_BOOKED,
     CANCELLED_EXPIRY,
     EXPIRY_ENDS_SALE,
+    STOCK_BEFORE_EXPIRY,
 ];
 
 variants_of! {
@@ -344,5 +345,29 @@ variant! {
             ctx.set(STOCK, Json(stock));
         }
         Ok(())
+    }
+}
+
+variant! {
+    /// First the stock, then the timer that gives it back, as one would say it. Whoever is killed in between holds
+    /// the stock for ever: a lease without an end.
+    STOCK_BEFORE_EXPIRY: StockBeforeExpiry {
+        name: "stock-before-expiry", class: 60, caught_by: "stock_held_for_nobody",
+        summary: "the stock is taken before its expiry is sent, and a kill comes in between",
+    }
+
+    async fn reserve_stock(&self, ctx, Json(request)) {
+        let request = request.checked(ctx.key())?;
+        let mut stock = open(&ctx).await?;
+        if let Some(known) = stock.known(&request)? {
+            return Ok(Json(known));
+        }
+        stock.check_available(request.quantity)?;
+        let created_at = now(&ctx).await?;
+        let reservation = stock.reserve(request.clone(), created_at);
+        ctx.set(STOCK, Json(stock));
+        ctx.run(|| async { Ok(()) }).name("audit").await?;
+        expire_later(&ctx, &request);
+        Ok(Json(reservation))
     }
 }

@@ -34,6 +34,7 @@ pub(in crate::services) static BUGS: &[Variant] = &[
     CALLS_ITSELF,
     GIVES_UP_LABEL,
     TRIES_ONCE_MORE,
+    FIRST_LINE_ONLY,
 ];
 
 variants_of! {
@@ -444,5 +445,31 @@ variant! {
             }
         }
         Ok(Json(transaction.record.result()))
+    }
+}
+
+variant! {
+    /// The lines of an order are kept in a map by their product. An order with two lines of one product has one of
+    /// them reserved, and sold; it is paid for as a whole.
+    FIRST_LINE_ONLY: FirstLineOnly {
+        name: "first-line-only", class: 63, caught_by: "saga_as_asked",
+        summary: "of two lines of one product, the quantity of the first is reserved",
+    }
+
+    async fn process_order(&self, ctx, Json(request)) {
+        process(&ctx, request, async |transaction| {
+            let whole = transaction.record.order.clone();
+            for step in whole.steps() {
+                if let Step::Stock(product) = &step {
+                    let lines = whole.items.iter().filter(|item| item.product_id == *product);
+                    transaction.record.order.items = lines.take(1).cloned().collect();
+                }
+                let taken = transaction.take(step).await;
+                transaction.record.order = whole.clone();
+                taken?;
+            }
+            complete(transaction).await
+        })
+        .await
     }
 }

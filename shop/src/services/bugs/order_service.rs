@@ -23,6 +23,7 @@ pub(in crate::services) static BUGS: &[Variant] = &[
     UPDATE_REVIVES,
     UPDATED_UNTIL_SHIPPED,
     DONE_BEFORE_PARCEL,
+    UPDATE_KEEPS_TOTAL,
 ];
 
 variants_of! {
@@ -199,5 +200,22 @@ variant! {
         let label = shipment.create_label(Json(order.label_request()));
         order.label_id = label.call().await?.into_inner().label_id;
         Ok(store(&ctx, &done, order))
+    }
+}
+
+variant! {
+    /// The total is reckoned once, when the order is created, and is a field like any other since. An update changes
+    /// the items.
+    UPDATE_KEEPS_TOTAL: UpdateKeepsTotal {
+        name: "update-keeps-total", class: 66, caught_by: "order_as_asked",
+        summary: "an update changes the items of an order and leaves its total",
+    }
+
+    async fn update_order(&self, ctx, Json(update)) {
+        let before = known(&ctx).await?;
+        let mut order = before.clone();
+        order.update(update)?;
+        order.total = before.total;
+        Ok(store(&ctx, &before, order))
     }
 }

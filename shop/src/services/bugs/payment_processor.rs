@@ -12,8 +12,13 @@ use crate::services::{
 };
 
 /// Its planted bugs.
-pub(in crate::services) static BUGS: &[Variant] =
-    &[EXPIRY_FORGETS_TOKEN, CANCEL_RACES_CHARGE, CANCEL_KEEPS_WITHDRAWAL, CANCEL_FORGETS_NEW];
+pub(in crate::services) static BUGS: &[Variant] = &[
+    EXPIRY_FORGETS_TOKEN,
+    CANCEL_RACES_CHARGE,
+    CANCEL_KEEPS_WITHDRAWAL,
+    CANCEL_FORGETS_NEW,
+    CANCEL_KEPT_FOR_EVER,
+];
 
 variants_of! {
     $ "PaymentProcessor": |_| PaymentProcessor => PaymentProcessor;
@@ -120,6 +125,23 @@ variant! {
 
     async fn cancel_payment(&self, ctx) {
         if ctx.get::<Json<Order>>(PAYMENT).await?.is_none() {
+            return Ok(());
+        }
+        self.0.cancel_payment(ctx).await
+    }
+}
+
+variant! {
+    /// A cancel that comes before its payment is remembered, and that is all: nobody thinks of forgetting it again.
+    /// Each one is a record that is kept for ever.
+    CANCEL_KEPT_FOR_EVER: CancelKeptForEver {
+        name: "cancel-kept-for-ever", class: 65, caught_by: "settled_token_expires",
+        summary: "a cancel that comes before the payment never expires",
+    }
+
+    async fn cancel_payment(&self, ctx) {
+        if ctx.get::<Json<Order>>(PAYMENT).await?.is_none() {
+            ctx.set(STATUS, Json(Status::Cancelled));
             return Ok(());
         }
         self.0.cancel_payment(ctx).await

@@ -33,6 +33,7 @@ pub(in crate::services) static BUGS: &[Variant] = &[
     REFUNDS_BESIDE_EACH_OTHER,
     NEGATIVE_REFUND,
     CANCEL_UNDOES_COMPLETED,
+    ALWAYS_DOLLARS,
 ];
 
 variants_of! {
@@ -189,7 +190,7 @@ pub(in crate::services) const RECEIPT_WITHOUT_KEY: Variant = Variant {
     name: "receipt-without-key",
     summary: "the mail client does not pass the receipt's idempotency key on",
     class: Some(58),
-    caught_by: Some("effect_at_most_once"),
+    caught_by: Some("receipt_sent_once"),
     bind: |endpoint, systems| {
         let mailer = Arc::new(OldClient(Arc::clone(&systems.mailer)));
         endpoint.bind(PaymentService::new(Arc::clone(&systems.gateway), mailer))
@@ -353,5 +354,20 @@ variant! {
             Err(error) if is_cancel(&error) => self.0.conclude(&ctx, payment, Err(error)).await,
             _ => Ok(Json(settled.answer("Payment processed successfully"))),
         }
+    }
+}
+
+variant! {
+    /// The shop began with one currency, and the client of the gateway still has it built in. The amount is right,
+    /// the record is right, and the customer pays more or less than he was told.
+    ALWAYS_DOLLARS: AlwaysDollars {
+        name: "always-dollars", class: 61, caught_by: "charged_as_asked",
+        summary: "every payment is charged in dollars, whatever its currency",
+    }
+
+    async fn create_payment(&self, ctx, Json(request)) {
+        let charge =
+            |gateway, request| charge(gateway, ChargeRequest { currency: "USD".into(), ..request });
+        create(&self.0, &ctx, request, charge).await
     }
 }

@@ -24,8 +24,14 @@ use crate::{
 };
 
 /// Its planted bugs.
-pub(in crate::services) static BUGS: &[Variant] =
-    &[RENEWAL_KEY_WITH_TIME, CANCELLED_RENEWS, DAILY_RATE, DECLINED_GOES_ON, WELCOME_FIRST];
+pub(in crate::services) static BUGS: &[Variant] = &[
+    RENEWAL_KEY_WITH_TIME,
+    CANCELLED_RENEWS,
+    DAILY_RATE,
+    DECLINED_GOES_ON,
+    WELCOME_FIRST,
+    OLD_KEY,
+];
 
 variants_of! {
     $ "SubscriptionService": |systems| SubscriptionService::of(systems) => SubscriptionService;
@@ -184,5 +190,23 @@ variant! {
         let id = format!("{}-welcome", ctx.key());
         ctx.object_client::<EmailServiceClient<'_>>(id).send_email(Json(email)).send();
         self.0.create_subscription(ctx, Json(request)).await
+    }
+}
+
+variant! {
+    /// A renewal is named after its period, and so is every try of it. The gateway remembers what it answered under
+    /// that name: once declined, always declined, whatever the customer has put on the account since.
+    OLD_KEY: OldKey {
+        name: "old-key", class: 64, caught_by: "renewal_not_abandoned",
+        summary: "a declined renewal is tried again under the key that was declined",
+    }
+
+    async fn renew(&self, ctx) {
+        let Some((mut record, bill)) = begin_renewal(&self.0, &ctx).await? else { return Ok(()) };
+        let key = format!("{}-{}", ctx.key(), bill.terms.period_start);
+        record.bill = Some(Bill { key, ..bill });
+        ctx.set(SUBSCRIPTION, Json(record.clone()));
+        self.0.settle(&ctx, &mut record).await?;
+        Ok(())
     }
 }
