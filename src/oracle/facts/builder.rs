@@ -289,6 +289,8 @@ fn tainted<'h>(invocations: &[Invocation<'h>]) -> BTreeSet<(&'h str, &'h str)> {
         return objects;
     }
     let mut below = vec![false; invocations.len()];
+    // those whose callers were looked at: calls can be nested thousands deep
+    let mut climbed = vec![false; invocations.len()];
     for (at, invocation) in invocations.iter().enumerate() {
         let parent = invocation.parent().and_then(|inv| find_invocation(invocations, inv));
         below[at] =
@@ -298,7 +300,7 @@ fn tainted<'h>(invocations: &[Invocation<'h>]) -> BTreeSet<(&'h str, &'h str)> {
         }
         objects.insert(invocation.object());
         let mut above = parent;
-        while let Some(p) = above {
+        while let Some(p) = above.filter(|&p| !std::mem::replace(&mut climbed[p], true)) {
             objects.insert(invocations[p].object());
             above = invocations[p].parent().and_then(|inv| find_invocation(invocations, inv));
         }
