@@ -8,12 +8,9 @@
 //!
 //! Must not know: the simulation.
 
-use std::{
-    cell::Cell,
-    ffi::{c_int, c_void},
-    hash::RandomState,
-    mem, ptr,
-};
+use std::{cell::Cell, hash::RandomState, mem, ptr};
+
+use super::thread_locals::thread_locals;
 
 /// The keys of a `RandomState`: first the one that is counted up, then the fixed one.
 type Keys = [u64; 2];
@@ -112,66 +109,28 @@ fn new_random_state() -> Option<[u64; 2]> {
     Some(unsafe { mem::transmute_copy::<RandomState, [u64; 2]>(&state) })
 }
 
-/// A search for two neighbouring words, in either order.
-struct Scan {
-    wanted: Keys,
-    hits: usize,
-    last: Option<Place>,
-}
-
-/// The only place in this thread's thread-local memory that holds `wanted`.
+/// The only place in this thread's thread-local memory that holds `wanted`, in either order.
 fn find_in_thread_locals(wanted: Keys) -> Option<Place> {
-    let mut scan = Scan { wanted, hits: 0, last: None };
-    // SAFETY: `scan_object` expects the `Scan` it is given here, which outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(scan_object), (&raw mut scan).cast()) };
-    scan.last.filter(|_| scan.hits == 1)
-}
-
-/// Looks through this thread's block of one loaded object; called by `dl_iterate_phdr`.
-///
-/// # Safety
-///
-/// `info` must describe a loaded object, and `scan` must point to a [`Scan`].
-unsafe extern "C" fn scan_object(
-    info: *mut libc::dl_phdr_info,
-    size: libc::size_t,
-    scan: *mut c_void,
-) -> c_int {
-    if size < mem::size_of::<libc::dl_phdr_info>() {
-        return 0; // A C library that does not tell where the block is.
-    }
-    // SAFETY: by contract; the size says that all fields are there, and the program headers of a
-    // loaded object stay in memory.
-    let (scan, block, headers) = unsafe {
-        let headers = match (*info).dlpi_phdr {
-            first if first.is_null() => &[],
-            first => std::slice::from_raw_parts(first, (*info).dlpi_phnum.into()),
-        };
-        (&mut *scan.cast::<Scan>(), (*info).dlpi_tls_data.cast::<u8>(), headers)
-    };
-    // Null: the object has no thread-local memory, or this thread has not used it yet.
-    if block.is_null() {
-        return 0;
-    }
-    let skip = block.align_offset(mem::align_of::<u64>());
-    for header in headers.iter().filter(|h| h.p_type == libc::PT_TLS) {
-        let bytes = usize::try_from(header.p_memsz).unwrap_or(0).saturating_sub(skip);
-        let words = block.wrapping_add(skip).cast::<u64>();
-        for i in 1..bytes / mem::size_of::<u64>() {
+    let mut hits = 0;
+    let mut last = None;
+    for block in thread_locals() {
+        let skip = block.start.align_offset(mem::align_of::<u64>());
+        let words = block.start.wrapping_add(skip).cast::<u64>();
+        for i in 1..block.len.saturating_sub(skip) / mem::size_of::<u64>() {
             let (first, second) = (words.wrapping_add(i - 1), words.wrapping_add(i));
-            // SAFETY: `p_memsz` bytes from `block` are mapped and this thread's own; volatile, as
-            // the words belong to other code.
+            // SAFETY: both lie in the block, which is mapped and this thread's own; volatile, as the
+            // words belong to other code.
             let pair = unsafe { [ptr::read_volatile(first), ptr::read_volatile(second)] };
-            let place = if pair == scan.wanted {
+            let place = if pair == wanted {
                 Place { counted: first, fixed: second }
-            } else if pair == [scan.wanted[1], scan.wanted[0]] {
+            } else if pair == [wanted[1], wanted[0]] {
                 Place { counted: second, fixed: first }
             } else {
                 continue;
             };
-            scan.hits += 1;
-            scan.last = Some(place);
+            hits += 1;
+            last = Some(place);
         }
     }
-    0
+    last.filter(|_| hits == 1)
 }

@@ -10,7 +10,7 @@
 //! Must not know: the simulation.
 
 use std::{
-    ffi::{c_int, c_uint, c_void},
+    ffi::{c_int, c_long, c_uint, c_void},
     ptr,
     time::Duration,
 };
@@ -21,8 +21,11 @@ use super::{GOLDEN, THREAD, Thread, mix};
 use crate::base::VirtualTime;
 
 mod hash_keys;
+mod select_rng;
+mod thread_locals;
 
 pub(super) use hash_keys::{found as hash_keys_found, replace as replace_hash_keys};
+pub(super) use select_rng::{found as select_rng_found, replace as replace_select_rng};
 
 /// C's `time_t`, in seconds: 64 bits wide on every 64-bit Linux.
 type Secs = i64;
@@ -40,6 +43,8 @@ struct Symbols {
     _time: unsafe extern "C" fn(*mut Secs) -> Secs,
     getrandom: unsafe extern "C" fn(*mut c_void, size_t, c_uint) -> ssize_t,
     _getentropy: unsafe extern "C" fn(*mut c_void, size_t) -> c_int,
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    _syscall: unsafe extern "C" fn(c_long, usize, usize, usize, usize, usize, usize) -> c_long,
 }
 
 /// Keeps the functions in every program that links this crate, whatever it calls.
@@ -50,6 +55,8 @@ static LINKED: Symbols = Symbols {
     _time: time,
     getrandom,
     _getentropy: getentropy,
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    _syscall: syscall,
 };
 
 /// Whether code that looks `getrandom` up by name, as the crate of that name does, finds ours.
@@ -139,7 +146,9 @@ unsafe extern "C" fn clock_gettime(id: clockid_t, out: *mut timespec) -> c_int {
             0
         }
         // SAFETY: the kernel checks the arguments; the wrapper sets `errno`.
-        _ => unsafe { libc::syscall(libc::SYS_clock_gettime, id, out) as c_int },
+        _ => unsafe {
+            real(libc::SYS_clock_gettime, [id as usize, out as usize, 0, 0, 0, 0]) as c_int
+        },
     }
 }
 
@@ -152,7 +161,9 @@ unsafe extern "C" fn clock_gettime(id: clockid_t, out: *mut timespec) -> c_int {
 unsafe extern "C" fn gettimeofday(out: *mut timeval, zone: *mut c_void) -> c_int {
     let Some(d) = if_active(wall).filter(|_| !out.is_null()) else {
         // SAFETY: the kernel checks the arguments; the wrapper sets `errno`.
-        return unsafe { libc::syscall(libc::SYS_gettimeofday, out, zone) as c_int };
+        return unsafe {
+            real(libc::SYS_gettimeofday, [out as usize, zone as usize, 0, 0, 0, 0]) as c_int
+        };
     };
     // SAFETY: not null, so writable by the contract.
     unsafe { out.write(timeval { tv_sec: secs(d), tv_usec: d.subsec_micros().into() }) };
@@ -161,7 +172,7 @@ unsafe extern "C" fn gettimeofday(out: *mut timeval, zone: *mut c_void) -> c_int
     }
     // The kernel's zone is the machine's own, not the clock's.
     // SAFETY: the kernel checks the arguments; the wrapper sets `errno`.
-    unsafe { libc::syscall(libc::SYS_gettimeofday, ptr::null_mut::<timeval>(), zone) as c_int }
+    unsafe { real(libc::SYS_gettimeofday, [0, zone as usize, 0, 0, 0, 0]) as c_int }
 }
 
 /// `time(2)`.
@@ -194,7 +205,7 @@ unsafe extern "C" fn getrandom(buf: *mut c_void, len: size_t, flags: c_uint) -> 
         return ssize_t::try_from(len).unwrap_or(ssize_t::MAX);
     }
     // SAFETY: the kernel checks the arguments; the wrapper sets `errno`.
-    unsafe { libc::syscall(libc::SYS_getrandom, buf, len, flags) as ssize_t }
+    unsafe { real(libc::SYS_getrandom, [buf as usize, len, flags as usize, 0, 0, 0]) as ssize_t }
 }
 
 /// `getentropy(3)`: all of `len` bytes or an error, whatever signals arrive.
@@ -219,6 +230,74 @@ unsafe extern "C" fn getentropy(buf: *mut c_void, len: size_t) -> c_int {
         }
     }
     0
+}
+
+/// `syscall(2)`, for those that ask the kernel by number: `getrandom` before 0.3, and so `rand` before 0.9.
+///
+/// # Safety
+///
+/// As the system call's.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn syscall(
+    number: c_long,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
+) -> c_long {
+    // SAFETY: by contract; the arguments are those that the C functions take.
+    unsafe {
+        match number {
+            libc::SYS_getrandom => getrandom(a as *mut c_void, b, c as c_uint) as c_long,
+            libc::SYS_clock_gettime => clock_gettime(a as clockid_t, b as *mut timespec).into(),
+            _ => real(number, [a, b, c, d, e, f]),
+        }
+    }
+}
+
+/// Asks the kernel, past the function above, and reports as C functions do.
+///
+/// # Safety
+///
+/// As the system call's.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+unsafe fn real(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> c_long {
+    let result: c_long;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the kernel's calling convention; by contract the arguments are right.
+    unsafe {
+        std::arch::asm!(
+            "syscall", inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _, options(nostack),
+        );
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: the kernel's calling convention; by contract the arguments are right.
+    unsafe {
+        std::arch::asm!(
+            "svc 0", in("x8") number, inlateout("x0") a => result,
+            in("x1") b, in("x2") c, in("x3") d, in("x4") e, in("x5") f, options(nostack),
+        );
+    }
+    if (-4095..0).contains(&result) {
+        return fail(c_int::try_from(-result).unwrap_or(libc::EINVAL)).into();
+    }
+    result
+}
+
+/// Asks the kernel by the C library's function, which is not replaced here.
+///
+/// # Safety
+///
+/// As the system call's.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+unsafe fn real(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> c_long {
+    // SAFETY: by contract.
+    unsafe { libc::syscall(number, a, b, c, d, e, f) }
 }
 
 /// Reports `errno` the way C functions do.

@@ -7,7 +7,7 @@
 //!
 //! Not controlled, on any system: blocking with a timeout (`recv_timeout`, `thread::sleep`: the
 //! kernel waits in real time, and compares with its own clock), reading `/dev/urandom`, system calls
-//! that do not pass the C functions (`getrandom` before 0.3, and so `rand` before 0.9), the
+//! that do not pass the C functions, the
 //! processor's time stamp counter, addresses in memory (the default hasher of `hashbrown`), threads
 //! that code inside a scope starts, and values that a process draws once and keeps for all threads.
 //! What is controlled on the system at hand: [`capabilities`].
@@ -30,6 +30,8 @@ mod platform;
 pub struct Scope {
     /// The hash keys the thread had before, to be put back.
     hash_keys_outside: Option<[u64; 2]>,
+    /// The state of `tokio::select!` that the thread had before, to be put back.
+    select_rng_outside: Option<[u32; 2]>,
     /// A scope belongs to its thread: neither `Send` nor `Sync`.
     _of_this_thread: PhantomData<*const ()>,
 }
@@ -54,10 +56,13 @@ pub fn enter(seed: u64) -> Scope {
         // and must neither shift the stream nor count as a draw.
         let drawn = t.drawn.get();
         t.stream.set(stream_start(seed));
+        t.selects.set(select_rngs(seed));
+        // Tokio seeds its generator by a hash map's keys, so it is looked for before they are replaced.
+        let select_rng_outside = platform::replace_select_rng(next_select_rng(t));
         let hash_keys_outside = platform::replace_hash_keys(hash_keys(seed));
         t.stream.set(stream_start(seed));
         t.drawn.set(drawn);
-        Scope { hash_keys_outside, _of_this_thread: PhantomData }
+        Scope { hash_keys_outside, select_rng_outside, _of_this_thread: PhantomData }
     })
 }
 
@@ -65,6 +70,9 @@ impl Drop for Scope {
     fn drop(&mut self) {
         if let Some(keys) = self.hash_keys_outside {
             platform::replace_hash_keys(keys);
+        }
+        if let Some(state) = self.select_rng_outside {
+            platform::replace_select_rng(state);
         }
         THREAD.with(|t| t.active.set(false));
     }
@@ -91,7 +99,7 @@ pub fn set_skew_ms(ms: i64) {
     in_scope(|t| t.skew_ms.set(ms));
 }
 
-/// Starts the entropy and the std hash keys of this thread anew from `seed`; the clock stays.
+/// Starts the entropy, the std hash keys and the choices of `tokio::select!` of this thread anew from `seed`; the clock stays.
 ///
 /// Called at the start of each attempt, so that what an attempt draws differs from what the one
 /// before it drew.
@@ -100,8 +108,24 @@ pub fn set_skew_ms(ms: i64) {
 ///
 /// If this thread is not in a scope.
 pub fn reseed(seed: u64) {
-    in_scope(|t| t.stream.set(stream_start(seed)));
+    in_scope(|t| {
+        t.stream.set(stream_start(seed));
+        t.selects.set(select_rngs(seed));
+        platform::replace_select_rng(next_select_rng(t));
+    });
     platform::replace_hash_keys(hash_keys(seed));
+}
+
+/// Lets the next `tokio::select!` of this thread choose by the seed again. Tokio itself seeds its generator anew when
+/// a runtime begins to run, so this is called on the runtime.
+///
+/// # Panics
+///
+/// If this thread is not in a scope.
+pub fn reseed_selects() {
+    in_scope(|t| {
+        platform::replace_select_rng(next_select_rng(t));
+    });
 }
 
 /// Whether entropy was drawn in any scope of this thread since the thread began.
@@ -131,6 +155,8 @@ pub struct Capabilities {
     pub entropy: bool,
     /// The order of a std `HashMap` follows from the seed, on a thread that is used again too.
     pub hash_keys: bool,
+    /// The branch that `tokio::select!` without `biased` tries first follows from the seed.
+    pub selects: bool,
 }
 
 impl Capabilities {
@@ -140,6 +166,7 @@ impl Capabilities {
             (self.clock, "the clock"),
             (self.entropy, "random numbers"),
             (self.hash_keys, "the order of hash maps"),
+            (self.selects, "tokio::select!"),
         ]
         .into_iter()
         .filter_map(|(controlled, what)| (!controlled).then_some(what))
@@ -154,7 +181,7 @@ pub fn capabilities() -> Capabilities {
         let tried = thread::Builder::new().spawn(try_out).map(thread::JoinHandle::join);
         match tried {
             Ok(Ok(found)) => found,
-            _ => Capabilities { clock: false, entropy: false, hash_keys: false },
+            _ => Capabilities { clock: false, entropy: false, hash_keys: false, selects: false },
         }
     })
 }
@@ -177,7 +204,8 @@ fn try_out() -> Capabilities {
         == std::time::UNIX_EPOCH + Duration::from_millis(VirtualTime::EPOCH_UNIX_MS)
         && start.0.elapsed().ok() == Some(step)
         && start.1.elapsed() == step;
-    Capabilities { clock, entropy, hash_keys: hash_keys_controlled() }
+    let selects = platform::select_rng_found();
+    Capabilities { clock, entropy, hash_keys: hash_keys_controlled(), selects }
 }
 
 /// What one thread sees. Plain cells without a destructor: the C functions may be called while
@@ -188,6 +216,8 @@ struct Thread {
     skew_ms: Cell<i64>,
     /// The state of a SplitMix64 generator.
     stream: Cell<u64>,
+    /// The same for the states of tokio's generator.
+    selects: Cell<u64>,
     drawn: Cell<bool>,
 }
 
@@ -198,6 +228,7 @@ thread_local! {
             now_ns: Cell::new(0),
             skew_ms: Cell::new(0),
             stream: Cell::new(0),
+            selects: Cell::new(0),
             drawn: Cell::new(false),
         }
     };
@@ -230,6 +261,17 @@ const fn stream_start(seed: u64) -> u64 {
 const fn hash_keys(seed: u64) -> [u64; 2] {
     let at = mix(seed ^ 0x6861_7368_206b_6579);
     [mix(at.wrapping_add(GOLDEN)), mix(at.wrapping_add(GOLDEN.wrapping_mul(2)))]
+}
+
+/// Where the states of tokio's generator begin, apart from the stream and the hash keys of `seed`.
+const fn select_rngs(seed: u64) -> u64 {
+    mix(seed ^ 0x7365_6c65_6374_2021)
+}
+
+fn next_select_rng(t: &Thread) -> [u32; 2] {
+    t.selects.set(t.selects.get().wrapping_add(GOLDEN));
+    let bits = mix(t.selects.get());
+    [(bits >> 32) as u32, bits as u32]
 }
 
 #[cfg(test)]
@@ -266,7 +308,8 @@ mod tests {
     #[test]
     fn uncontrolled_parts_are_named() {
         let check = |clock, entropy, hash_keys, expected: &[&str]| {
-            let found: Vec<_> = Capabilities { clock, entropy, hash_keys }.uncontrolled().collect();
+            let all = Capabilities { clock, entropy, hash_keys, selects: true };
+            let found: Vec<_> = all.uncontrolled().collect();
             assert_eq!(found, expected);
         };
         check(true, true, true, &[]);

@@ -16,3 +16,13 @@ pub(super) const fn hash_keys_found() -> bool {
 pub(super) const fn entropy_symbol_is_ours() -> bool {
     false
 }
+
+/// Tokio's generator is not looked for here.
+pub(super) const fn replace_select_rng(_state: [u32; 2]) -> Option<[u32; 2]> {
+    None
+}
+
+/// Tokio's generator is not looked for here.
+pub(super) const fn select_rng_found() -> bool {
+    false
+}
