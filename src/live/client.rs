@@ -11,8 +11,9 @@ use std::{
 
 use super::{
     LiveError,
-    clock::{Clock, go_on},
+    clock::Clock,
     deliveries::Deliveries,
+    go_on,
     ids::{NO_INVOCATION, awakeable_id},
     log::{Log, Rows, Seen, text, unix_ms},
     mark::Mark,

@@ -1,12 +1,10 @@
 //! Real time as virtual time: nanoseconds since a run began.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::LiveError;
 use crate::base::VirtualTime;
 
 /// When a run began.
@@ -51,9 +49,4 @@ impl Clock {
 #[expect(clippy::disallowed_methods, reason = "a real server needs its time")]
 pub(super) fn pause(time: Duration) {
     thread::sleep(time);
-}
-
-/// Ends what waits if a person, or the system, wants it to end.
-pub(super) fn go_on(stop: &AtomicBool) -> Result<(), LiveError> {
-    if stop.load(Ordering::Relaxed) { Err(LiveError::Interrupted) } else { Ok(()) }
 }

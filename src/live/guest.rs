@@ -7,8 +7,9 @@ use std::{collections::BTreeMap, sync::atomic::AtomicBool, time::Duration};
 use super::{
     LiveError, Server,
     client::Stuck,
-    clock::{Clock, go_on, pause},
+    clock::{Clock, pause},
     deliveries::Deliveries,
+    go_on,
     host::Hosted,
     log::{Log, Rows, Seen, text, unix_ms},
     mark::{Mark, make_room, names_of},

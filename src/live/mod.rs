@@ -29,6 +29,7 @@ mod world;
 
 use std::{
     io::{self, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -159,6 +160,11 @@ impl LiveError {
 #[must_use]
 pub fn unix_ms_now() -> u64 {
     clock::Clock::start().start_unix_ms()
+}
+
+/// Ends what waits if a person, or the system, wants it to end.
+fn go_on(stop: &AtomicBool) -> Result<(), LiveError> {
+    if stop.load(Ordering::Relaxed) { Err(LiveError::Interrupted) } else { Ok(()) }
 }
 
 /// Says something on stderr: what hosts services has nobody else to tell.

@@ -557,10 +557,10 @@ fn faults_that_do_not_exist_or_do_not_fit_are_refused() {
                 r#""earthquake""#,
                 "unknown fault `earthquake`",
                 "known here: `hotel.forged`, `hotel.overbooked`, `crash`, `crash_in_run`, \
-                 `process_crash`, `zombie`, `suspend`, `request_lost`, `answer_lost`, \
-                 `request_duplicated`, `request_delayed`, `cancel`, `kill`, `world_refused`, \
-                 `world_answer_lost`, `outage`, `world_slow`, `rate_limited`, `handler_slow`, \
-                 `clock_skew` and 9 more",
+                 `process_crash`, `endpoint_down`, `message_delayed`, `zombie`, `suspend`, \
+                 `request_lost`, `answer_lost`, `request_duplicated`, `request_delayed`, `cancel`, \
+                 `kill`, `world_refused`, `world_answer_lost`, `outage`, `world_slow`, \
+                 `rate_limited` and 11 more",
             )],
         ),
         (
@@ -574,6 +574,6 @@ fn faults_that_do_not_exist_or_do_not_fit_are_refused() {
     ]);
 }
 
-const LASTING: &str = "leave `up_to_ms` out; faults that have it: `request_duplicated`, `request_delayed`, \
-     `cancel`, `kill`, `outage`, `world_slow`, `handler_slow`, `clock_skew`, `time_skipped`, \
+const LASTING: &str = "leave `up_to_ms` out; faults that have it: `endpoint_down`, `message_delayed`, \
+     `request_duplicated`, `request_delayed`, `cancel`, `kill`, `outage`, `world_slow`, `handler_slow`, `clock_skew`, `time_skipped`, \
      `delivery_duplicated`, `delivery_delayed`";

@@ -165,24 +165,29 @@ impl Network {
                         plan.push(Delivery::Store(index));
                     }
                     plan.push(Delivery::Crash { how, lost: rest - u32::from(stored) });
+                    Operators::deliver(operators.after, &mut plan);
                     return plan;
                 }
                 Fate::ProcessCrash => {
                     plan.push(Delivery::ProcessCrash);
+                    Operators::deliver(operators.after, &mut plan);
                     return plan;
                 }
                 Fate::EndpointDown { ms } => {
                     plan.push(Delivery::EndpointDown { ms });
+                    Operators::deliver(operators.after, &mut plan);
                     return plan;
                 }
                 Fate::RestateRestart => {
                     // this message is the first that is lost
                     self.make_zombie(info.attempt, 1);
                     plan.push(Delivery::RestateRestart);
+                    Operators::deliver(operators.after, &mut plan);
                 }
                 Fate::Zombie => {
                     self.make_zombie(info.attempt, 1);
                     plan.push(Delivery::Zombie { lost: rest });
+                    Operators::deliver(operators.after, &mut plan);
                 }
             }
         }

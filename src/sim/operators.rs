@@ -62,6 +62,7 @@ pub(super) fn step(now: VirtualTime, engine: &mut Engine, step: &Step) -> Option
         Action::Reject { request, .. } => ("reject", request),
         Action::Call { .. }
         | Action::Send { .. }
+        | Action::Http { .. }
         | Action::Attach { .. }
         | Action::Output { .. }
         | Action::EndpointDown { .. }

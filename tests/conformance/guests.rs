@@ -70,8 +70,7 @@ fn call(server: &RestateServer, target: &str, body: &str) -> String {
     String::from_utf8_lossy(&answer.body).into_owned()
 }
 
-#[test]
-fn what_others_deployed_is_left_alone() {
+pub(crate) fn what_others_deployed_is_left_alone() {
     let Some(server) = RestateServer::start() else { return };
     let [port] = free_ports();
     let theirs = Program::serve(port, &[]);
@@ -131,8 +130,7 @@ fn signal(child: &Child, name: &str) {
     assert!(sent.expect("there is a kill").success());
 }
 
-#[test]
-fn a_run_that_is_ended_leaves_nothing_and_one_that_is_killed_leaves_it_to_the_next() {
+pub(crate) fn a_run_that_is_ended_leaves_nothing_and_one_that_is_killed_leaves_it_to_the_next() {
     let Some(server) = RestateServer::start() else { return };
     for name in ["-TERM", "-INT"] {
         let child = slow_run(&server);
@@ -172,8 +170,7 @@ const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
 const PUBLIC_KEY: &str = "publickeyv1_HgPoLacgvy6zkuytwT8qyGbJVLtMszQAGw2pHBFZP8wh";
 const OTHER_KEY: &str = "publickeyv1_w7YHemBctH5Ck2nQRQ47iBBqhNHy4FV7t2Usbye2A6f";
 
-#[test]
-fn services_with_a_key_answer_the_server_that_has_it_and_nobody_else() {
+pub(crate) fn services_with_a_key_answer_the_server_that_has_it_and_nobody_else() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let pem = folder.path().join("key.pem");
     std::fs::write(&pem, PRIVATE_KEY).expect("written");
@@ -192,8 +189,7 @@ fn services_with_a_key_answer_the_server_that_has_it_and_nobody_else() {
     assert!(error.contains("signed by none of the keys"), "{error}");
 }
 
-#[test]
-fn a_run_with_always_replay_is_compared_with_one() {
+pub(crate) fn a_run_with_always_replay_is_compared_with_one() {
     let Some(server) = RestateServer::start() else { return };
     for file in ["scenarios/payment-tutorial.json", "scenarios/processor-happy.json"] {
         let (code, said, complained) = told(&on(&server, &["--always-replay", file]));

@@ -44,6 +44,11 @@ fn main() -> ExitCode {
     let mut tests = tests! {
         cases: every_case_is_the_same_on_a_real_server the_table_of_facts_names_cases_that_there_are;
         crash: a_killed_process_leaves_what_the_simulated_crash_leaves;
+        guests:
+            what_others_deployed_is_left_alone
+            a_run_that_is_ended_leaves_nothing_and_one_that_is_killed_leaves_it_to_the_next
+            services_with_a_key_answer_the_server_that_has_it_and_nobody_else
+            a_run_with_always_replay_is_compared_with_one;
         programs:
             shipped_scenarios_do_on_a_real_server_what_they_do_in_the_simulation
             a_server_that_is_killed_in_the_middle_is_told

@@ -373,9 +373,9 @@ mod tests {
                 let inv = s.at(2_000).begin("EmailService/m/SendEmail", "{}");
                 s.set(inv, "email", r#"{"record":{"status":"pending"},"body":"b"}"#);
                 if killed {
-                    s.kill(inv)
+                    s.kill(inv);
                 } else {
-                    s.done(inv, "{}")
+                    s.done(inv, "{}");
                 }
                 if at_rest {
                     s.quiet();

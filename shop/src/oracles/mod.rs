@@ -30,7 +30,7 @@ pub use saga::left_behind;
 #[must_use]
 pub fn all() -> Vec<Arc<dyn Oracle>> {
     let families = [
-        payment::all(),
+        payment::all(subscription::billed_as_asked()),
         order::all(),
         email::all(),
         inventory::all(),

@@ -372,7 +372,8 @@ mod tests {
         let says = "evt says that o is paid and was accepted at 1.000s, but o";
         let (pending, missing) =
             (format!("{says} ends as pending"), format!("{says} does not exist"));
-        let (nothing, kill): (fn(&mut Story), fn(&mut Story)) = (
+        type Act = fn(&mut Story);
+        let (nothing, kill): (Act, Act) = (
             |_| {},
             |s| {
                 let killed = s.begin(CHECKOUT, "{}");

@@ -149,10 +149,13 @@ pub fn never_denied<K: Ord + 'static, V: 'static>(
     NeverDenied { claims: Box::new(claims), allows: Box::new(allows) }
 }
 
+/// Whether what was said first allows what was said later.
+type Allows<V> = Box<dyn Fn(&V, &V) -> bool + Send + Sync>;
+
 /// What was said and has to stay true; see [`never_denied`].
 pub struct NeverDenied<K, V> {
     claims: Claims<K, V>,
-    allows: Box<dyn Fn(&V, &V) -> bool + Send + Sync>,
+    allows: Allows<V>,
 }
 
 impl<K, V> fmt::Debug for NeverDenied<K, V> {

@@ -105,9 +105,9 @@ mod tests {
                 "scenarios/guests-races-cancel.json  a guests races wi…  500 runs   20,500 events",
             ),
             (90, "scenarios/guests-races-cancel.json  500 runs   20,500 events"),
-            (70, "…efund-races-cancel.json  500 runs   20,500 events"),
+            (70, "…uests-races-cancel.json  500 runs   20,500 events"),
             (60, "scenarios/guests-races-cancel.json"),
-            (40, "…d-races-cancel.json"),
+            (40, "…s-races-cancel.json"),
         ] {
             assert_eq!(line(columns), shown);
         }

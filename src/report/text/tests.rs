@@ -194,11 +194,11 @@ fn what_did_not_pass_is_told_once_more_at_the_end() {
     let layout = Layout::new(rows, 100, Paint::Plain);
     insta::assert_snapshot!(end(&all, &layout, AGAIN), @r"
 
-    ✗ violated          scenarios/crash.json         crashes everywhere      500 runs   20,500 events
+    ✗ violated          scenarios/crash.json          crashes everywhere        500 runs   20,500 events
         booked_at_most_once: alice was booked twice: room 101 at 0.053s, room 103 at 0.672s
           7 of 500 runs, first with seed 12
           onceproof replay onceproof-out/crash.booked_at_most_once.json
-    ? inconclusive      s/bound.json                 never ends                 1 run       41 events
+    ? inconclusive      s/bound.json                  never ends                   1 run       41 events
 
     interrupted after 4 of 136 scenarios, one of them partly: 2 passed, 1 violated, 1 inconclusive; 1,127 runs, 46,207 events in 12.3 s
     ");

@@ -23,6 +23,10 @@ impl Sim<'_> {
             let ends_attempt = delivery.ends_attempt();
             self.carry_out(attempt, delivery, &left.frames);
             if ends_attempt {
+                // nothing of the attempt is left but what operators do at its last message
+                for act in left.deliveries.by_ref() {
+                    self.carry_out(attempt, act, &left.frames);
+                }
                 return (Delivered::Dead, left);
             }
         }

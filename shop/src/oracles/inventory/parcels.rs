@@ -192,9 +192,9 @@ mod tests {
                     &format!(r#"{{"labelId":"{label_id}","status":"{status}"}}"#),
                 );
                 if status == "killed" {
-                    s.kill(inv)
+                    s.kill(inv);
                 } else {
-                    s.done(inv, "{}")
+                    s.done(inv, "{}");
                 }
                 s.quiet();
             });

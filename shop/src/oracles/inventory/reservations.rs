@@ -165,9 +165,9 @@ mod tests {
                 let to = format!("InventoryService/{product}/ReleaseReservation");
                 let inv = s.at(1_000).begin(&to, &format!(r#"{{"reservationId":"{id}"}}"#));
                 if fails {
-                    s.fails(inv, 409, "cancelled")
+                    s.fails(inv, 409, "cancelled");
                 } else {
-                    s.done(inv, "{}")
+                    s.done(inv, "{}");
                 }
                 plays(s, &[(2_000, "ReserveStock", [5, 3, 2, 0], "r 2 active")]);
             });

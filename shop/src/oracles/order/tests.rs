@@ -151,9 +151,9 @@ fn a_parcel_leaves_and_a_customer_is_told_if_the_order_stands() {
             let state = stored(status).replace(r#""total""#, &field);
             s.set(inv, "order", &state);
             if fulfilment.ends_with('!') {
-                s.kill(inv)
+                s.kill(inv);
             } else {
-                s.done(inv, "{}")
+                s.done(inv, "{}");
             }
             s.quiet();
         });

@@ -4,8 +4,7 @@ use onceproof::oracle::{Facts, Moment, Report, Rule, Said, never_after, oracle};
 
 use super::{
     super::world::{Charge, Shown, charges_of, list},
-    cut_off,
-    view::{Body, PAYMENT, Payments, TOKEN, Token, Transfer, last, status, succeeded},
+    view::{Body, PAYMENT, Payments, TOKEN, Token, Transfer, cut_off, last, status, succeeded},
 };
 
 /// A token that has expired takes no more money: what made it safe to repeat is gone, so a late retry must be refused,
@@ -169,9 +168,9 @@ mod tests {
     fn expires(s: &mut Story, state: &str) {
         let inv = s.at(86_400_000).begin("PaymentProcessor/t/expire", "");
         if state.is_empty() {
-            s.clear(inv, "status")
+            s.clear(inv, "status");
         } else {
-            s.set(inv, "status", state)
+            s.set(inv, "status", state);
         }
         s.done(inv, "");
         s.at(90_000_000);
@@ -214,9 +213,9 @@ mod tests {
                 let paid = s.at(1_000).begin(MAKE, &order(100));
                 transfer(s, paid, "withdraw", "t", 100, 900);
                 if way_out == "kill" {
-                    s.kill(paid)
+                    s.kill(paid);
                 } else {
-                    s.done(paid, DONE)
+                    s.done(paid, DONE);
                 }
                 let inv = s.at(2_000).begin(CANCEL, "");
                 if way_out == "deposit" {

@@ -3,7 +3,7 @@
 //!
 //! Must not know: how the services do it.
 
-use onceproof::oracle::{Facts, Rule};
+use onceproof::oracle::Rule;
 
 mod answers;
 mod ended;
@@ -18,11 +18,11 @@ mod view;
 pub(super) use once::receipt_as_asked;
 
 /// The oracles of payments, the specific ones first.
-pub(super) fn all() -> Vec<Rule> {
+pub(super) fn all(billed_as_asked: Rule) -> Vec<Rule> {
     vec![
         ended::expired_never_charges(),
         once::charged_at_most_once(),
-        once::charged_as_asked(),
+        once::charged_as_asked().and(billed_as_asked),
         money::refunds_within_capture(),
         once::refunded_at_most_once(),
         ended::cancelled_holds_no_money(),
@@ -43,15 +43,4 @@ pub(super) fn general() -> Vec<Rule> {
         once::receipt_sent_once(),
         linearizable::objects_linearizable(),
     ]
-}
-
-/// True if something of the object was killed and nobody came back for it. A cancel also finishes what a killed
-/// payment had begun; nothing else finishes what another handler had.
-fn cut_off(facts: &Facts<'_>, service: &str, key: &str) -> bool {
-    facts.cut_off(service, key, |cut, later| {
-        let name = |handler| view::handler_of(service, handler);
-        let takes_money = matches!(cut.handler(), "makePayment");
-        name(cut.handler()) == name(later.handler())
-            || takes_money && later.handler() == "cancelPayment"
-    })
 }

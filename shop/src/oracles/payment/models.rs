@@ -25,7 +25,7 @@ pub(super) struct Operation<'h> {
 /// How an operation ended.
 enum Answered {
     /// A success, with the fields of its answer if there are any.
-    Success(Option<Body>),
+    Success(Option<Box<Body>>),
     /// A terminal error; `cancelled` if a cancel signal was sent to the operation, or to one that it waited for.
     Failure { code: u32, cancelled: bool },
     /// No answer was given.

@@ -4,8 +4,7 @@ use onceproof::oracle::{Facts, Ledger, Rule, Said, conserved, oracle};
 
 use super::{
     super::world::{Charge, Charges, Shown, list, refunds_of},
-    cut_off,
-    view::{Body, Payments, TOKEN, Token, status},
+    view::{Body, Payments, TOKEN, Token, cut_off, status},
 };
 use crate::systems::gateway::Refunded;
 

@@ -5,8 +5,7 @@ use onceproof::oracle::{Facts, Rule, Said, oracle};
 
 use super::{
     super::world::{Charge, Charges, charges_of},
-    cut_off,
-    view::{Body, PAYMENT, Payments, last, status},
+    view::{Body, PAYMENT, Payments, cut_off, last, status},
 };
 use crate::systems::gateway::Refunded;
 

@@ -24,6 +24,17 @@ pub(super) fn handler_of<'h>(service: &str, handler: &'h str) -> &'h str {
     if service == PAYMENT && handler == "Create" { "CreatePayment" } else { handler }
 }
 
+/// True if something of the object was killed and nobody came back for it. A cancel also finishes what a killed
+/// payment had begun; nothing else finishes what another handler had.
+pub(super) fn cut_off(facts: &Facts<'_>, service: &str, key: &str) -> bool {
+    facts.cut_off(service, key, |cut, later| {
+        let name = |handler| handler_of(service, handler);
+        let takes_money = matches!(cut.handler(), "makePayment");
+        name(cut.handler()) == name(later.handler())
+            || takes_money && later.handler() == "cancelPayment"
+    })
+}
+
 /// The fields of a body that mean something to an oracle. A bare string is a status, a bare integer an amount. An empty
 /// string stands for an absent one, as it does in the tutorial's Go structs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

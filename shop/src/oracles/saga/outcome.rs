@@ -169,9 +169,9 @@ mod tests {
         }
         s.set(inv, "record", &status(ends.status));
         if ends.killed {
-            s.kill(inv)
+            s.kill(inv);
         } else {
-            s.done(inv, &status(ends.status))
+            s.done(inv, &status(ends.status));
         }
         s.quiet();
     }

@@ -97,9 +97,9 @@ fn a_declined_renewal_is_tried_three_times_under_new_keys() {
                 let last = begin(s, "Renew");
                 state(s, last, status, BASIC, JANUARY);
                 if killed {
-                    s.kill(last)
+                    s.kill(last);
                 } else {
-                    s.done(last, "")
+                    s.done(last, "");
                 }
                 s.quiet();
             });
@@ -177,9 +177,9 @@ fn a_renewal_comes_unless_it_was_killed() {
         check(&renewals_in_order(), if killed { &[] } else { message }, |s| {
             let renewal = renews(s);
             if killed {
-                s.kill(renewal)
+                s.kill(renewal);
             } else {
-                s.done(renewal, "")
+                s.done(renewal, "");
             }
             s.quiet();
         });
@@ -235,9 +235,9 @@ fn a_declined_renewal_costs_nothing_and_a_killed_one_is_left_out() {
                 state(s, renewal, status, BASIC, ("2026-01-01", "2026-02-01"));
             }
             if killed {
-                s.kill(renewal)
+                s.kill(renewal);
             } else {
-                s.done(renewal, "")
+                s.done(renewal, "");
             }
             s.quiet();
         });

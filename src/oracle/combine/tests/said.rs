@@ -82,7 +82,7 @@ fn what_is_said_comes_in_order_and_a_killed_handler_says_nothing() {
     story.fails(killed, 409, "killed");
     let facts = Facts::of(story.history());
     let said = said::<u32>(&facts, "B");
-    let words: Vec<_> = said["b"].iter().map(|s| (&*s.name, s.stored, s.outcome.clone())).collect();
+    let words: Vec<_> = said["b"].iter().map(|s| (&*s.name, s.stored, s.outcome)).collect();
     let expect = [
         ("state", true, Ok(Some(7))),
         ("Get", false, Err(404)),
