@@ -63,7 +63,8 @@ pub(crate) fn record() {
 }
 
 pub(crate) fn a_real_server_still_does_what_was_recorded() {
-    for file in files() {
+    // cases of deployments take seconds each, and have the server for themselves: only `record` asks them
+    for file in files().into_iter().filter(|file| !file.ends_with(FILES[1])) {
         let cases = read(&file);
         let differing = |seen: Vec<(usize, Case)>| -> Vec<(usize, Case)> {
             seen.into_iter().filter(|(number, seen)| !same(&cases[*number], seen)).collect()
