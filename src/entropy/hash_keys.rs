@@ -8,9 +8,9 @@
 //!
 //! Must not know: the simulation.
 
-use std::{cell::Cell, hash::RandomState, mem, ptr};
+use std::{cell::OnceCell, hash::RandomState, mem, ptr};
 
-use super::thread_locals::thread_locals;
+use super::thread_locals::neighbours;
 
 /// The keys of a `RandomState`: first the one that is counted up, then the fixed one.
 type Keys = [u64; 2];
@@ -22,15 +22,9 @@ struct Place {
     fixed: *mut u64,
 }
 
-#[derive(Clone, Copy)]
-enum Search {
-    NotYet,
-    Failed,
-    Found(Place),
-}
-
 thread_local! {
-    static SEARCH: Cell<Search> = const { Cell::new(Search::NotYet) };
+    /// What the search came to; empty before it.
+    static PLACE: OnceCell<Option<Place>> = const { OnceCell::new() };
 }
 
 /// Whether this thread's keys were found; searches on the first call on a thread.
@@ -48,15 +42,7 @@ pub(crate) fn replace(keys: Keys) -> Option<Keys> {
 }
 
 fn place() -> Option<Place> {
-    match SEARCH.get() {
-        Search::Found(place) => Some(place),
-        Search::Failed => None,
-        Search::NotYet => {
-            let place = search();
-            SEARCH.set(place.map_or(Search::Failed, Search::Found));
-            place
-        }
-    }
+    PLACE.with(|place| *place.get_or_init(search))
 }
 
 fn search() -> Option<Place> {
@@ -113,24 +99,20 @@ fn new_random_state() -> Option<[u64; 2]> {
 fn find_in_thread_locals(wanted: Keys) -> Option<Place> {
     let mut hits = 0;
     let mut last = None;
-    for block in thread_locals() {
-        let skip = block.start.align_offset(mem::align_of::<u64>());
-        let words = block.start.wrapping_add(skip).cast::<u64>();
-        for i in 1..block.len.saturating_sub(skip) / mem::size_of::<u64>() {
-            let (first, second) = (words.wrapping_add(i - 1), words.wrapping_add(i));
-            // SAFETY: both lie in the block, which is mapped and this thread's own; volatile, as the
-            // words belong to other code.
-            let pair = unsafe { [ptr::read_volatile(first), ptr::read_volatile(second)] };
-            let place = if pair == wanted {
-                Place { counted: first, fixed: second }
-            } else if pair == [wanted[1], wanted[0]] {
-                Place { counted: second, fixed: first }
-            } else {
-                continue;
-            };
-            hits += 1;
-            last = Some(place);
-        }
+    for first in neighbours::<u64>() {
+        let second = first.wrapping_add(1);
+        // SAFETY: both lie in a block that is mapped and this thread's own; volatile, as the words belong to other
+        // code.
+        let pair = unsafe { [ptr::read_volatile(first), ptr::read_volatile(second)] };
+        let place = if pair == wanted {
+            Place { counted: first, fixed: second }
+        } else if pair == [wanted[1], wanted[0]] {
+            Place { counted: second, fixed: first }
+        } else {
+            continue;
+        };
+        hits += 1;
+        last = Some(place);
     }
     last.filter(|_| hits == 1)
 }

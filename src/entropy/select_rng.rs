@@ -8,9 +8,9 @@
 //!
 //! Must not know: the simulation.
 
-use std::{cell::Cell, mem, ptr};
+use std::{cell::OnceCell, ptr};
 
-use super::thread_locals::thread_locals;
+use super::thread_locals::neighbours;
 
 /// The state of the generator.
 type State = [u32; 2];
@@ -23,15 +23,9 @@ struct Place {
     swapped: bool,
 }
 
-#[derive(Clone, Copy)]
-enum Search {
-    NotYet,
-    Failed,
-    Found(Place),
-}
-
 thread_local! {
-    static SEARCH: Cell<Search> = const { Cell::new(Search::NotYet) };
+    /// What the search came to; empty before it.
+    static PLACE: OnceCell<Option<Place>> = const { OnceCell::new() };
 }
 
 /// Sets this thread's state and returns the former one; `None`, and nothing done, if it is not found.
@@ -50,15 +44,7 @@ pub(in super::super) fn found() -> bool {
 }
 
 fn place() -> Option<Place> {
-    match SEARCH.get() {
-        Search::Found(place) => Some(place),
-        Search::Failed => None,
-        Search::NotYet => {
-            let place = search();
-            SEARCH.set(place.map_or(Search::Failed, Search::Found));
-            place
-        }
-    }
+    PLACE.with(|place| *place.get_or_init(search))
 }
 
 /// What tokio draws next, as the branch of a `select!` of most branches: all but one bit of a word of the generator.
@@ -100,17 +86,13 @@ fn search() -> Option<Place> {
 /// Every two neighbouring words of this thread's memory, in both orders.
 fn candidates() -> Vec<(Place, State)> {
     let mut all = Vec::new();
-    for block in thread_locals() {
-        let skip = block.start.align_offset(mem::align_of::<u32>());
-        let words = block.start.wrapping_add(skip).cast::<u32>();
-        for i in 1..block.len.saturating_sub(skip) / mem::size_of::<u32>() {
-            for swapped in [false, true] {
-                let place = Place { words: words.wrapping_add(i - 1), swapped };
-                let state = place.read();
-                // no generator is at zero, and most of the memory is
-                if state != [0, 0] {
-                    all.push((place, state));
-                }
+    for words in neighbours() {
+        for swapped in [false, true] {
+            let place = Place { words, swapped };
+            let state = place.read();
+            // no generator is at zero, and most of the memory is
+            if state != [0, 0] {
+                all.push((place, state));
             }
         }
     }

@@ -10,14 +10,25 @@ use std::{
 /// This thread's thread-local memory of one loaded object: mapped, initialised, and the thread's own for as long as
 /// the thread lives.
 #[derive(Clone, Copy)]
-pub(super) struct Block {
-    pub(super) start: *mut u8,
+struct Block {
+    start: *mut u8,
     /// In bytes.
-    pub(super) len: usize,
+    len: usize,
+}
+
+/// Every two neighbouring words of this thread's memory, aligned: where the first of them is. Both may be read as long
+/// as the thread lives.
+pub(super) fn neighbours<W>() -> impl Iterator<Item = *mut W> {
+    blocks().into_iter().flat_map(|block| {
+        let skip = block.start.align_offset(mem::align_of::<W>());
+        let words = block.start.wrapping_add(skip).cast::<W>();
+        let count = block.len.saturating_sub(skip) / mem::size_of::<W>();
+        (1..count).map(move |i| words.wrapping_add(i - 1))
+    })
 }
 
 /// All blocks of this thread that it has used.
-pub(super) fn thread_locals() -> Vec<Block> {
+fn blocks() -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     // SAFETY: `collect` expects the list that it is given here, which outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(collect), (&raw mut blocks).cast()) };

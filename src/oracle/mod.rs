@@ -57,8 +57,8 @@ pub use combine::{
     never_after, never_denied, ordered, said, stable, steps, transitions, unique, values,
 };
 pub use facts::{
-    Delivery, Entry, Facts, Happened, Invocation, Request, Scope, StateChange, Stored, SystemCall,
-    Told, View,
+    Delivery, Entry, Facts, Happened, Invocation, OperatorAnswer, Request, Scope, StateChange,
+    Stored, SystemCall, View,
 };
 pub use generic::generic;
 pub use judge::{Verdict, judge};

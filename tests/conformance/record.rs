@@ -26,9 +26,12 @@ use crate::{
     server::RestateServer,
 };
 
+/// Each of these cases takes seconds and has the server for itself: only [`record`] asks them.
+const DEPLOYMENTS: &str = "tests/recordings/server-1.7.12-deployments.json";
+
 const FILES: [&str; 3] = [
     "tests/recordings/server-1.7.12-corners.json",
-    "tests/recordings/server-1.7.12-deployments.json",
+    DEPLOYMENTS,
     "tests/recordings/server-1.7.12-ingress.json",
 ];
 
@@ -63,8 +66,7 @@ pub(crate) fn record() {
 }
 
 pub(crate) fn a_real_server_still_does_what_was_recorded() {
-    // cases of deployments take seconds each, and have the server for themselves: only `record` asks them
-    for file in files().into_iter().filter(|file| !file.ends_with(FILES[1])) {
+    for file in files().into_iter().filter(|file| !file.ends_with(DEPLOYMENTS)) {
         let cases = read(&file);
         let differing = |seen: Vec<(usize, Case)>| -> Vec<(usize, Case)> {
             seen.into_iter().filter(|(number, seen)| !same(&cases[*number], seen)).collect()

@@ -95,8 +95,10 @@ fn operators_are_told_what_came_of_their_steps() {
                    { "id": "wakes", "resolve": "one", "body": 1, "at_ms": 50 }"#;
     let seen = probed(steps, "");
     let facts = Facts::of(&seen.history);
-    let told: Vec<_> =
-        facts.told().map(|t| (t.request, t.deed, t.code, t.message.is_empty())).collect();
+    let told: Vec<_> = facts
+        .operator_answers()
+        .map(|t| (t.request, t.deed, t.code, t.message.is_empty()))
+        .collect();
     assert_eq!(
         told,
         [
@@ -107,7 +109,7 @@ fn operators_are_told_what_came_of_their_steps() {
             ("wakes", "resolve", 202, true),
         ]
     );
-    let refused = facts.told().next().expect("it was told");
+    let refused = facts.operator_answers().next().expect("it was told");
     assert_eq!((refused.inv, refused.message), (None, "`one` has started no invocation yet"));
 }
 

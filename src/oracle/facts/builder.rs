@@ -160,7 +160,7 @@ impl<'h> Builder<'h> {
         if !self.by_hand.contains_key(name) {
             return;
         }
-        let joined = self.facts.invocations.iter().find(|invocation| invocation.inv == inv);
+        let joined = self.facts.invocation(inv);
         if let Some((target, key)) = joined.map(|joined| (joined.target, joined.idempotency_key)) {
             self.is_for(name, target, key);
         }

@@ -1,4 +1,4 @@
-//! What journals held, and what operators were told: read from the history when an oracle asks.
+//! What journals held, and what operators were answered: read from the history when an oracle asks.
 //!
 //! Must not know: what ought to hold.
 
@@ -25,9 +25,9 @@ pub struct Entry<'h> {
     pub content: &'h Content,
 }
 
-/// What an operator was told.
+/// What an operator was answered.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'h> {
+pub struct OperatorAnswer<'h> {
     /// The record that says so.
     pub record: usize,
     /// When.
@@ -70,12 +70,12 @@ impl<'h> Facts<'h> {
     }
 
     /// What the steps of operators, and of clients who complete awakeables, were answered, in order of time.
-    pub fn told(&self) -> impl Iterator<Item = Told<'h>> {
+    pub fn operator_answers(&self) -> impl Iterator<Item = OperatorAnswer<'h>> {
         let records = self.history.records().iter().enumerate();
         records.filter_map(|(record, entry)| match &entry.event {
             Event::OperatorAnswered { request, deed, inv, code, message, .. } => {
                 let (at, inv, code) = (entry.at, *inv, *code);
-                Some(Told { record, at, request, deed, inv, code, message })
+                Some(OperatorAnswer { record, at, request, deed, inv, code, message })
             }
             _ => None,
         })

@@ -26,7 +26,7 @@ mod rows;
 mod views;
 
 pub use happened::Happened;
-pub use journal::{Entry, Told};
+pub use journal::{Entry, OperatorAnswer};
 pub use rows::{Delivery, Invocation, Request, Scope, StateChange, Stored, SystemCall};
 
 /// What happened in one run, as tables. `record` is always an index into [`History::records`].
