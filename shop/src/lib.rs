@@ -68,32 +68,39 @@ impl TryFrom<i64> for Quantity {
 /// The services with their systems, oracles, planted bugs and scenarios.
 #[must_use]
 pub fn subject() -> Subject {
-    let subject = Subject::with_variants(|variants, world| {
-        onceproof::endpoint!(services::endpoint(variants, &Systems::of(world)))
-    })
-    .system::<Gateway>()
-    .system::<MailServer>()
-    .system::<ParcelCarrier>()
-    .system::<Catalogue>()
-    .system::<Stripe>()
-    .short_form("accounts", "opening balances in cents", |balances: BTreeMap<String, Balance>| {
-        let open = |(account, Balance(cents))| {
-            let (name, value) = services::opening_state(Cents(cents));
-            opening("Account", account, name, value)
-        };
-        balances.into_iter().map(open).collect()
-    })
-    .short_form("stock", "opening stock of products", |stock: BTreeMap<String, Quantity>| {
-        let open = |(product, Quantity(quantity)): (String, Quantity)| {
-            let (name, value) = services::opening_stock(&product, quantity);
-            opening("InventoryService", product, name, value)
-        };
-        stock.into_iter().map(open).collect()
-    })
-    .oracles(oracles::all())
-    .aftermath(oracles::left_behind)
-    .numbered_ids(["ch_", "re_", "msg_", "lbl_"])
-    .serve_world(tutorial());
+    let subject =
+        Subject::with_variants(|variants, world| services::endpoint(variants, &Systems::of(world)))
+            .system::<Gateway>()
+            .system::<MailServer>()
+            .system::<ParcelCarrier>()
+            .system::<Catalogue>()
+            .system::<Stripe>()
+            .short_form(
+                "accounts",
+                "opening balances in cents",
+                |balances: BTreeMap<String, Balance>| {
+                    let open = |(account, Balance(cents))| {
+                        let (name, value) = services::opening_state(Cents(cents));
+                        opening("Account", account, name, value)
+                    };
+                    balances.into_iter().map(open).collect()
+                },
+            )
+            .short_form(
+                "stock",
+                "opening stock of products",
+                |stock: BTreeMap<String, Quantity>| {
+                    let open = |(product, Quantity(quantity)): (String, Quantity)| {
+                        let (name, value) = services::opening_stock(&product, quantity);
+                        opening("InventoryService", product, name, value)
+                    };
+                    stock.into_iter().map(open).collect()
+                },
+            )
+            .oracles(oracles::all())
+            .aftermath(oracles::left_behind)
+            .numbered_ids(["ch_", "re_", "msg_", "lbl_"])
+            .serve_world(tutorial());
     with_scenarios(with_services(subject))
 }
 

@@ -3,11 +3,11 @@
 //! Must not know: any SDK.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     convert::Infallible,
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll, Waker},
 };
 
@@ -121,12 +121,68 @@ impl Endpoint {
         }))
     }
 
+    /// An endpoint of many services, each of which is built when it is first called.
+    ///
+    /// An SDK's builder works for each service that it is given, and a simulated run builds its services anew: where a
+    /// run calls few of many services, most of its time would go into what it never calls. `all` builds the endpoint
+    /// with every service, for discovery; `one` the endpoint with the named service, and perhaps others. A request
+    /// for a service that `one` does not know goes to the endpoint with all.
+    ///
+    /// ```
+    /// # use restate_sdk::prelude::*;
+    /// # struct Greeter;
+    /// # #[service] impl Greeter { #[handler] async fn greet(&self, _c: Context<'_>) -> HandlerResult<()> { Ok(()) } }
+    /// # struct Counter;
+    /// # #[service] impl Counter { #[handler] async fn add(&self, _c: Context<'_>) -> HandlerResult<()> { Ok(()) } }
+    /// use onceproof::{endpoint, host};
+    ///
+    /// let all = || endpoint!(Endpoint::builder().bind(Greeter).bind(Counter).build());
+    /// let one = |service: &str| match service {
+    ///     "Greeter" => Some(endpoint!(Endpoint::builder().bind(Greeter).build())),
+    ///     "Counter" => Some(endpoint!(Endpoint::builder().bind(Counter).build())),
+    ///     _ => None,
+    /// };
+    /// let endpoint = host::Endpoint::by_service(all, one);
+    /// ```
+    pub fn by_service<A, O>(all: A, one: O) -> Self
+    where
+        A: Fn() -> Self + Send + Sync + 'static,
+        O: Fn(&str) -> Option<Self> + Send + Sync + 'static,
+    {
+        let (whole, built) = (OnceLock::new(), Mutex::new(BTreeMap::<String, Self>::new()));
+        Self(Arc::new(move |request| {
+            let whole = || whole.get_or_init(&all).clone();
+            let Some(service) = called(request.uri().path()) else {
+                return whole().handle(request);
+            };
+            let known = lock(&built).get(service).cloned();
+            let endpoint = known.unwrap_or_else(|| {
+                let endpoint = one(service).unwrap_or_else(whole);
+                lock(&built).insert(service.to_owned(), endpoint.clone());
+                endpoint
+            });
+            endpoint.handle(request)
+        }))
+    }
+
     pub(crate) fn handle(
         &self,
         request: http::Request<RequestBody>,
     ) -> http::Response<ResponseBody> {
         (self.0)(request)
     }
+}
+
+/// The service that a request calls, by its path `…/invoke/Service/handler`.
+fn called(path: &str) -> Option<&str> {
+    let (before, _handler) = path.rsplit_once('/')?;
+    let (before, service) = before.rsplit_once('/')?;
+    before.ends_with("/invoke").then_some(service)
+}
+
+/// What a builder that panicked leaves is whole: it is written only afterwards.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A body whose errors are texts.
@@ -159,6 +215,52 @@ macro_rules! endpoint {
         let endpoint = $endpoint;
         $crate::host::Endpoint::new(move |request| endpoint.handle(request))
     }};
+}
+
+#[cfg(test)]
+mod by_service {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// An endpoint that answers every request with this status.
+    fn answers(status: u16) -> Endpoint {
+        Endpoint::new(move |_| {
+            let body = RequestBody::default();
+            http::Response::builder().status(status).body(body).expect("it is a response")
+        })
+    }
+
+    #[test]
+    fn each_service_is_built_once_and_all_of_them_only_to_be_discovered() {
+        let built: Arc<[AtomicUsize; 3]> = Arc::default();
+        let count = |place: usize| {
+            let built = built.clone();
+            move || built[place].fetch_add(1, Ordering::Relaxed)
+        };
+        let (all, one, two) = (count(0), count(1), count(2));
+        let endpoint = Endpoint::by_service(
+            move || {
+                all();
+                answers(200)
+            },
+            move |service| match service {
+                "One" => Some((one(), answers(201)).1),
+                "Two" => Some((two(), answers(202)).1),
+                _ => None,
+            },
+        );
+        let asked = |path: &str| {
+            let request = http::Request::get(path).body(RequestBody::default());
+            endpoint.handle(request.expect("it is a request")).status().as_u16()
+        };
+        let so_far = || [0, 1, 2].map(|place: usize| built[place].load(Ordering::Relaxed));
+        assert_eq!([asked("/invoke/Two/a"), asked("/below/invoke/Two/b")], [202, 202]);
+        assert_eq!(so_far(), [0, 0, 1]);
+        assert_eq!([asked("/invoke/One/a"), asked("/discover"), asked("/health")], [201, 200, 200]);
+        assert_eq!(asked("/invoke/Three/a"), 200);
+        assert_eq!(so_far(), [1, 1, 1]);
+    }
 }
 
 #[cfg(all(test, feature = "serve"))]

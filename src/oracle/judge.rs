@@ -43,12 +43,7 @@ pub enum Verdict {
 pub fn judge<'o>(history: &History, oracles: impl IntoIterator<Item = &'o dyn Oracle>) -> Verdict {
     let facts = Facts::of(history);
     let mut violations = Vec::new();
-    let mut panicked = None;
-    for oracle in oracles {
-        if let Err(message) = ask(oracle, &facts, &mut violations) {
-            panicked.get_or_insert((oracle.name().to_owned(), message));
-        }
-    }
+    let panicked = ask(oracles, &facts, &mut violations);
     if let Some((oracle, message)) = panicked {
         return Verdict::Panicked { oracle, message, violations };
     }
@@ -62,20 +57,28 @@ pub fn judge<'o>(history: &History, oracles: impl IntoIterator<Item = &'o dyn Or
     }
 }
 
-/// Asks one oracle; a panic takes back what it had reported, and is returned as its message.
-pub(super) fn ask(
-    oracle: &dyn Oracle,
+/// Asks oracles; what one that panics had reported is taken back. Returns the name of the first one that panics, and
+/// its message.
+pub(super) fn ask<'o>(
+    oracles: impl IntoIterator<Item = &'o dyn Oracle>,
     facts: &Facts<'_>,
     violations: &mut Vec<Violation>,
-) -> Result<(), String> {
-    let before = violations.len();
-    let asked = panics::catch(|| {
-        if facts.at_rest() || !oracle.needs_rest() {
-            oracle.check(facts, &mut Report { oracle: oracle.name(), violations });
-        }
-    });
-    if asked.is_err() {
+) -> Option<(String, String)> {
+    let mut oracles = oracles.into_iter();
+    let mut panicked = None;
+    // a catch costs more than most oracles do: all are asked under one, and after a panic the others under the next
+    loop {
+        let (mut asked, mut before) = (None, 0);
+        let caught = panics::catch(|| {
+            for oracle in &mut oracles {
+                (asked, before) = (Some(oracle), violations.len());
+                if facts.at_rest() || !oracle.needs_rest() {
+                    oracle.check(facts, &mut Report { oracle: oracle.name(), violations });
+                }
+            }
+        });
+        let (Err(message), Some(oracle)) = (caught, asked) else { return panicked };
         violations.truncate(before);
+        panicked.get_or_insert_with(|| (oracle.name().to_owned(), message));
     }
-    asked
 }

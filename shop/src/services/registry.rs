@@ -2,8 +2,10 @@
 //!
 //! Must not know: the simulation.
 
-use onceproof::subject::Variants;
-use restate_sdk::prelude::Endpoint;
+use std::sync::Arc;
+
+use onceproof::{host::Endpoint, subject::Variants};
+use restate_sdk::endpoint::Builder;
 
 use super::{
     account, bugs, email_service, inventory_service, notification_service, order_orchestrator,
@@ -49,21 +51,31 @@ impl Shipped {
     }
 }
 
-/// An endpoint with every service, in the variant that `variants` names for it.
+/// An endpoint with every service, in the variant that `variants` names for it; each is built when it is first called.
 ///
 /// # Panics
-/// If a service has no such variant: the subject has checked that it has.
+/// When a service is built that has no such variant: the subject has checked that it has.
 #[must_use]
 pub fn endpoint(variants: &Variants, systems: &Systems) -> Endpoint {
-    let mut builder = Endpoint::builder();
-    for shipped in SHIPPED {
-        let name = variants.of(shipped.service.name);
-        let variant = shipped.variants().find(|variant| variant.name == name);
-        let variant =
-            variant.unwrap_or_else(|| panic!("{} has no variant {name}", shipped.service.name));
-        builder = (variant.bind)(builder, systems);
-    }
-    builder.build()
+    let bind = {
+        let (variants, systems) = (variants.clone(), systems.clone());
+        move |builder, shipped: &Shipped| {
+            let name = variants.of(shipped.service.name);
+            let variant = shipped.variants().find(|variant| variant.name == name);
+            let variant =
+                variant.unwrap_or_else(|| panic!("{} has no variant {name}", shipped.service.name));
+            (variant.bind)(builder, &systems)
+        }
+    };
+    let bind = Arc::new(bind);
+    let all = {
+        let bind = bind.clone();
+        move || onceproof::endpoint!(SHIPPED.iter().fold(Builder::new(), &*bind).build())
+    };
+    Endpoint::by_service(all, move |service| {
+        let shipped = SHIPPED.iter().find(|shipped| shipped.service.name == service)?;
+        Some(onceproof::endpoint!(bind(Builder::new(), shipped).build()))
+    })
 }
 
 #[cfg(test)]

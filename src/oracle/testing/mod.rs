@@ -378,8 +378,8 @@ pub fn find(oracle: &dyn Oracle, tell: impl FnOnce(&mut Story)) -> Vec<Violation
     tell(&mut story);
     let facts = Facts::of(story.history());
     let mut violations = Vec::new();
-    if let Err(message) = ask(oracle, &facts, &mut violations) {
-        panic!("the oracle {} panicked: {message}", oracle.name());
+    if let Some((name, message)) = ask([oracle], &facts, &mut violations) {
+        panic!("the oracle {name} panicked: {message}");
     }
     for violation in &violations {
         assert!(violation.records.iter().all(|&r| r < story.history().len()), "{violation:?}");

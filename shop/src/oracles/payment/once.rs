@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::{
     super::world::{Shown, list, refunds_of},
-    view::{PAYMENT, Payments, Transfer, orders, status},
+    view::{PAYMENT, Payments, Transfer, last, orders, status},
 };
 use crate::systems::{
     gateway::{Charged, Refunded},
@@ -162,9 +162,11 @@ pub(super) fn receipt_sent_once() -> Rule {
     fn expected(facts: &Facts<'_>) -> Vec<(Scope, usize)> {
         let completed =
             facts.settled(PAYMENT, "CreatePayment").chain(facts.settled(PAYMENT, "Create"));
-        let completed = completed.filter(|(i, _)| {
-            i.answer_as::<super::view::Body>()
-                .is_some_and(|body| body.status.as_deref() == Some("completed"))
+        let payments = &facts.view::<Payments>().payments;
+        let completed = completed.filter(|(i, end)| {
+            let mut said = payments.get(i.object().1).into_iter().flatten();
+            let answer = said.find(|said| said.record == *end && !said.stored);
+            answer.and_then(status) == Some("completed")
         });
         let refused = |of: &Scope| {
             let mut refused = facts.calls().iter().filter(|call| call.rejected.is_some());
@@ -186,10 +188,12 @@ pub(super) fn receipt_sent_once() -> Rule {
             oracle("receipt_of_what_is_paid", "", |facts, report| {
                 for mail in facts.effects::<Mailed>().filter(|mail| mail.service() == PAYMENT) {
                     let key = mail.key();
-                    let last = facts
-                        .last_state(PAYMENT, key, "payment")
-                        .filter(|_| !facts.tainted(PAYMENT, key));
-                    let status = last.and_then(|state| state.field("status")?.as_str());
+                    if facts.tainted(PAYMENT, key) {
+                        continue;
+                    }
+                    let said = facts.view::<Payments>().payments.get(key);
+                    let last = said.and_then(|said| last(said, "payment"));
+                    let status = last.and_then(|(_, payment)| payment.status.as_deref());
                     if let Some(status @ ("failed" | "pending")) = status {
                         let (id, at) = (&mail.message, mail.at);
                         let message =
