@@ -25,7 +25,7 @@ use crate::{
     choice::Seeded,
     history::Event,
     restate::{Catalog, HandlerKind, ServiceKind},
-    scenario::plan::{Action, Plan, Step},
+    scenario::plan::{Action, Plan, Revision, Step},
     sim,
     system::Delivery,
 };
@@ -49,6 +49,10 @@ pub(super) struct Clients<'a> {
     pub(super) stop: &'a AtomicBool,
     /// Looks at the server's tables.
     pub(super) look: &'a dyn Fn() -> Result<Rows, LiveError>,
+    /// Registers another deployment.
+    pub(super) deploy: &'a dyn Fn(&Revision) -> Result<(), LiveError>,
+    /// Takes the services down for so long.
+    pub(super) take_down: &'a dyn Fn(Duration),
 }
 
 struct Done {
@@ -296,8 +300,17 @@ impl Clients<'_> {
                 }
                 return Ok(None);
             }
-            Action::EndpointDown { .. } | Action::Deploy { .. } => {
-                return Err(LiveError::Unsupported { step: step.request.clone() });
+            Action::EndpointDown { for_ms } => {
+                // for as long as with the simulation's first seed
+                let (mut source, place) = (Seeded::new(Seed(0)), || step.request.clone());
+                let ms =
+                    sim::between(&mut source, "endpoint_down_ms", place, for_ms.from, for_ms.to);
+                (self.take_down)(Duration::from_millis(ms));
+                return Ok(None);
+            }
+            Action::Deploy { revision } => {
+                (self.deploy)(revision)?;
+                return Ok(None);
             }
         }))
     }

@@ -64,6 +64,7 @@ impl Tap {
 struct Attempt {
     /// `Service/handler`.
     path: String,
+    deployment: u32,
     token: Token,
     calls: Calls,
     to_handler: Decoder,
@@ -76,9 +77,10 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn new(path: String, token: Token, calls: Calls) -> Self {
+    fn new(path: String, deployment: u32, token: Token, calls: Calls) -> Self {
         Self {
             path,
+            deployment,
             token,
             calls,
             to_handler: Decoder::new(),
@@ -117,7 +119,8 @@ impl Attempt {
                 let target = Target::new(service, &log.plain(&start.key), handler);
                 let id = start.debug_id;
                 let (invocation, number) = log.attempt_begins(&id, &target);
-                log.push(Seen::Attempt { id: id.clone(), number, replayed: start.known_entries });
+                let (replayed, deployment) = (start.known_entries, self.deployment);
+                log.push(Seen::Attempt { id: id.clone(), number, replayed, deployment });
                 (self.id, self.number) = (id.clone(), number);
                 let origin = Origin { id, invocation, target, attempt: number };
                 self.calls.began(self.token, origin);
@@ -219,16 +222,16 @@ type TooMuch = Box<dyn Fn(&str) + Send>;
 
 impl Exchange {
     /// An exchange whose request comes from the one stream, `most` bytes of it, and goes into the other. That of an attempt has the target,
-    /// as `Service/handler`, and what it asks of systems.
+    /// as `Service/handler`, the number of its deployment, and what it asks of systems.
     pub(super) fn new(
         (incoming, body): (Incoming, RequestBody),
         most: u64,
-        attempt: Option<(String, Calls)>,
+        attempt: Option<(String, u32, Calls)>,
         too_much: TooMuch,
     ) -> Self {
-        let tap = attempt.map(|(path, calls)| {
+        let tap = attempt.map(|(path, deployment, calls)| {
             let token = calls.next_attempt();
-            Tap(Arc::new(Mutex::new(Attempt::new(path, token, calls))))
+            Tap(Arc::new(Mutex::new(Attempt::new(path, deployment, token, calls))))
         });
         Self { inner: None, incoming: Some(incoming), body, most, received: 0, tap, too_much }
     }

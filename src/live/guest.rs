@@ -2,7 +2,7 @@
 //!
 //! Must not know: what the run does.
 
-use std::{collections::BTreeMap, sync::atomic::AtomicBool, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, sync::atomic::AtomicBool, time::Duration};
 
 use super::{
     LiveError, Server,
@@ -10,14 +10,19 @@ use super::{
     clock::{Clock, pause},
     deliveries::Deliveries,
     go_on,
-    host::Hosted,
+    hosted::Hosted,
     log::{Log, Rows, Seen, text, unix_ms},
     mark::{Mark, make_room, names_of},
     names::Names,
     observed::Mask,
-    server::{Deployed, Row, quoted},
+    server::{self, Deployed, Row, quoted},
 };
-use crate::{history::Event, scenario::plan::Scenario, sim::Deployment};
+use crate::{
+    history::Event,
+    restate::Catalog,
+    scenario::plan::{Revision, Scenario},
+    sim::{Built, Deployment},
+};
 
 /// How often the server's tables are read while it comes to rest.
 const LOOK: Duration = Duration::from_millis(150);
@@ -27,13 +32,16 @@ const CHUNK: usize = 200;
 /// This run's services and invocations on the server; both leave with it.
 pub(super) struct Guest<'a> {
     server: &'a Server,
-    deployed: Deployed,
+    /// In order of registration.
+    deployed: RefCell<Vec<Deployed>>,
+    owner: server::Owner,
     services: String,
     mark: Mark,
     clock: Clock,
     pub(super) deliveries: Deliveries,
+    take_over: bool,
     stop: &'a AtomicBool,
-    hosted: Option<Hosted>,
+    hosted: Hosted,
 }
 
 impl<'a> Guest<'a> {
@@ -49,15 +57,45 @@ impl<'a> Guest<'a> {
         (take_over, stop): (bool, &'a AtomicBool),
         notes: &mut Vec<String>,
     ) -> Result<Self, LiveError> {
-        let services: Vec<String> =
-            deployment.catalog().services().map(|service| service.name.to_string()).collect();
-        let (uri, run) = (hosted.uri(), Some(mark.name().to_owned()));
-        notes.extend(make_room(server, &services, &uri, take_over)?);
-        let id = server.register_run(&uri, mark.name(), take_over)?;
-        let names = names_of(&services);
-        let deployed = Deployed { id, uri, services, run };
-        let hosted = Some(hosted);
-        Ok(Self { server, deployed, services: names, mark, clock, deliveries, stop, hosted })
+        let names = |catalog: &Catalog| -> Vec<String> {
+            catalog.services().map(|service| service.name.to_string()).collect()
+        };
+        let services = names(deployment.catalog());
+        notes.extend(make_room(server, &services, &hosted.uri(), take_over)?);
+        let run = mark.name().to_owned();
+        let owner = server::Owner { answers: hosted.answer_for(&run)?, run };
+        let deployed = RefCell::default();
+        let services = names_of(&services);
+        let guest = Self {
+            server, deployed, owner, services, mark, clock, deliveries, take_over, stop, hosted
+        };
+        guest.register_at(guest.hosted.uri(), deployment.first())?;
+        Ok(guest)
+    }
+
+    fn register_at(&self, uri: String, built: &Built) -> Result<(), LiveError> {
+        let id = self.server.register_run(&uri, &self.owner, self.take_over)?;
+        let services = built.catalog().services().map(|service| service.name.to_string());
+        let (services, owner) = (services.collect(), Some(self.owner.clone()));
+        self.deployed.borrow_mut().push(Deployed { id, uri, services, owner });
+        Ok(())
+    }
+
+    /// Registers one more deployment; what begins from then on runs there.
+    ///
+    /// # Errors
+    /// If there is no port for it, or the server does not want it.
+    pub(super) fn deploy(&self, built: &Built, revision: &Revision, log: &Log) -> Result<(), LiveError> {
+        let place = self.hosted.add(built)?;
+        self.register_at(place.uri(), built)?;
+        let (deployment, revision) = (place.number, revision.to_string().as_str().into());
+        log.push(Seen::Event(Event::DeploymentRegistered { deployment, revision }));
+        Ok(())
+    }
+
+    /// Takes all services down for so long.
+    pub(super) fn take_down(&self, time: Duration) {
+        self.hosted.take_down(time);
     }
 
     /// Gives objects their opening states.
@@ -127,7 +165,7 @@ impl<'a> Guest<'a> {
             let left = rows.invocations.iter().filter(|row| !over(row)).count();
             let at_rest = rows.invocations.iter().all(|row| over(row) || later(row))
                 && !self.deliveries.busy(self.clock.now().after(calm));
-            if at_rest || stuck.unmoved(&rows, self.clock) > calm {
+            if !self.hosted.is_down() && (at_rest || stuck.unmoved(&rows, self.clock) > calm) {
                 rows.left = left;
                 if left > 0 {
                     notes.push(format!("{left} invocations are due later and were not waited for"));
@@ -187,7 +225,9 @@ impl Drop for Guest<'_> {
     /// next run finds what is left.
     fn drop(&mut self) {
         self.deliveries.stop();
-        drop(self.mark.remove(self.server, &self.deployed));
-        drop(self.hosted.take());
+        // the newest first: what was there before it is asked until it goes as well
+        while let Some(deployed) = self.deployed.get_mut().pop() {
+            drop(self.mark.remove(self.server, &deployed));
+        }
     }
 }

@@ -33,7 +33,7 @@ pub(super) enum Seen {
     /// A request that is not waited for became this invocation, or joined it.
     Accepted { request: Name, attempt: u32, invocation: String },
     /// An attempt began.
-    Attempt { id: String, number: u32, replayed: u32 },
+    Attempt { id: String, number: u32, replayed: u32, deployment: u32 },
     /// The handler's input.
     Input { id: String, value: Payload },
     /// The handler's answer.
@@ -359,9 +359,9 @@ impl Book<'_> {
                 let Some(inv) = self.inv(&invocation) else { return };
                 Event::RequestAccepted { request, attempt, inv }
             }
-            Seen::Attempt { id, number, replayed } => {
+            Seen::Attempt { id, number, replayed, deployment } => {
                 let Some(inv) = self.inv(&id) else { return };
-                Event::AttemptStarted { inv, attempt: number, replayed, deployment: 1 }
+                Event::AttemptStarted { inv, attempt: number, replayed, deployment }
             }
             Seen::State { id, name, value } => {
                 let Some((inv, target)) = self.invs.get(&id).cloned() else { return };

@@ -8,7 +8,7 @@ use super::{
     LiveError,
     clock::{Clock, pause},
     log::text,
-    server::{Deployed, Row, Server, quoted},
+    server::{Deployed, Owner, Row, Server, quoted},
 };
 use crate::base::Digest;
 
@@ -114,15 +114,25 @@ impl Mark {
             server.operate("purge", text(&row, "id"))?;
         }
         let of_key = format!("service_key like '%{}%'", self.prefix);
-        let objects = server.query(&format!(
+        let sql = format!(
             "select distinct service_name, service_key from state where service_name in ({services}) and {of_key}"
-        ))?;
-        for row in objects {
+        );
+        let objects = || server.query(&sql);
+        for row in &objects()? {
             server.set_state(
-                text(&row, "service_name"),
-                text(&row, "service_key"),
+                text(row, "service_name"),
+                text(row, "service_key"),
                 &Default::default(),
             )?;
+        }
+        // the server takes note before it acts
+        let since = Clock::start();
+        while !objects()?.is_empty() {
+            if since.elapsed() > END {
+                let what = "the end of the state of what was killed".to_owned();
+                return Err(LiveError::Timeout { what, waited: END });
+            }
+            pause(LOOK);
         }
         server.forget(&deployed.id)
     }
@@ -146,26 +156,26 @@ pub(super) fn make_room(
 ) -> Result<Vec<String>, LiveError> {
     let mut removed = Vec::new();
     for deployed in server.deployments()? {
-        let Deployed { id, uri: other, run, .. } = &deployed;
+        let Deployed { id, uri: other, owner, .. } = &deployed;
         let same_place = other.trim_end_matches('/') == uri;
         // what does not answer may be busy
-        let alive = |run: &String| match server.run_at(other) {
-            Ok(there) => there.as_ref() == Some(run),
+        let alive = |owner: &Owner| match server.run_at(&owner.answers) {
+            Ok(there) => there.as_ref() == Some(&owner.run),
             Err(_) => true,
         };
-        if let Some(run) = run
-            && !alive(run)
+        if let Some(owner) = owner
+            && !alive(owner)
         {
-            Mark::of(run).remove(server, &deployed)?;
-            let run = run.trim_end_matches('-');
+            Mark::of(&owner.run).remove(server, &deployed)?;
+            let run = owner.run.trim_end_matches('-');
             removed.push(format!("removed what the run {run} left when it was killed: {id}"));
             continue;
         }
         let service = deployed.services.iter().find(|name| services.contains(name));
-        if same_place || service.is_some_and(|_| run.is_some() || !take_over) {
+        if same_place || service.is_some_and(|_| owner.is_some() || !take_over) {
             let service = service.map_or("another service", String::as_str).to_owned();
             let (uri, id) = (other.clone(), id.clone());
-            return Err(match (run, same_place) {
+            return Err(match (owner, same_place) {
                 (Some(_), false) => LiveError::Busy { service, uri },
                 (_, true) => LiveError::SamePlace { uri, deployment: id },
                 (None, false) => LiveError::Taken { service, uri, deployment: id },

@@ -14,6 +14,7 @@ mod deliveries;
 mod exchange;
 mod guest;
 mod host;
+mod hosted;
 mod identity;
 mod ids;
 mod ledger;
@@ -35,7 +36,8 @@ use std::{
 
 pub use self::{
     compare::{Difference, compare},
-    host::{HostOptions, Hosted, serve},
+    host::HostOptions,
+    hosted::{Hosted, serve},
     identity::{IdentityKey, IdentityKeyError},
     ids::awakeable_id,
     observed::{Observed, SeenInvocation},
@@ -84,14 +86,6 @@ pub enum LiveError {
         uri: String,
         /// What the server said.
         problem: String,
-    },
-    /// A step that is not done to services that a real server knows.
-    #[error(
-        "step `{step}` takes the handlers' endpoint down or deploys others, which is simulated only; leave it out to compare"
-    )]
-    Unsupported {
-        /// The step.
-        step: String,
     },
     /// Somebody else's services have the same names there.
     #[error(

@@ -15,7 +15,7 @@ use super::{
     compare,
     deliveries::Deliveries,
     guest::Guest,
-    host::watch,
+    hosted::watch,
     log::Log,
     mark::Mark,
     names::Names,
@@ -27,7 +27,7 @@ use crate::{
     explore::{judge_run, replay_seed},
     history::History,
     oracle::{Oracle, Verdict, Violation},
-    scenario::plan::{Action, Fault, FaultName, FaultPlan, Millis, RestatePlan, Scenario},
+    scenario::plan::{Action, Fault, FaultName, FaultPlan, Millis, RestatePlan, Revision, Scenario},
     sim::Deployment,
     subject::Subject,
 };
@@ -171,7 +171,6 @@ fn on_server(
     let world = WorldOptions { plan: scenario.plan.world.clone(), ..WorldOptions::default() };
     let host = HostOptions {
         port: options.port,
-        run: Some(mark.name().to_owned()),
         always_replay: scenario.plan.restate.always_replay,
         ..HostOptions::default()
     };
@@ -188,6 +187,8 @@ fn on_server(
     )?;
     guest.set_opening_states(scenario, &names, &log)?;
     let look = || guest.invocations();
+    let deploy = |revision: &Revision| guest.deploy(deployment.later(revision), revision, &log);
+    let take_down = |time| guest.take_down(time);
     let clients = Clients {
         server,
         plan: &scenario.plan,
@@ -200,6 +201,8 @@ fn on_server(
         patience: options.patience,
         stop: &options.stop,
         look: &look,
+        deploy: &deploy,
+        take_down: &take_down,
     };
     let acted = clients.act()?;
     let rows = guest.settle((options.patience, options.calm), notes)?;
@@ -272,7 +275,7 @@ fn allowed(
     all
 }
 
-/// Whether an operator does it, to what another step started.
+/// Whether an operator does it, to what other steps started.
 const fn is_operators(action: &Action) -> bool {
     matches!(
         action,
@@ -281,6 +284,8 @@ const fn is_operators(action: &Action) -> bool {
             | Action::Pause { .. }
             | Action::Resume { .. }
             | Action::Purge { .. }
+            | Action::EndpointDown { .. }
+            | Action::Deploy { .. }
     )
 }
 

@@ -13,10 +13,10 @@ use crate::base::Target;
 /// How long a question to the admin API may take.
 const ADMIN_PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long services may take to say whose they are.
+/// How long a run may take to say which one it is.
 const KNOCK: Duration = Duration::from_secs(2);
 
-/// Where hosted services say which run they belong to.
+/// Where a run says which one it is.
 pub(super) const RUN_PATH: &str = "/onceproof/run";
 
 /// How long to wait before a question is asked again that the server could not answer.
@@ -49,11 +49,21 @@ pub(super) struct Deployed {
     pub(super) uri: String,
     pub(super) services: Vec<String>,
     /// The run that registered it, if one did.
-    pub(super) run: Option<String>,
+    pub(super) owner: Option<Owner>,
+}
+
+/// A run that has services on a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) run: String,
+    /// Where it says that it is alive.
+    pub(super) answers: String,
 }
 
 /// The key of a deployment's metadata that names the run that registered it.
 const RUN: &str = "onceproof.run";
+/// The key that says where that run says that it is alive.
+const ANSWERS: &str = "onceproof.answers";
 
 /// A row of an answer to a query.
 pub(super) type Row = Map<String, Value>;
@@ -103,15 +113,15 @@ impl Server {
         self.register_as(uri, &json!({ "uri": uri, "force": false }))
     }
 
-    /// Registers the services of the run `run` at `uri`; the deployment says whose it is. With `breaking` they may be
-    /// of other types than those that the server knows.
+    /// Registers services of a run at `uri`; the deployment says whose it is. With `breaking` they may be of other types
+    /// than those that the server knows.
     pub(super) fn register_run(
         &self,
         uri: &str,
-        run: &str,
+        owner: &Owner,
         breaking: bool,
     ) -> Result<String, LiveError> {
-        let metadata = json!({ RUN: run });
+        let metadata = json!({ RUN: owner.run, ANSWERS: owner.answers });
         let body =
             json!({ "uri": uri, "force": false, "breaking": breaking, "metadata": metadata });
         self.register_as(uri, &body)
@@ -144,12 +154,16 @@ impl Server {
                 Value::Array(all) => all.iter().map(|service| text(&service["name"])).collect(),
                 _ => Vec::new(),
             },
-            run: one["metadata"][RUN].as_str().map(str::to_owned),
+            owner: one["metadata"][RUN].as_str().map(|run| Owner {
+                run: run.to_owned(),
+                // runs of older versions say it where their services are
+                answers: text(one["metadata"].get(ANSWERS).unwrap_or(&one["uri"])),
+            }),
         };
         Ok(all.iter().map(deployed).collect())
     }
 
-    /// The run whose services are at `uri`, as they say themselves; none if nobody there knows of one.
+    /// The run that is alive at `uri`, as it says itself; none if nobody there knows of one.
     ///
     /// # Errors
     /// If something is there and does not answer: it may be busy.

@@ -16,7 +16,7 @@ use super::{
     HostOptions, Hosted, LiveError, Server, WorldOptions,
     clock::{Clock, pause},
     deliveries::Deliveries,
-    host::watch,
+    hosted::watch,
     log::{Log, Rows},
     mark::Mark,
     names::Names,
@@ -505,22 +505,69 @@ fn services_answer_only_who_signs_if_they_have_a_key() {
 }
 
 #[test]
-fn services_of_a_run_say_whose_they_are() {
-    let run = |run: Option<&str>, always_replay| {
-        let run = run.map(str::to_owned);
-        let options = HostOptions { run, always_replay, ..HostOptions::default() };
+fn a_run_says_that_it_is_alive_and_its_services_take_requests_one_by_one_if_they_are_to() {
+    let run = |always_replay| {
+        let options = HostOptions { always_replay, ..HostOptions::default() };
         serve(&deployment(), &WorldOptions::default(), &options).expect("a port is free")
     };
     let server = Server::new("127.0.0.1:1", "127.0.0.1:1");
-    let (mine, nobodys) = (run(Some("op1-"), true), run(None, false));
-    assert_eq!(server.run_at(&mine.uri()), Ok(Some("op1-".to_owned())));
-    assert_eq!(server.run_at(&nobodys.uri()), Ok(None));
+    let (mine, other) = (run(true), run(false));
+    let answers = mine.answer_for("op1-").expect("a port is free");
+    assert_eq!(server.run_at(&answers), Ok(Some("op1-".to_owned())));
+    assert_eq!(server.run_at(&other.uri()), Ok(None));
     assert_eq!(server.run_at("http://127.0.0.1:1/"), Ok(None), "nobody is there");
-    // and they say it if each attempt is to be a request and a response
     let mode = |hosted| {
         let manifest: serde_json::Value =
             serde_json::from_str(&get(hosted, "/discover")).expect("it is JSON");
         manifest["protocolMode"].clone()
     };
-    assert_eq!([mode(&mine), mode(&nobodys)], ["REQUEST_RESPONSE", "BIDI_STREAM"]);
+    assert_eq!([mode(&mine), mode(&other)], ["REQUEST_RESPONSE", "BIDI_STREAM"]);
+}
+
+#[test]
+fn services_that_are_down_refuse_connections_and_come_back_without_their_memory() {
+    let log = Log::new(Clock::start(), "");
+    let options = HostOptions::default();
+    let deployment = deployment();
+    let (hosted, _) = watch(&deployment, &WorldOptions::default(), &options, &log)
+        .expect("a port is free");
+    let answers = hosted.answer_for("op1-").expect("a port is free");
+    let beside = hosted.add(deployment.first()).expect("a port is free");
+    assert_ne!(beside.uri(), hosted.uri());
+    // a connection that is open is cut off
+    let mut open = TcpStream::connect(("127.0.0.1", hosted.port())).expect("it listens");
+    open.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket has one");
+    open.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect("it reads");
+    assert_ne!(open.read(&mut [0; 9]).expect("it answers"), 0);
+    hosted.take_down(Duration::from_millis(400));
+    let mut rest = Vec::new();
+    drop(open.read_to_end(&mut rest));
+    let refused = |uri: &str| TcpStream::connect(uri.trim_start_matches("http://")).is_err();
+    assert!(refused(&hosted.uri()) && refused(&beside.uri()) && hosted.is_down());
+    let server = Server::new("127.0.0.1:1", "127.0.0.1:1");
+    assert_eq!(server.run_at(&answers), Ok(Some("op1-".to_owned())), "the run is not down");
+    // one that is registered meanwhile is up, and the longer of two times counts
+    let later = hosted.add(deployment.first()).expect("a port is free");
+    assert!(!refused(&later.uri()));
+    hosted.take_down(Duration::from_millis(100));
+    assert!(refused(&later.uri()));
+    let started = Clock::start();
+    while hosted.is_down() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it never came back");
+        pause(Duration::from_millis(5));
+    }
+    assert!(started.elapsed() > Duration::from_millis(200), "{:?}", started.elapsed());
+    for uri in [hosted.uri(), beside.uri(), later.uri()] {
+        assert!(!refused(&uri), "{uri}");
+    }
+    assert!(book(&hosted, "inv_1", "12", "k").starts_with("1 "));
+    let history = log.history(&Rows::default(), deployment.catalog());
+    let told = history.records().iter().filter_map(|record| match &record.event {
+        Event::ProcessStarted { process } => Some(format!("+{process}")),
+        Event::ProcessCrashed { process } => Some(format!("-{process}")),
+        Event::EndpointDown { .. } => Some("down".to_owned()),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.join(" "), "+1 +2 -1 -2 down +3 -3 down +4 +5 +6");
 }

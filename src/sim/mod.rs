@@ -24,9 +24,11 @@ pub use run::{RunResult, run};
 #[cfg(feature = "serve")]
 pub(crate) use world::plan_of;
 
+#[cfg(feature = "serve")]
+use crate::host::Endpoint;
 use crate::{
     base::Seed,
-    host::{self, DiscoveryError, Endpoint, Factory},
+    host::{self, DiscoveryError, Factory},
     restate::{Catalog, CatalogError},
     scenario::plan::Revision,
     system::{Hub, SystemSpec, World},
@@ -58,6 +60,18 @@ impl Built {
         }
         let catalog = Arc::new(Catalog::from_manifest(&manifest)?);
         Ok(Self { factory, catalog })
+    }
+
+    /// What the services are.
+    #[cfg(feature = "serve")]
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// A process with empty memory, in this world.
+    #[cfg(feature = "serve")]
+    pub(crate) fn build(&self, world: &World) -> Endpoint {
+        (self.factory)(world)
     }
 }
 
@@ -109,14 +123,20 @@ impl Deployment {
         self.later.iter().any(|(known, _)| known == revision)
     }
 
-    fn later(&self, revision: &Revision) -> Option<&Built> {
-        self.later.iter().find(|(known, _)| known == revision).map(|(_, built)| built)
+    /// What runs from the beginning.
+    #[cfg(feature = "serve")]
+    pub(crate) fn first(&self) -> &Built {
+        &self.first
     }
 
-    /// A process with empty memory, in this world.
-    #[must_use]
-    pub fn build(&self, world: &World) -> Endpoint {
-        (self.first.factory)(world)
+    /// What `revision` stands for in a step.
+    ///
+    /// # Panics
+    /// If it stands for nothing: a scenario's deployment is built with what its steps deploy.
+    pub(crate) fn later(&self, revision: &Revision) -> &Built {
+        let found = self.later.iter().find(|(known, _)| known == revision);
+        let (_, built) = found.expect("a scenario's deployment is built with what its steps deploy");
+        built
     }
 
     /// What the services are.

@@ -2,7 +2,7 @@
 //!
 //! Must not know: how a scenario file is written.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -227,4 +227,21 @@ pub enum Revision {
     Services(BTreeMap<String, String>),
     /// One that has a name of its own: see [`Subject::revision`](crate::subject::Subject::revision).
     Named(String),
+}
+
+impl fmt::Display for Revision {
+    /// `the same services`, `Rooms slow, Guests reference`, or its own name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Services(variants) if variants.is_empty() => f.write_str("the same services"),
+            Self::Services(variants) => {
+                for (index, (service, variant)) in variants.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { ", " };
+                    write!(f, "{comma}{service} {variant}")?;
+                }
+                Ok(())
+            }
+        }
+    }
 }

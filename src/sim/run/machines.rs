@@ -74,17 +74,7 @@ impl Sim<'_> {
     /// Registers a new deployment.
     pub(super) fn deploy(&mut self, revision: &Revision) {
         let built = self.deployment.later(revision);
-        let built = built.expect("a scenario's deployment is built with what its steps deploy");
-        let name = match revision {
-            Revision::Named(name) => name.clone(),
-            Revision::Services(variants) if variants.is_empty() => "the same services".to_owned(),
-            Revision::Services(variants) => {
-                let named =
-                    variants.iter().map(|(service, variant)| format!("{service} {variant}"));
-                named.collect::<Vec<_>>().join(", ")
-            }
-        };
-        self.engine.register(Arc::clone(&built.catalog), name.into());
+        self.engine.register(Arc::clone(&built.catalog), revision.to_string().as_str().into());
         let protocol = built.catalog.protocol();
         let version = protocol.version(self.core.plan.restate.protocol_version);
         self.host.add(&built.factory, protocol, version, self.core.now);
