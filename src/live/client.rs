@@ -15,7 +15,7 @@ use super::{
     deliveries::Deliveries,
     go_on,
     ids::{NO_INVOCATION, awakeable_id},
-    log::{Log, Rows, Seen, text, unix_ms},
+    log::{Log, Rows, Seen, Told, text, unix_ms},
     mark::Mark,
     names::Names,
     server::{Answer, Row, Server, in_path, path},
@@ -283,22 +283,32 @@ impl Clients<'_> {
                 Ask { method: "GET".to_owned(), path, headers: Vec::new(), body: String::new() }
             }
             Action::Resolve { request, awakeable, body } => {
-                self.complete(request, *awakeable, "resolve", body)?;
-                return Ok(None);
+                let complete = |id: &str| self.complete(id, *awakeable, "resolve", body);
+                return self.operate(step, "resolve", request, complete);
             }
             Action::Reject { request, awakeable, reason } => {
-                self.complete(request, *awakeable, "reject", reason)?;
-                return Ok(None);
+                let complete = |id: &str| self.complete(id, *awakeable, "reject", reason);
+                return self.operate(step, "reject", request, complete);
             }
-            Action::Cancel { request }
-            | Action::Kill { request }
-            | Action::Pause { request }
-            | Action::Resume { request }
-            | Action::Purge { request } => {
-                if let Some(id) = self.invocation_of(request)? {
-                    self.operate(&step.action, &id)?;
-                }
-                return Ok(None);
+            Action::Cancel { request } => {
+                let cancel = |id: &str| self.strike(id, false);
+                return self.operate(step, "cancel", request, cancel);
+            }
+            Action::Kill { request } => {
+                let kill = |id: &str| self.strike(id, true);
+                return self.operate(step, "kill", request, kill);
+            }
+            Action::Pause { request } => {
+                let pause = |id: &str| self.server.operate("pause", id);
+                return self.operate(step, "pause", request, pause);
+            }
+            Action::Resume { request } => {
+                let resume = |id: &str| self.server.operate("resume", id);
+                return self.operate(step, "resume", request, resume);
+            }
+            Action::Purge { request } => {
+                let purge = |id: &str| self.server.operate("purge", id);
+                return self.operate(step, "purge", request, purge);
             }
             Action::EndpointDown { for_ms } => {
                 // for as long as with the simulation's first seed
@@ -410,29 +420,50 @@ impl Clients<'_> {
         }
     }
 
-    /// Completes an awakeable of a request's invocation, if there is one.
-    fn complete(&self, request: &str, number: u32, how: &str, with: &str) -> Result<(), LiveError> {
-        let invocation = self.invocation_of(request)?;
-        let Some(id) = invocation.and_then(|id| awakeable_id(&id, number)) else { return Ok(()) };
+    /// Completes an awakeable of an invocation.
+    fn complete(
+        &self,
+        invocation: &str,
+        number: u32,
+        how: &str,
+        with: &str,
+    ) -> Result<(u16, String), LiveError> {
+        let Some(id) = awakeable_id(invocation, number) else { return Ok((404, String::new())) };
         let of = if how == "resolve" { "application/json" } else { "text/plain" };
         let headers = [("content-type".to_owned(), of.to_owned())];
         let path = format!("restate/awakeables/{id}/{how}");
         let patience = self.patience.saturating_sub(self.clock.elapsed());
-        self.server.call(&path, &headers, self.names.own_body(with).as_bytes(), patience).map(drop)
+        let body = self.names.own_body(with);
+        let answer = self.server.call(&path, &headers, body.as_bytes(), patience)?;
+        let why = match answer.status {
+            ..300 => String::new(),
+            _ => String::from_utf8_lossy(&answer.body).into_owned(),
+        };
+        Ok((answer.status, why))
     }
 
-    /// What an operator does to an invocation.
-    fn operate(&self, action: &Action, id: &str) -> Result<(), LiveError> {
-        let kill = matches!(action, Action::Kill { .. });
-        match action {
-            Action::Pause { .. } => self.server.operate("pause", id),
-            Action::Resume { .. } => self.server.operate("resume", id),
-            Action::Purge { .. } => self.server.operate("purge", id),
-            _ => {
-                self.log.push(Seen::Operated { id: id.to_owned(), kill });
-                if kill { self.server.kill(id) } else { self.server.cancel(id) }
-            }
-        }
+    /// Cancels or kills an invocation.
+    fn strike(&self, id: &str, kill: bool) -> Result<(u16, String), LiveError> {
+        self.log.push(Seen::Operated { id: id.to_owned(), kill });
+        self.server.operate(if kill { "kill" } else { "cancel" }, id)
+    }
+
+    /// Does something to the invocation of a request, and writes down what was answered. No client waits for it.
+    fn operate(
+        &self,
+        step: &Step,
+        deed: &'static str,
+        of: &str,
+        act: impl FnOnce(&str) -> Result<(u16, String), LiveError>,
+    ) -> Result<Option<Ask>, LiveError> {
+        let id = self.invocation_of(of)?;
+        // as the simulation says it
+        let unknown = || Ok((404, format!("`{of}` has started no invocation yet")));
+        let (code, message) = id.as_deref().map_or_else(unknown, act)?;
+        let answer = Told { code: code.into(), message: self.log.plain(&message) };
+        let (request, of) = (step.request.as_str().into(), of.into());
+        self.log.push(Seen::Told { request, deed, of, id, answer });
+        Ok(None)
     }
 
     /// Whom a request called, and with which idempotency key; none if it called nobody.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Observed;
+use super::{Observed, SeenInvocation};
 
 /// One thing that is not the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,30 +27,28 @@ pub struct Difference {
 pub fn compare(server: &Observed, simulated: &[Observed]) -> Vec<Difference> {
     let mut differences = Vec::new();
     texts("reply", server, simulated, |o| &o.replies, &mut differences);
+    texts("answer to", server, simulated, |o| &o.operators, &mut differences);
     texts("state", server, simulated, |o| &o.state, &mut differences);
     let targets: BTreeSet<&String> = std::iter::once(server)
         .chain(simulated)
         .flat_map(|observed| observed.invocations.keys())
         .collect();
     for target in targets {
-        let all = |o: &Observed| -> Vec<String> {
-            let of = o.invocations.get(target).into_iter().flatten();
-            of.map(|one| format!("{} {} [{}]", one.status, one.outcome, one.journal.join(", ")))
-                .collect()
+        let of = |o: &Observed| o.invocations.get(target).cloned().unwrap_or_default();
+        let real = of(server);
+        if simulated.iter().any(|o| of(o) == real) {
+            continue;
+        }
+        let body = |one: &SeenInvocation| {
+            let contents: Vec<Value> = one.contents.iter().map(|text| parsed(text)).collect();
+            serde_json::json!([one.status, one.journal, parsed(&one.outcome), contents])
         };
-        let (real, allowed) = (all(server), simulated.iter().map(all).collect::<Vec<_>>());
-        let bodies = |o: &Observed| -> Vec<Value> {
-            let of = o.invocations.get(target).into_iter().flatten();
-            of.map(|one| {
-                let outcome = parsed(&one.outcome);
-                serde_json::json!([one.status, one.journal, outcome])
-            })
-            .collect()
-        };
-        let shapes: Vec<Value> = simulated.iter().map(|o| bodies(o).into()).collect();
-        if !fits(&bodies(server).into(), &shapes.iter().collect::<Vec<_>>()) {
+        let bodies = |all: &[SeenInvocation]| all.iter().map(body).collect::<Value>();
+        let shapes: Vec<Value> = simulated.iter().map(|o| bodies(&of(o))).collect();
+        if !fits(&bodies(&real), &shapes.iter().collect::<Vec<_>>()) {
             let what = format!("invocations of {target}");
-            let (server, simulation) = (real.join("\n"), first(&allowed).join("\n"));
+            let closest = simulated.iter().map(of).max_by_key(|one| alike(&real, one));
+            let (server, simulation) = told(&real, &closest.unwrap_or_default());
             differences.push(Difference { what, server, simulation });
         }
     }
@@ -72,8 +70,38 @@ pub fn compare(server: &Observed, simulated: &[Observed]) -> Vec<Difference> {
     differences
 }
 
-fn first(all: &[Vec<String>]) -> Vec<String> {
-    all.first().cloned().unwrap_or_default()
+/// How much two lists of invocations have in common.
+fn alike(one: &[SeenInvocation], other: &[SeenInvocation]) -> (bool, usize) {
+    let shape = |all: &[SeenInvocation]| -> Vec<_> {
+        all.iter().map(|one| (one.status.clone(), one.journal.clone())).collect()
+    };
+    let contents = |all: &[SeenInvocation]| -> Vec<_> {
+        all.iter().flat_map(|one| one.contents.iter().chain([&one.outcome])).cloned().collect()
+    };
+    let same = contents(one).iter().zip(&contents(other)).filter(|(a, b)| a == b).count();
+    (shape(one) == shape(other), same)
+}
+
+/// Both lists for people: with what entries hold where only that differs.
+fn told(real: &[SeenInvocation], simulated: &[SeenInvocation]) -> (String, String) {
+    let line = |one: &SeenInvocation, other: Option<&SeenInvocation>| {
+        let SeenInvocation { status, outcome, journal, .. } = one;
+        let mut text = format!("{status} {outcome} [{}]", journal.join(", "));
+        let Some(other) = other.filter(|other| other.journal == *journal) else { return text };
+        for (entry, (holds, else_holds)) in
+            journal.iter().zip(one.contents.iter().zip(&other.contents))
+        {
+            if holds != else_holds {
+                text.push_str(&format!("\n  {entry} {holds}"));
+            }
+        }
+        text
+    };
+    let lines = |all: &[SeenInvocation], others: &[SeenInvocation]| {
+        let lines = all.iter().enumerate().map(|(index, one)| line(one, others.get(index)));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    (lines(real, simulated), lines(simulated, real))
 }
 
 fn parsed(text: &str) -> Value {
@@ -155,13 +183,13 @@ fn is_random(text: &str, allowed: &[&Value]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::SeenInvocation;
 
     fn seen(reply: &str, status: &str) -> Observed {
         let one = SeenInvocation {
             status: status.to_owned(),
             outcome: reply.to_owned(),
             journal: vec!["Input".to_owned(), "Output".to_owned()],
+            contents: vec![r#"["",null]"#.to_owned(), format!(r#"["",{reply}]"#)],
         };
         Observed {
             replies: [("book".to_owned(), reply.to_owned())].into(),
@@ -190,7 +218,18 @@ mod tests {
         more.state.insert("S/k x".to_owned(), "1".to_owned());
         more.effects.insert("S/k/h".to_owned(), vec!["booked".to_owned()]);
         check(&won, &[more.clone()], &["state S/k x", "effects of S/k/h"]);
-        check(&more, &[won], &["state S/k x", "effects of S/k/h"]);
+        check(&more, std::slice::from_ref(&won), &["state S/k x", "effects of S/k/h"]);
+        // what an entry holds, and what an operator is answered
+        let mut other = won.clone();
+        other.operators.insert("stop".to_owned(), "202".to_owned());
+        let one = &mut other.invocations.get_mut("S/k/h").expect("it has one")[0];
+        one.contents[0] = r#"["",1]"#.to_owned();
+        check(&other, std::slice::from_ref(&won), &["answer to stop", "invocations of S/k/h"]);
+        let differences = compare(&other, &[seen(r#"{"won":false}"#, "completed"), won]);
+        let shown = |text: &str| text.lines().skip(1).collect::<Vec<_>>().join("");
+        let Difference { server, simulation, .. } = &differences[1];
+        let holds = (shown(server), shown(simulation));
+        assert_eq!(holds, (r#"  Input ["",1]"#.to_owned(), r#"  Input ["",null]"#.to_owned()));
     }
 
     #[test]

@@ -67,7 +67,16 @@ impl<'a> Guest<'a> {
         let deployed = RefCell::default();
         let services = names_of(&services);
         let guest = Self {
-            server, deployed, owner, services, mark, clock, deliveries, take_over, stop, hosted
+            server,
+            deployed,
+            owner,
+            services,
+            mark,
+            clock,
+            deliveries,
+            take_over,
+            stop,
+            hosted,
         };
         guest.register_at(guest.hosted.uri(), deployment.first())?;
         Ok(guest)
@@ -85,7 +94,12 @@ impl<'a> Guest<'a> {
     ///
     /// # Errors
     /// If there is no port for it, or the server does not want it.
-    pub(super) fn deploy(&self, built: &Built, revision: &Revision, log: &Log) -> Result<(), LiveError> {
+    pub(super) fn deploy(
+        &self,
+        built: &Built,
+        revision: &Revision,
+        log: &Log,
+    ) -> Result<(), LiveError> {
         let place = self.hosted.add(built)?;
         self.register_at(place.uri(), built)?;
         let (deployment, revision) = (place.number, revision.to_string().as_str().into());
@@ -189,7 +203,7 @@ impl<'a> Guest<'a> {
         for ids in ids.chunks(CHUNK) {
             let ids = ids.join(", ");
             rows.journal.extend(self.server.query(&format!(
-                "select id, index, entry_type, name, invoked_id, appended_at from sys_journal \
+                "select id, index, entry_type, raw, invoked_id, appended_at from sys_journal \
                  where id in ({ids}) order by id, index"
             ))?);
         }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     clock::Clock,
+    journal::Journal,
     server::{Answer, Row},
 };
 use crate::{
@@ -44,6 +45,17 @@ pub(super) enum Seen {
     Called { call: CallId, system: Name, operation: &'static str, request: Data, by: Option<By> },
     /// An operator's cancel or kill of an invocation.
     Operated { id: String, kill: bool },
+    /// A step of an operator's, or of a client who completes an awakeable, was answered.
+    Told { request: Name, deed: &'static str, of: Name, id: Option<String>, answer: Told },
+}
+
+/// What an operator is told.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    /// The HTTP status.
+    pub(super) code: u32,
+    /// Why it was refused; empty if it was not.
+    pub(super) message: String,
 }
 
 /// The attempt whose code called a system.
@@ -177,6 +189,17 @@ impl Log {
         match std::str::from_utf8(bytes) {
             Ok(text) => self.plain(text).as_str().into(),
             Err(_) => Payload(bytes::Bytes::copy_from_slice(bytes)),
+        }
+    }
+
+    /// What an entry holds, as the scenario has it.
+    fn plain_content(&self, content: Content) -> Content {
+        match content {
+            Content::Value(Payload(bytes)) => Content::Value(self.plain_body(&bytes)),
+            Content::Failure { code, message } => {
+                Content::Failure { code, message: self.plain(&message) }
+            }
+            content @ (Content::Nothing | Content::Until(_)) => content,
         }
     }
 
@@ -384,6 +407,10 @@ impl Book<'_> {
                     Event::CancelRequested { inv, phase }
                 }
             }
+            Seen::Told { request, deed, of, id, answer: Told { code, message } } => {
+                let inv = id.and_then(|id| self.inv(&id));
+                Event::OperatorAnswered { request, deed, of, inv, code, message }
+            }
             // they become part of other events
             Seen::Answered { outcome: None, .. } | Seen::Input { .. } | Seen::Output { .. } => {
                 return;
@@ -393,20 +420,22 @@ impl Book<'_> {
     }
 
     fn journals(&mut self) {
+        let mut reader = ("", Journal::new(self.log.clock));
         for row in &self.rows.journal {
             let Some(inv) = self.inv(text(row, "id")) else { continue };
+            if reader.0 != text(row, "id") {
+                reader = (text(row, "id"), Journal::new(self.log.clock));
+            }
             let index = row.get("index").and_then(Value::as_u64).unwrap_or_default();
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
             let at = self.time(row, "appended_at").unwrap_or_default();
             let shown = text(row, "entry_type");
-            let kind = MessageType::ALL.iter().map(|ty| ty.journal_name()).find(|n| *n == shown);
-            let event = Event::EntryAppended {
-                inv,
-                index: u32::try_from(index).unwrap_or(u32::MAX),
-                kind: kind.unwrap_or("an entry of an unknown type"),
-                name: self.log.plain(text(row, "name")).into(),
-                content: Content::Nothing,
-            };
-            self.events.push((at, event));
+            let ty = MessageType::ALL.into_iter().find(|ty| ty.journal_name() == shown);
+            let kind = ty.map_or("an entry of an unknown type", |ty| ty.journal_name());
+            let (name, content) =
+                ty.map(|ty| reader.1.read(*ty, text(row, "raw"))).unwrap_or_default();
+            let (name, content) = (self.log.plain(&name).into(), self.log.plain_content(content));
+            self.events.push((at, Event::EntryAppended { inv, index, kind, name, content }));
         }
     }
 
@@ -515,5 +544,9 @@ mod tests {
         assert!(log.make_plain(&mut value));
         assert_eq!(value, serde_json::json!({ "book": { "12": ["for ann", 1, null] } }));
         assert!(!log.make_plain(&mut value));
+        let failure = |message: &str| Content::Failure { code: 409, message: message.to_owned() };
+        assert_eq!(log.plain_content(failure("op1-12 is taken")), failure("12 is taken"));
+        let holds = |text: &str| Content::Value(text.into());
+        assert_eq!(log.plain_content(holds(r#"["op1-12"]"#)), holds(r#"["12"]"#));
     }
 }

@@ -107,7 +107,7 @@ impl Mark {
                 let what = format!("the end of {} killed invocations", open.len());
                 return Err(LiveError::Timeout { what, waited: END });
             }
-            open.iter().try_for_each(|id| server.kill(id))?;
+            open.iter().try_for_each(|id| server.operate("kill", id).map(drop))?;
             pause(LOOK);
         };
         for row in self.own(rows) {

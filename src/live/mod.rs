@@ -17,6 +17,7 @@ mod host;
 mod hosted;
 mod identity;
 mod ids;
+mod journal;
 mod ledger;
 mod log;
 mod mark;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     base::VirtualTime,
-    history::{Event, History, Inv, Outcome, Phase},
+    history::{Content, Event, History, Inv, Outcome, Phase},
 };
 
 /// In whose name effects are listed that no attempt asked for.
@@ -24,6 +24,8 @@ pub struct SeenInvocation {
     pub outcome: String,
     /// Its journal: types, with the names of runs.
     pub journal: Vec<String>,
+    /// What each entry of its journal holds, with its name, as JSON.
+    pub contents: Vec<String>,
 }
 
 /// What can be seen of a run from outside.
@@ -31,6 +33,8 @@ pub struct SeenInvocation {
 pub struct Observed {
     /// By request; none came for those that are missing.
     pub replies: BTreeMap<String, String>,
+    /// What operators were answered, and clients who complete an awakeable, by step.
+    pub operators: BTreeMap<String, String>,
     /// By target.
     pub invocations: BTreeMap<String, Vec<SeenInvocation>>,
     /// By `Service/key name`.
@@ -56,6 +60,10 @@ impl Observed {
                 Event::ReplyReceived { request, outcome, .. } => {
                     seen.replies.insert(request.to_string(), mask.outcome(outcome));
                 }
+                Event::OperatorAnswered { request, code, message, .. } => {
+                    let answer = format!("{code} {}", mask.words(message));
+                    seen.operators.insert(request.to_string(), answer.trim_end().to_owned());
+                }
                 Event::SystemCalled { call, cause, .. } => {
                     let caller = cause.as_ref().map(|cause| cause.target.to_string());
                     callers.insert(*call, caller.unwrap_or_else(|| BACKGROUND.to_owned()));
@@ -80,7 +88,7 @@ impl Observed {
             }
         }
         for (target, mut one) in invocations.into_values() {
-            drop_late_answer(&mut one.journal);
+            drop_late_answer(&mut one);
             // what was freed before it started leaves no trace
             if one.status != "freed" {
                 seen.invocations.entry(target).or_default().push(one);
@@ -115,16 +123,18 @@ fn note(
         Event::InvocationCreated { inv, target, due, .. } => {
             let status = if due.is_some_and(|due| due > until) { "scheduled" } else { "open" };
             let (status, outcome) = (status.to_owned(), String::new());
-            let one = SeenInvocation { status, outcome, journal: Vec::new() };
+            let (journal, contents) = (Vec::new(), Vec::new());
+            let one = SeenInvocation { status, outcome, journal, contents };
             all.insert(*inv, (target.to_string(), one));
         }
-        Event::EntryAppended { inv, kind, name, .. } => {
+        Event::EntryAppended { inv, kind, name, content, .. } => {
             if let Some((_, one)) = all.get_mut(inv) {
                 let mut entry = kind.replace("Command: ", "").replace("Notification: ", "~");
                 if *kind == "Command: Run" {
                     entry.push_str(&format!(":{name}"));
                 }
                 one.journal.push(entry);
+                one.contents.push(mask.content(name, content));
             }
         }
         Event::AttemptStarted { inv, .. } | Event::Resumed { inv } => set(inv, "open"),
@@ -146,11 +156,13 @@ fn note(
 
 /// The answer of a call that is cancelled with its caller comes before the caller's next entry, after it, or
 /// too late for its journal: both runtimes do either.
-fn drop_late_answer(journal: &mut Vec<String>) {
+fn drop_late_answer(one: &mut SeenInvocation) {
+    let SeenInvocation { journal, contents, .. } = one;
     for at in (0..journal.len()).filter(|at| journal[*at] == "SendSignal").collect::<Vec<_>>() {
         let after = at + 1..journal.len().min(at + 3);
         if let Some(late) = after.into_iter().find(|i| journal[*i] == "~Call") {
             journal.remove(late);
+            contents.remove(late);
             break;
         }
     }
@@ -189,6 +201,25 @@ impl<'a> Mask<'a> {
             Outcome::Success(body) => self.text(&body.text()),
             Outcome::Failure { code, message } => format!("[{code}] {}", self.words(message)),
         }
+    }
+
+    /// What an entry holds, and its name: `["charge","ch_N"]`.
+    fn content(self, name: &str, content: &Content) -> String {
+        let holds = match content {
+            Content::Nothing => Value::Null,
+            Content::Value(value) => match value.json() {
+                Some(mut value) => {
+                    self.value(&mut value);
+                    value
+                }
+                None => self.words(&value.text()).into(),
+            },
+            Content::Failure { code, message } => {
+                format!("[{code}] {}", self.words(message)).into()
+            }
+            Content::Until(_) => "TIME".into(),
+        };
+        serde_json::json!([self.words(name), holds]).to_string()
     }
 
     /// A body, JSON or not, masked.

@@ -27,7 +27,9 @@ use crate::{
     explore::{judge_run, replay_seed},
     history::History,
     oracle::{Oracle, Verdict, Violation},
-    scenario::plan::{Action, Fault, FaultName, FaultPlan, Millis, RestatePlan, Revision, Scenario},
+    scenario::plan::{
+        Action, Fault, FaultName, FaultPlan, Millis, RestatePlan, Revision, Scenario,
+    },
     sim::Deployment,
     subject::Subject,
 };

@@ -252,25 +252,19 @@ impl Server {
         Ok(Answer { status, body, invocation })
     }
 
-    /// Cancels an invocation.
+    /// Does what an operator does to an invocation: `cancel`, `kill`, `pause`, `resume`, `purge`. Answers with the HTTP
+    /// status, and why it was refused, if it was.
     ///
     /// # Errors
     /// If the server is gone.
-    pub fn cancel(&self, invocation: &str) -> Result<(), LiveError> {
-        self.admin("PATCH", &format!("/invocations/{invocation}/cancel"), None).map(drop)
-    }
-
-    /// Pauses, resumes or purges an invocation; what the server refuses has no effect.
-    pub(super) fn operate(&self, what: &str, invocation: &str) -> Result<(), LiveError> {
-        self.admin("PATCH", &format!("/invocations/{invocation}/{what}"), None).map(drop)
-    }
-
-    /// Kills an invocation.
-    ///
-    /// # Errors
-    /// If the server is gone.
-    pub fn kill(&self, invocation: &str) -> Result<(), LiveError> {
-        self.admin("PATCH", &format!("/invocations/{invocation}/kill"), None).map(drop)
+    pub fn operate(&self, deed: &str, invocation: &str) -> Result<(u16, String), LiveError> {
+        let path = format!("/invocations/{}/{deed}", in_path(invocation));
+        let (status, mut answer) = self.admin("PATCH", &path, None)?;
+        let why = match answer.get_mut("message").map(Value::take) {
+            Some(Value::String(message)) if status >= 300 => message,
+            _ => String::new(),
+        };
+        Ok((status, why))
     }
 
     /// Gives an object this state, by names, and no other.

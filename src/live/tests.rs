@@ -529,8 +529,8 @@ fn services_that_are_down_refuse_connections_and_come_back_without_their_memory(
     let log = Log::new(Clock::start(), "");
     let options = HostOptions::default();
     let deployment = deployment();
-    let (hosted, _) = watch(&deployment, &WorldOptions::default(), &options, &log)
-        .expect("a port is free");
+    let (hosted, _) =
+        watch(&deployment, &WorldOptions::default(), &options, &log).expect("a port is free");
     let answers = hosted.answer_for("op1-").expect("a port is free");
     let beside = hosted.add(deployment.first()).expect("a port is free");
     assert_ne!(beside.uri(), hosted.uri());
