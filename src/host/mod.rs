@@ -8,6 +8,7 @@
 mod attempt;
 mod discover;
 mod endpoint;
+mod machines;
 mod process;
 mod runs;
 mod waker;
@@ -15,7 +16,8 @@ mod waker;
 pub(crate) use attempt::Step;
 pub use discover::{DiscoveryError, discover};
 pub use endpoint::{Endpoint, RequestBody};
-pub(crate) use process::{Host, Polled, Unopened, attempt_of};
+pub(crate) use machines::Machines;
+pub(crate) use process::{Polled, Unopened, attempt_of};
 #[cfg(feature = "serve")]
 pub(crate) use runs::OpenRuns;
 

@@ -16,10 +16,10 @@ use super::{
 use crate::{
     base::{Seed, Target, VirtualTime, panics},
     entropy,
-    history::{CallId, Inv, Within},
+    history::{Inv, Within},
     protocol::Frame,
     restate::{AttemptId, Protocol},
-    system::{Hub, Outgoing, Reply, Token, World},
+    system::{Hub, Outgoing, Token, World},
 };
 
 /// What one poll of an attempt brought.
@@ -35,18 +35,18 @@ pub(crate) struct Polled {
     pub(crate) step: Step,
 }
 
-/// The machine that the services run on: a process with all deployments that are up.
-pub(crate) struct Host {
+/// The machine that a deployment of the services runs on, one process after another.
+pub(super) struct Host {
     /// It ends before what it was built from.
     process: Process,
-    deployments: Vec<Deployed>,
+    deployed: Deployed,
     world: World,
     seed: Seed,
     /// The number of the process, from 1.
     number: u32,
 }
 
-/// How one deployment is built and spoken to.
+/// How the deployment is built and spoken to.
 struct Deployed {
     factory: Factory,
     /// The version of the service protocol.
@@ -138,79 +138,69 @@ pub(crate) fn attempt_of(token: Token) -> AttemptId {
 }
 
 impl Host {
-    /// Starts the first process, at `now`, with nothing in it.
-    pub(crate) fn start(world: World, seed: Seed, now: VirtualTime) -> Self {
-        entropy::set_clock(now);
-        entropy::reseed(seed.derive("process 1"));
-        let process = Process::start(now);
-        Self { deployments: Vec::new(), world, seed, number: 1, process }
-    }
-
-    /// Adds a deployment, which is spoken to in `version` of the service protocol; the first has number 1.
-    pub(crate) fn add(
-        &mut self,
-        factory: &Factory,
-        protocol: Protocol,
-        version: u8,
+    /// Starts process `number` of a deployment, which is spoken to in `version` of the service protocol.
+    pub(super) fn start(
+        (factory, protocol, version): (&Factory, Protocol, u8),
+        world: World,
+        seed: Seed,
+        number: u32,
         now: VirtualTime,
-    ) {
-        if !self.deployments.is_empty() {
-            let number = self.deployments.len() + 1;
-            entropy::set_clock(now);
-            let name = format!("process {} deployment {number}", self.number);
-            entropy::reseed(self.seed.derive(&name));
-            self.sync_tokio(now);
-        }
+    ) -> Self {
         let (factory, runs_announced) = (factory.clone(), protocol.runs_announced);
-        let mut deployed = Deployed { factory, version, runs_announced, endpoint: None };
-        self.process.build(&mut deployed, &self.world.for_process(self.number));
-        self.deployments.push(deployed);
+        let deployed = Deployed { factory, version, runs_announced, endpoint: None };
+        entropy::set_clock(now);
+        let process = Process::start(now);
+        let mut host = Self { deployed, world, seed, number, process };
+        host.build(number, now);
+        host
     }
 
-    /// Ends the process with all its attempts and memory, and starts number `number` with what was up.
-    pub(crate) fn replace_process(&mut self, number: u32, now: VirtualTime) {
-        let up: Vec<bool> = self.deployments.iter().map(|d| d.endpoint.is_some()).collect();
-        self.take_down(now);
-        self.restart(number, now, |index| up[index]);
+    /// The number of its process.
+    pub(super) const fn number(&self) -> u32 {
+        self.number
     }
 
-    /// Ends the process with all its attempts and memory. No deployment is up then.
-    pub(crate) fn take_down(&mut self, now: VirtualTime) {
+    /// Whether anybody listens.
+    pub(super) const fn is_up(&self) -> bool {
+        self.deployed.endpoint.is_some()
+    }
+
+    /// The virtual time that tokio's clock shows.
+    pub(super) const fn clock(&self) -> VirtualTime {
+        self.process.clock
+    }
+
+    /// Ends the process with all its attempts and memory.
+    pub(super) fn take_down(&mut self, now: VirtualTime) {
         entropy::set_clock(now);
         self.process = Process::start(now);
-        self.deployments.iter_mut().for_each(|deployed| deployed.endpoint = None);
+        self.deployed.endpoint = None;
     }
 
     /// Starts what is down, as process `number`.
-    pub(crate) fn bring_up(&mut self, number: u32, now: VirtualTime) {
+    pub(super) fn bring_up(&mut self, number: u32, now: VirtualTime) {
         self.sync_tokio(now);
-        self.restart(number, now, |_| true);
+        self.build(number, now);
     }
 
-    fn restart(&mut self, number: u32, now: VirtualTime, up: impl Fn(usize) -> bool) {
+    fn build(&mut self, number: u32, now: VirtualTime) {
         self.number = number;
         entropy::set_clock(now);
         entropy::reseed(self.seed.derive(&format!("process {number}")));
-        let world = self.world.for_process(number);
-        for (index, deployed) in self.deployments.iter_mut().enumerate() {
-            if deployed.endpoint.is_none() && up(index) {
-                self.process.build(deployed, &world);
-            }
-        }
+        self.process.build(&mut self.deployed, &self.world.for_process(number));
     }
 
-    /// Opens an attempt in a deployment; `label` names its invocation.
+    /// Opens an attempt; `label` names its invocation.
     ///
     /// # Errors
     /// If the deployment is down, or refuses.
-    pub(crate) fn open(
+    pub(super) fn open(
         &mut self,
         attempt: AttemptId,
-        deployment: u32,
         (label, target): (&str, &Target),
         frames: &[Frame],
     ) -> Result<(), Unopened> {
-        let deployed = &self.deployments[deployment as usize - 1];
+        let deployed = &self.deployed;
         let endpoint = deployed.endpoint.as_ref().ok_or(Unopened::Down)?;
         let process = &mut self.process;
         let entropy =
@@ -230,18 +220,18 @@ impl Host {
     }
 
     /// Queues a message for an attempt; false if it is gone.
-    pub(crate) fn feed(&mut self, attempt: AttemptId, frame: &Frame) -> bool {
+    pub(super) fn feed(&mut self, attempt: AttemptId, frame: &Frame) -> bool {
         let running = self.process.attempts.get_mut(&attempt);
         running.map(|a| a.feed(std::slice::from_ref(frame))).is_some()
     }
 
     /// Ends an attempt's request stream; false if it is gone.
-    pub(crate) fn close_input(&mut self, attempt: AttemptId) -> bool {
+    pub(super) fn close_input(&mut self, attempt: AttemptId) -> bool {
         self.process.attempts.get_mut(&attempt).map(Attempt::close_input).is_some()
     }
 
     /// Drops an attempt where it stands; false if it was gone.
-    pub(crate) fn drop_attempt(&mut self, attempt: AttemptId) -> bool {
+    pub(super) fn drop_attempt(&mut self, attempt: AttemptId) -> bool {
         let inside = self.process.runtime.as_ref().map(Runtime::enter);
         let gone = self.process.attempts.remove(&attempt);
         drop(inside);
@@ -249,22 +239,17 @@ impl Host {
     }
 
     /// Whether an attempt is there.
-    pub(crate) fn has(&self, attempt: AttemptId) -> bool {
+    pub(super) fn has(&self, attempt: AttemptId) -> bool {
         self.process.attempts.contains_key(&attempt)
     }
 
     /// The attempts of the process, in order.
-    pub(crate) fn attempts(&self) -> impl Iterator<Item = AttemptId> {
+    pub(super) fn attempts(&self) -> impl Iterator<Item = AttemptId> {
         self.process.attempts.keys().copied()
     }
 
-    /// Answers a call; false if its caller is gone.
-    pub(crate) fn answer(&self, call: CallId, answer: Reply) -> bool {
-        self.hub().answer(call, answer)
-    }
-
     /// Runs an attempt until it waits; none if it is gone. A panicked attempt is gone afterwards.
-    pub(crate) fn poll(&mut self, attempt: AttemptId, now: VirtualTime) -> Option<Polled> {
+    pub(super) fn poll(&mut self, attempt: AttemptId, now: VirtualTime) -> Option<Polled> {
         if !self.process.attempts.contains_key(&attempt) {
             return None;
         }
@@ -292,7 +277,7 @@ impl Host {
     }
 
     /// Whether the attempt's own code waits for tokio or a task, so that it may go on by itself.
-    pub(crate) fn waits_elsewhere(&self, attempt: AttemptId) -> bool {
+    pub(super) fn waits_elsewhere(&self, attempt: AttemptId) -> bool {
         self.process
             .attempts
             .get(&attempt)
@@ -300,24 +285,19 @@ impl Host {
     }
 
     /// Whether any code of the process waits for tokio or a task.
-    pub(crate) fn anything_elsewhere(&self) -> bool {
+    pub(super) fn anything_elsewhere(&self) -> bool {
         self.process.has_tasks() || self.process.attempts.keys().any(|a| self.waits_elsewhere(*a))
     }
 
     /// The attempts that were woken and not polled since, in order.
-    pub(crate) fn woken(&self) -> Vec<AttemptId> {
+    pub(super) fn woken(&self) -> impl Iterator<Item = AttemptId> {
         let attempts = self.process.attempts.iter();
-        attempts.filter(|(_, a)| a.woken.is_set()).map(|(id, _)| *id).collect()
-    }
-
-    /// Calls to the world made by the process's own tasks, outside of any attempt.
-    pub(crate) fn take_outgoing(&self) -> Vec<Outgoing> {
-        self.hub().take_outgoing()
+        attempts.filter(|(_, a)| a.woken.is_set()).map(|(id, _)| *id)
     }
 
     /// Lets tokio run until an attempt is woken, a task calls the world, or its clock shows
     /// `until`. Returns the virtual time it got to.
-    pub(crate) fn run_tokio(&mut self, now: VirtualTime, until: VirtualTime) -> VirtualTime {
+    pub(super) fn run_tokio(&mut self, now: VirtualTime, until: VirtualTime) -> VirtualTime {
         self.sync_tokio(now);
         let process = &mut self.process;
         let attempts = &process.attempts;

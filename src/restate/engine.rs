@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::{
     AttemptId, Catalog, Config, Output,
-    deployments::Deployments,
+    deployments::{Deployments, Spoken},
     invocation::{Invocation, Status},
     object::Objects,
     timers::Timers,
@@ -54,9 +54,11 @@ impl Engine {
     /// A Restate that has just started, with these services registered.
     #[must_use]
     pub fn new(config: Config, catalog: Arc<Catalog>) -> Self {
+        let spoken =
+            Spoken { version: config.protocol_version, request_response: config.request_response };
         Self {
             config,
-            deployments: Deployments::new(Arc::clone(&catalog)),
+            deployments: Deployments::new(Arc::clone(&catalog), spoken),
             catalog,
             invocations: Vec::new(),
             by_id: BTreeMap::new(),

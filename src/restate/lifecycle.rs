@@ -215,7 +215,7 @@ impl Engine {
             random_seed: invocation.random_seed,
             scope: None,
             limit_key: None,
-            idempotency_key: match self.config.protocol_version {
+            idempotency_key: match self.spoken(inv).version {
                 0..=6 => None,
                 _ => invocation.idempotency_key.as_ref().map(ToString::to_string),
             },

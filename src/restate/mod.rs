@@ -46,6 +46,8 @@ pub use catalog::{
     Accepts, Catalog, CatalogError, Handler, HandlerInput, HandlerKind, HandlerOptions,
     OnMaxAttempts, Protocol, Service, ServiceKind, WrongInput,
 };
+pub(crate) use deployments::FIRST;
+pub use deployments::Spoken;
 pub use engine::Engine;
 pub use http::HttpRequest;
 
@@ -54,9 +56,10 @@ pub use http::HttpRequest;
 pub struct Config {
     /// What ids, handlers' random numbers and the jitter of retries are derived from.
     pub seed: Seed,
-    /// The version of the service protocol that is spoken: 5, 6 or 7.
+    /// The version of the service protocol that the first deployment is spoken to in: 5, 6 or 7.
     pub protocol_version: u8,
-    /// True if an attempt gets the journal and nothing more: see [`Protocol::request_response`].
+    /// True if an attempt on the first deployment gets the journal and nothing more: see
+    /// [`Protocol::request_response`].
     pub request_response: bool,
     /// The delay before the first retry, without its jitter.
     pub retry_initial_ms: u64,

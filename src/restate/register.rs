@@ -7,19 +7,25 @@
 
 use std::sync::Arc;
 
-use super::{Catalog, Engine, HandlerOptions};
+use super::{Catalog, Engine, HandlerOptions, deployments::Spoken};
 use crate::{
     base::Name,
     history::{Event, Inv},
 };
 
 impl Engine {
-    /// Registers a new deployment; `revision` says what it is, for the history. What it has no service for stays where
-    /// it was.
-    pub fn register(&mut self, catalog: Arc<Catalog>, revision: Name) {
+    /// Registers a new deployment, which is spoken to in a way of its own; `revision` says what it is, for the history.
+    /// What it has no service for stays where it was. Gives its number.
+    pub fn register(&mut self, catalog: Arc<Catalog>, spoken: Spoken, revision: Name) -> u32 {
         self.catalog = Arc::new(self.catalog.with_newer(&catalog));
-        let deployment = self.deployments.add(catalog);
+        let deployment = self.deployments.add(catalog, spoken);
         self.record(Event::DeploymentRegistered { deployment, revision });
+        deployment
+    }
+
+    /// How the deployment is spoken to on which an invocation runs.
+    pub(super) fn spoken(&self, inv: Inv) -> Spoken {
+        self.deployments.spoken(self.get(inv).deployment)
     }
 
     /// Chooses where the attempt that begins now runs.

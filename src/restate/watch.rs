@@ -19,7 +19,7 @@ impl Engine {
     pub(super) fn watch(&mut self, now: VirtualTime, inv: Inv) {
         self.get_mut(inv).heard = now;
         match self.get(inv).rules.inactivity_timeout_ms {
-            _ if self.config.request_response => self.ask_to_suspend(now, inv),
+            _ if self.spoken(inv).request_response => self.ask_to_suspend(now, inv),
             None => {}
             Some(0) => self.ask_to_suspend(now, inv),
             Some(ms) => self.look_again(now.after(Duration::from_millis(ms)), inv),
@@ -31,7 +31,7 @@ impl Engine {
         self.close_input(inv);
         self.stop_watching(inv);
         let rules = self.get(inv).rules;
-        if rules.inactivity_timeout_ms.is_some() || self.config.request_response {
+        if rules.inactivity_timeout_ms.is_some() || self.spoken(inv).request_response {
             let at = now.after(Duration::from_millis(rules.abort_timeout_ms));
             let timer = self.timers.set(at, 0, Timer::Abort(inv));
             self.get_mut(inv).watch = Some(timer);

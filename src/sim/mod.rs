@@ -135,7 +135,8 @@ impl Deployment {
     /// If it stands for nothing: a scenario's deployment is built with what its steps deploy.
     pub(crate) fn later(&self, revision: &Revision) -> &Built {
         let found = self.later.iter().find(|(known, _)| known == revision);
-        let (_, built) = found.expect("a scenario's deployment is built with what its steps deploy");
+        let (_, built) =
+            found.expect("a scenario's deployment is built with what its steps deploy");
         built
     }
 

@@ -45,7 +45,7 @@ pub(super) enum Delivery {
     Crash { how: Crash, lost: u32 },
     /// Its process dies.
     ProcessCrash,
-    /// Its process dies, and the endpoint is down for so long.
+    /// All processes die, and the endpoint is down for so long.
     EndpointDown { ms: u64 },
     /// The node of Restate restarts; the message at which it does is lost.
     RestateRestart,

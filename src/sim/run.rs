@@ -28,9 +28,9 @@ use crate::{
     choice::Source,
     entropy,
     history::{Crash, End, Event, History, Within},
-    host::{Host, Polled, Step, Unopened, attempt_of},
+    host::{Machines, Polled, Step, Unopened, attempt_of},
     protocol::Frame,
-    restate::{AttemptId, Config, Engine, OnMaxAttempts, Output, Protocol},
+    restate::{AttemptId, Config, Engine, FIRST, OnMaxAttempts, Output, Protocol},
     scenario::plan::{Action, Fault, Plan},
     system::Outgoing,
 };
@@ -71,12 +71,11 @@ struct Sim<'a> {
     deployment: &'a Deployment,
     core: Core<'a>,
     engine: Engine,
-    host: Host,
+    host: Machines,
     runnable: VecDeque<AttemptId>,
     clients: Clients,
     world: World,
     network: Network,
-    process: u32,
     /// What the host has taken down refuses connections until then.
     down_until: Option<VirtualTime>,
     /// Messages that come later, with what follows them.
@@ -102,7 +101,7 @@ impl<'a> Sim<'a> {
         let version = config.protocol_version;
         let world = World::new(&deployment.systems, &plan.world);
         let start = plan.start();
-        let mut host = Host::start(deployment.world(seed), seed, start);
+        let mut host = Machines::new(deployment.world(seed), seed);
         host.add(&deployment.first.factory, protocol, version, start);
         let mut sim = Self {
             deployment,
@@ -113,12 +112,11 @@ impl<'a> Sim<'a> {
             clients: Clients::new(plan, &world),
             world,
             network: Network::default(),
-            process: 1,
             down_until: None,
             under_way: BTreeMap::new(),
             faults_over: false,
         };
-        sim.process_started();
+        sim.process_started(FIRST);
         for state in &plan.state {
             let value = state.value.to_string().into();
             sim.engine.seed_state(&state.service, &state.key, &state.name, value);
@@ -384,7 +382,7 @@ impl<'a> Sim<'a> {
 
     /// The attempts that want to go on, and do not stand still.
     fn woken(&self) -> Vec<AttemptId> {
-        let mut woken = self.host.woken();
+        let mut woken = self.host.woken(self.core.now);
         woken.retain(|attempt| {
             self.network.may_run(*attempt, self.core.now) && !self.under_way.contains_key(attempt)
         });
@@ -401,7 +399,7 @@ impl<'a> Sim<'a> {
         }
         let timer = self.engine.next_timer();
         let next = [self.core.queue.next_at(), timer].into_iter().flatten().min();
-        if self.host.anything_elsewhere() {
+        if self.host.anything_elsewhere(self.core.now) {
             let until = next.unwrap_or(last);
             self.core.now = self.host.run_tokio(self.core.now, until).max(self.core.now);
             if self.after_tokio() {
@@ -430,7 +428,7 @@ impl<'a> Sim<'a> {
     /// Takes up what handlers' own tasks and timers brought; false if that is nothing.
     fn after_tokio(&mut self) -> bool {
         let woken = self.woken();
-        let calls = self.host.take_outgoing();
+        let calls = self.host.take_outgoing(self.core.now);
         let happened = !woken.is_empty() || !calls.is_empty();
         woken.into_iter().for_each(|attempt| self.make_runnable(attempt));
         for outgoing in calls {

@@ -3,6 +3,7 @@
 use onceproof::subject::Variant;
 
 use crate::{
+    by_hand,
     probe::{self, Version},
     world::*,
 };
@@ -69,4 +70,78 @@ fn a_step_can_deploy_other_variants_of_the_services() {
         _ => None,
     });
     assert_eq!(registered, [(2, "Probe next"), (3, "the same services")]);
+}
+
+/// The probe, whose second deployment takes a request and gives a response, in version 5 of the protocol.
+fn spoken_to_in_two_ways(steps: &str, rest: &str) -> Replayed {
+    let first = |_: &World| onceproof::endpoint!(probe::endpoint_of(Version::First));
+    let second = |_: &World| by_hand::request_response(probe::endpoint_of(Version::Second), 5);
+    let subject = Subject::new(first).revision("second", "requests and responses", second);
+    let simulation = Simulation::of(subject).scenario_text("two ways", scenario(steps, rest));
+    replayed_twice(&simulation, 0)
+}
+
+#[test]
+fn each_deployment_is_spoken_to_in_its_own_way() {
+    let body = r#"[{ "run": 0 }, { "version": null }, { "sleep": 1000 }, { "run": 0 }]"#;
+    let call = |id: &str, at_ms: u32| {
+        format!(r#"{{ "id": "{id}", "call": "Probe/{id}/act", "body": {body}, "at_ms": {at_ms} }}"#)
+    };
+    let deploy = r#"{ "id": "next", "deploy": "second", "at_ms": 100 }"#;
+    let steps = [call("a", 0), deploy.to_owned(), call("b", 200)].join(", ");
+    let seen = spoken_to_in_two_ways(&steps, "");
+    let said = pick(&seen, |r| match &r.event {
+        Event::ReplyReceived { outcome: Outcome::Success(body), .. } => Some(body.text()),
+        _ => None,
+    });
+    assert!(said[0].contains("First") && said[1].contains("Second"), "{said:?}");
+    // the first is connected all the time, the second suspends at each await
+    assert_eq!(deployments(&seen), [(0, 1), (1, 2), (1, 2), (1, 2), (1, 2)]);
+    let suspended = pick(&seen, |r| match r.event {
+        Event::Suspended { inv, .. } => Some(inv.0),
+        _ => None,
+    });
+    assert_eq!(suspended, [1, 1, 1]);
+    assert!(seen.violations.is_empty(), "{:?}", seen.violations);
+}
+
+#[test]
+fn a_process_crash_strikes_the_process_of_one_deployment() {
+    let steps = r#"{ "id": "old", "call": "Bookings/a/nap" },
+                   { "id": "next", "deploy": {}, "at_ms": 100 },
+                   { "id": "new", "call": "Bookings/b/book", "at_ms": 200 },
+                   { "id": "down", "endpoint_down": 500, "at_ms": 1000 }"#;
+    let processes = |seen: &Replayed| {
+        pick(seen, |r| match r.event {
+            Event::ProcessStarted { process } => Some(format!("+{process}")),
+            Event::ProcessCrashed { process } => Some(format!("-{process}")),
+            _ => None,
+        })
+        .join(" ")
+    };
+    let died = |seen: &Replayed| {
+        pick(seen, |r| match r.event {
+            Event::AttemptCrashed { inv, how: Crash::Process, .. } => Some(inv.0),
+            _ => None,
+        })
+    };
+    let quiet = run(&scenario(steps, ""), 0);
+    assert_eq!(processes(&quiet), "+1 +2 -1 -2 +3 +4");
+    assert_eq!(died(&quiet), [0]);
+    // what runs on the first goes on while the process of the second dies
+    let crash = |handler: &str| {
+        let faults = format!(
+            r#""faults": {{ "process_crash": {{ "rate": 1, "on": ["Bookings/{handler}"] }}, "until_ms": 250 }}"#
+        );
+        run(&scenario(steps, &faults), 0)
+    };
+    let new = crash("book");
+    assert_eq!(processes(&new), "+1 +2 -2 +3 -1 -3 +4 +5");
+    assert_eq!(died(&new), [1, 0]);
+    let old = crash("nap");
+    assert_eq!(processes(&old), "+1 -1 +2 +3 -2 -3 +4 +5");
+    for seen in [&quiet, &new, &old] {
+        assert_eq!(replies(seen).len(), 2);
+        assert!(seen.violations.is_empty(), "{:?}", seen.violations);
+    }
 }

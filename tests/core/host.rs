@@ -326,6 +326,34 @@ fn a_crashed_attempts_task_lives_on_in_its_process() {
     assert_eq!(called[0], 100);
 }
 
+#[test]
+fn each_deployment_has_a_process_with_a_clock_and_tasks_of_its_own() {
+    let two = r#"{ "id": "sleeps", "call": "Lobby/sleeps" }, { "id": "ticks", "call": "Lobby/ticks", "at_ms": 5 },
+                 { "id": "next", "deploy": {}, "at_ms": 10 },
+                 { "id": "later", "call": "Lobby/sleeps", "at_ms": 20 },
+                 { "id": "spawns", "call": "Lobby/spawns", "at_ms": 75 }"#;
+    let seen = run(&steps(two, ""));
+    let took = [("70", 70), ("75", 80), ("70", 90), ("40", 115)];
+    assert_eq!(answers(&seen), took.map(|(took, at)| (took.to_owned(), at)));
+    assert!(seen.violations.is_empty(), "{:?}", seen.violations);
+
+    // the process of the second dies again and again; a task of the first does what it is to do
+    let two = r#"{ "id": "left", "call": "Lobby/leaves" }, { "id": "next", "deploy": {}, "at_ms": 10 },
+                 { "id": "counts", "call": "Lobby/counts", "at_ms": 50 }"#;
+    let faults =
+        r#""faults": { "process_crash": { "rate": 1, "on": ["Lobby/counts"] }, "until_ms": 60 }"#;
+    let seen = run(&steps(two, faults));
+    let crashed = pick(&seen, |r| match r.event {
+        Event::ProcessCrashed { process } => Some(process),
+        _ => None,
+    });
+    assert_eq!(crashed, [2]);
+    let called =
+        pick(&seen, |r| matches!(r.event, Event::SystemCalled { .. }).then_some(r.at.as_millis()));
+    assert_eq!(called, [100]);
+    assert!(seen.violations.is_empty(), "{:?}", seen.violations);
+}
+
 // ---- panics and hangs ---------------------------------------------------------------------------
 
 #[test]

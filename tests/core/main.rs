@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod by_hand;
 mod deliveries;
 mod deployments;
 mod entropy;

@@ -7,6 +7,7 @@ use onceproof::{
 };
 
 use crate::{
+    by_hand,
     probe::{self, Version},
     world::*,
 };
@@ -169,6 +170,30 @@ fn every_command_is_a_place() {
         ("Flow/a/run", r#"[{ "reject": "p" }]"#, "complete p", 1),
     ] {
         check_place(handler, body, place, index);
+    }
+}
+
+#[test]
+fn asking_what_became_of_another_invocation_is_a_place() {
+    // no handler of the Rust SDK can ask that
+    let ask = |faults: &str| {
+        let steps = r#"{ "id": "one", "call": "Asker/ask" }"#;
+        let simulation = Simulation::new(|_| by_hand::asker());
+        replayed_twice(&simulation.scenario_text("outcome", scenario(steps, faults)), 0)
+    };
+    let plain = ask("");
+    let entries = ["Input", "GetInvocationOutput", "~GetInvocationOutput"];
+    let all = journal(&plain, 0);
+    let expected = [&entries[..], &["Output = null"]].concat();
+    assert_eq!(all.iter().map(|e| e.trim_end_matches(" = ")).collect::<Vec<_>>(), expected);
+    // it is answered at once: what is stored is so with its answer
+    for (side, kept) in [("before", 1), ("after", 3)] {
+        let seen = ask(&format!(r#""faults": {{ "crash_at": ["Asker/ask {side} outcome"] }}"#));
+        assert_eq!(fired(&seen, "crash_at").len(), 1, "{side}");
+        assert_eq!(replayed(&seen), [1, kept], "{side}");
+        assert_eq!(journal(&seen, 0), all, "{side}");
+        assert_eq!(replies(&seen), replies(&plain), "{side}");
+        assert!(seen.violations.is_empty(), "{side}: {:?}", seen.violations);
     }
 }
 

@@ -68,7 +68,7 @@ impl Sim<'_> {
                 self.host.drop_attempt(attempt);
                 self.disconnect(attempt, how, lost);
             }
-            Delivery::ProcessCrash => self.crash_process(),
+            Delivery::ProcessCrash => self.crash_process(attempt),
             Delivery::EndpointDown { ms } => self.take_down(ms),
             Delivery::RestateRestart => self.restart_restate(attempt),
             Delivery::Zombie { lost } => self.disconnect(attempt, Crash::Zombie, lost),

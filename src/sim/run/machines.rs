@@ -1,5 +1,5 @@
-//! What happens to whole machines: the handlers' process dies, is down for a while or gets another deployment beside it,
-//! and the node of Restate restarts.
+//! What happens to whole machines: a process with handlers dies, all of them are down for a while, another deployment is
+//! put beside them, and the node of Restate restarts.
 //!
 //! Must not know: when.
 
@@ -7,18 +7,18 @@ use std::sync::Arc;
 
 use super::{Due, Sim, Struck};
 use crate::{
-    entropy,
     history::{Crash, Event},
-    restate::AttemptId,
+    restate::{AttemptId, Spoken},
     scenario::plan::{Fault, Revision},
 };
 
 impl Sim<'_> {
-    /// A process started; its clock may be wrong.
-    pub(super) fn process_started(&mut self) {
+    /// A deployment's process started; its clock may be wrong.
+    pub(super) fn process_started(&mut self, deployment: u32) {
+        let process = self.host.process(deployment);
         let core = &mut self.core;
-        core.record(Event::ProcessStarted { process: self.process });
-        let place = format!("process {}", self.process);
+        core.record(Event::ProcessStarted { process });
+        let place = format!("process {process}");
         let mut skew_ms = 0;
         if core.decide(Fault::ClockSkew, Struck::Machine, 1, || place.clone()) != 0 {
             let most = core.faults.plan().up_to_ms(Fault::ClockSkew);
@@ -30,33 +30,37 @@ impl Sim<'_> {
             let place = format!("{place}: {} ms {side}", skew_ms.abs());
             core.fired(Fault::ClockSkew, place, true);
         }
-        entropy::set_skew_ms(skew_ms);
+        self.host.set_skew_ms(deployment, skew_ms);
     }
 
-    /// Ends every attempt and the memory of the process, and starts the next one.
-    pub(super) fn crash_process(&mut self) {
-        self.end_process();
-        self.process += 1;
-        self.host.replace_process(self.process, self.core.now);
-        self.process_started();
+    /// Ends the process that an attempt is in, with all that it has, and starts the next one of its deployment.
+    pub(super) fn crash_process(&mut self, attempt: AttemptId) {
+        let deployment = self.host.deployment_of(attempt);
+        self.end_process(deployment);
+        self.start_process(deployment);
     }
 
-    fn end_process(&mut self) {
-        let attempts: Vec<AttemptId> = self.host.attempts().collect();
-        for attempt in attempts {
+    fn start_process(&mut self, deployment: u32) {
+        self.host.bring_up(deployment, self.core.now);
+        self.process_started(deployment);
+    }
+
+    fn end_process(&mut self, deployment: u32) {
+        for attempt in self.host.attempts_of(deployment) {
             self.host.drop_attempt(attempt);
             self.disconnect(attempt, Crash::Process, 0);
         }
-        self.core.record(Event::ProcessCrashed { process: self.process });
-        self.runnable.clear();
+        let process = self.host.process(deployment);
+        self.core.record(Event::ProcessCrashed { process });
+        self.host.take_down(deployment, self.core.now);
     }
 
-    /// Ends every attempt and the memory of the process; what is registered by now refuses connections for so long.
+    /// Ends every attempt and the memory of every process; what is registered by now refuses connections for so long.
     pub(super) fn take_down(&mut self, ms: u64) {
         let until = self.core.after_ms(ms);
         let until = self.down_until.map_or(until, |before| until.max(before));
-        self.end_process();
-        self.host.take_down(self.core.now);
+        let up: Vec<u32> = self.host.up().collect();
+        up.into_iter().for_each(|deployment| self.end_process(deployment));
         self.core.record(Event::EndpointDown { until });
         self.core.queue.schedule(until, Due::EndpointUp);
         self.down_until = Some(until);
@@ -65,26 +69,31 @@ impl Sim<'_> {
     /// What was down is up again, unless it is to be down for longer.
     pub(super) fn bring_up(&mut self) {
         if self.down_until.take_if(|until| *until <= self.core.now).is_some() {
-            self.process += 1;
-            self.host.bring_up(self.process, self.core.now);
-            self.process_started();
+            let down: Vec<u32> = self.host.down().collect();
+            down.into_iter().for_each(|deployment| self.start_process(deployment));
         }
     }
 
     /// Registers a new deployment.
     pub(super) fn deploy(&mut self, revision: &Revision) {
         let built = self.deployment.later(revision);
-        self.engine.register(Arc::clone(&built.catalog), revision.to_string().as_str().into());
         let protocol = built.catalog.protocol();
-        let version = protocol.version(self.core.plan.restate.protocol_version);
+        let restate = &self.core.plan.restate;
+        let version = protocol.version(restate.protocol_version);
+        let spoken = Spoken {
+            version,
+            request_response: protocol.request_response || restate.always_replay,
+        };
         self.host.add(&built.factory, protocol, version, self.core.now);
+        let name = revision.to_string().as_str().into();
+        let deployment = self.engine.register(Arc::clone(&built.catalog), spoken, name);
+        self.process_started(deployment);
     }
 
     /// The node of Restate restarts. The code of attempts that wait for the outside world, and of `current`,
     /// runs on to its next context call.
     pub(super) fn restart_restate(&mut self, current: AttemptId) {
-        let attempts: Vec<AttemptId> = self.host.attempts().collect();
-        for attempt in attempts {
+        for attempt in self.host.attempts() {
             if attempt != current {
                 if self.network.severed(attempt).is_some() {
                     continue;
