@@ -243,6 +243,22 @@ fn faults_have_rates_scopes_and_measures() {
 }
 
 #[test]
+fn with_always_replay_no_fault_asks_to_suspend() {
+    let faults = r#""faults": { "crash": 0.5, "suspend": 0.5 }"#;
+    let rated = |plan: &Plan| -> Vec<String> {
+        plan.faults.rates.keys().map(|fault| fault.name().into_owned()).collect()
+    };
+    let mut asked = plan(&file(faults));
+    assert_eq!(rated(&asked), ["crash", "suspend"]);
+    asked.set_always_replay();
+    assert!(asked.restate.always_replay);
+    // nothing would come of it: each await suspends already
+    assert_eq!(rated(&asked), ["crash"]);
+    let said = plan(&file(&format!(r#""restate": {{ "always_replay": true }}, {faults}"#)));
+    assert_eq!(said, asked);
+}
+
+#[test]
 fn the_usual_mix_can_be_asked_for_and_changed() {
     let usual = plan(&file(r#""faults": "default""#)).faults;
     assert_eq!(usual, FaultPlan::usual());
