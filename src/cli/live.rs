@@ -32,7 +32,6 @@ pub(super) fn serve(subject: &Subject, args: &args::Serve) -> Result<Exit, Failu
         max_body_bytes: args.max_body_mib << 20,
         identity_keys: args.identity_key.clone(),
         always_replay: args.always_replay,
-        ..HostOptions::default()
     };
     let hosted = live::serve(&deployment, &world, &options)?;
     terminal::say(&format!(

@@ -1,6 +1,7 @@
 //! A scenario's clients and operators against a real server, in real time.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     sync::{
         atomic::AtomicBool,
@@ -11,6 +12,7 @@ use std::{
 
 use super::{
     LiveError,
+    agenda::Agenda,
     clock::Clock,
     deliveries::Deliveries,
     go_on,
@@ -53,6 +55,9 @@ pub(super) struct Clients<'a> {
     pub(super) deploy: &'a dyn Fn(&Revision) -> Result<(), LiveError>,
     /// Takes the services down for so long.
     pub(super) take_down: &'a dyn Fn(Duration),
+    /// The invocations of requests, as far as they are known: the server forgets what is over, and does not show of
+    /// everything who asked for it.
+    pub(super) ids: RefCell<BTreeMap<String, String>>,
 }
 
 struct Done {
@@ -68,80 +73,6 @@ pub(super) struct Acted {
     /// Steps that were not done, because something is to happen before them that a real server's time does not
     /// reach.
     pub(super) left: BTreeSet<usize>,
-}
-
-/// When the steps of a plan are due.
-struct Agenda<'a> {
-    plan: &'a Plan,
-    clock: Clock,
-    source: Seeded,
-    due: BTreeSet<(VirtualTime, usize)>,
-    /// Steps that wait for a request, by its name.
-    waiting: BTreeMap<&'a str, Vec<usize>>,
-    /// From when on a step's time counts.
-    base: BTreeMap<usize, VirtualTime>,
-}
-
-impl<'a> Agenda<'a> {
-    fn new(plan: &'a Plan, clock: Clock) -> Self {
-        // the same arrivals as with the simulation's first seed
-        let source = Seeded::new(Seed(0));
-        let (due, waiting, base) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        let mut agenda = Self { plan, clock, source, due, waiting, base };
-        for (index, step) in plan.steps.iter().enumerate() {
-            match &step.after {
-                Some(after) => agenda.waiting.entry(after.as_str()).or_default().push(index),
-                None => agenda.add(index),
-            }
-        }
-        agenda
-    }
-
-    fn add(&mut self, index: usize) {
-        let step = &self.plan.steps[index];
-        let place = || step.request.clone();
-        let (from, to) = (step.at_ms.from, step.at_ms.to);
-        let ms = sim::between(&mut self.source, "arrival_ms", place, from, to);
-        let now = self.clock.now();
-        self.base.insert(index, now);
-        self.due.insert((now.after(Duration::from_millis(ms)), index));
-    }
-
-    /// The step that is due now.
-    fn next(&mut self) -> Option<usize> {
-        let first = *self.due.first()?;
-        (first.0 <= self.clock.now()).then(|| {
-            self.due.remove(&first);
-            first.1
-        })
-    }
-
-    /// How long it is until the next step is due.
-    fn gap(&self) -> Option<Duration> {
-        self.due.first().map(|(at, _)| at.since(self.clock.now()))
-    }
-
-    /// The request of a step was answered: those that wait for it get their time.
-    fn done(&mut self, index: usize) {
-        let name = self.plan.steps[index].request.as_str();
-        for next in self.waiting.remove(name).unwrap_or_default() {
-            self.add(next);
-        }
-    }
-
-    /// The next step is due now; says how long after what it waits for that is.
-    fn hurry(&mut self) -> Option<(usize, Duration)> {
-        let (_, index) = self.due.pop_first()?;
-        let now = self.clock.now();
-        self.due.insert((now, index));
-        Some((index, now.since(self.base.get(&index).copied().unwrap_or_default())))
-    }
-
-    /// Every step that was not done.
-    fn rest(&self) -> BTreeSet<usize> {
-        let due = self.due.iter().map(|(_, index)| *index);
-        due.chain(self.waiting.values().flatten().copied()).collect()
-    }
 }
 
 impl Clients<'_> {
@@ -412,6 +343,9 @@ impl Clients<'_> {
         let accepted = serde_json::from_slice::<serde_json::Value>(&answer.body)
             .ok()
             .and_then(|body| Some(body.get("invocationId")?.as_str()?.to_owned()));
+        if let Some(id) = accepted.as_ref().or(answer.invocation.as_ref()) {
+            self.ids.borrow_mut().entry(step.request.clone()).or_insert_with(|| id.clone());
+        }
         match accepted {
             Some(invocation) if sends && answer.status < 300 => {
                 self.log.push(Seen::Accepted { request, attempt: 1, invocation });
@@ -505,6 +439,16 @@ impl Clients<'_> {
 
     /// The id of the invocation that a request became, or joined; none if there is none.
     fn invocation_of(&self, request: &str) -> Result<Option<String>, LiveError> {
+        let found = self.shown(request)?;
+        let mut ids = self.ids.borrow_mut();
+        if let Some(id) = &found {
+            ids.insert(request.to_owned(), id.clone());
+        }
+        Ok(found.or_else(|| ids.get(request).cloned()))
+    }
+
+    /// The id of that invocation, if the server's tables show it.
+    fn shown(&self, request: &str) -> Result<Option<String>, LiveError> {
         let rows = (self.look)()?;
         let Some((index, target, key)) = self.called(request) else {
             // what was sent by hand is found by its trace alone

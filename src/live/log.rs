@@ -430,7 +430,7 @@ impl Book<'_> {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             let at = self.time(row, "appended_at").unwrap_or_default();
             let shown = text(row, "entry_type");
-            let ty = MessageType::ALL.into_iter().find(|ty| ty.journal_name() == shown);
+            let ty = MessageType::ALL.iter().find(|ty| ty.journal_name() == shown);
             let kind = ty.map_or("an entry of an unknown type", |ty| ty.journal_name());
             let (name, content) =
                 ty.map(|ty| reader.1.read(*ty, text(row, "raw"))).unwrap_or_default();

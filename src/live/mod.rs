@@ -6,6 +6,7 @@
 //!
 //! Must not know: any domain, any SDK, arguments of the command line.
 
+mod agenda;
 mod calls;
 mod client;
 mod clock;
@@ -25,6 +26,7 @@ mod names;
 mod observed;
 mod run;
 mod server;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod world;

@@ -19,8 +19,9 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn new(plan: &Plan, prefix: &str) -> Self {
-        let mut keys = BTreeSet::new();
+    /// The names of a run of `plan`; `objects` are the keys of objects that it comes to, whoever calls them.
+    pub(super) fn new(plan: &Plan, objects: BTreeSet<String>, prefix: &str) -> Self {
+        let mut keys = objects;
         for step in &plan.steps {
             if let Action::Call { target, .. } | Action::Send { target, .. } = &step.action {
                 keys.insert(target.key.to_string());
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn paths_name_the_objects_of_the_run() {
-        let names = Names::new(&Plan::default(), "x-");
+        let names = Names::new(&Plan::default(), BTreeSet::new(), "x-");
         for (path, expected) in [
             ("/Rooms/12/book", "/Rooms/x-12/book"),
             ("/Rooms/Rooms/book/send?delay=1s/2", "/Rooms/x-Rooms/book/send?delay=1s/2"),
@@ -148,13 +149,16 @@ mod tests {
             value: Value::Null,
         };
         let plan = Plan { steps: vec![call("room-1")], state: vec![state], ..Default::default() };
-        let names = Names::new(&plan, "x-");
+        let objects = ["guest-book".to_owned(), String::new()].into();
+        let names = Names::new(&plan, objects, "x-");
         for (body, expected) in [
             ("", ""),
             (r#"{"id": "room-1", "n": 1}"#, r#"{"id":"x-room-1","n":1}"#),
             (r#"[{"ref":"room-1-key"}]"#, r#"[{"ref":"x-room-1-key"}]"#),
             (r#"{"at":"hotel"}"#, r#"{"at":"x-hotel"}"#),
             (r#"{ "id": "room-12" }"#, r#"{ "id": "room-12" }"#),
+            // no step calls it, a handler does
+            (r#"["guest-book", ""]"#, r#"["x-guest-book",""]"#),
         ] {
             assert_eq!(names.own_body(body), expected);
         }

@@ -273,6 +273,9 @@ impl<'a> Mask<'a> {
         if word.starts_with("inv_") || word.starts_with("sign_") || word.starts_with("prom_") {
             return word[..word.find('_').unwrap_or(0)].to_owned() + "_ID";
         }
+        if is_uuid(word) {
+            return "UUID".to_owned();
+        }
         let numbered =
             self.numbered_ids.iter().any(|start| !start.is_empty() && word.starts_with(start));
         if !numbered {
@@ -283,6 +286,13 @@ impl<'a> Mask<'a> {
         let masked = |part| if number(part) { "N" } else { part };
         word.split('_').map(masked).collect::<Vec<_>>().join("_")
     }
+}
+
+/// True for `f81d4fae-7dec-11d0-a765-00a0c91e6bf6`.
+fn is_uuid(word: &str) -> bool {
+    let hex = |part: &str| part.bytes().all(|b| b.is_ascii_hexdigit());
+    let parts = word.split('-').map(|part| if hex(part) { part.len() } else { 0 });
+    parts.eq([8, 4, 4, 4, 12])
 }
 
 /// True for what a handler drew from its context: eight hexadecimal digits or more, `4EE658B938`.
@@ -312,6 +322,8 @@ mod tests {
             (r#"{"room":"r_1"}"#, r#"{"room":"r_1"}"#),
             ("Booking BK-4EE658B938 of 2026-01-01", "Booking BK-RANDOM of 2026-01-01"),
             ("a-deadbeef", "a-deadbeef"),
+            ("for abcdefab-cdef-abcd-efab-cdefabcdefab.", "for UUID."),
+            ("abcdefab-cdef-abcd-efab-cdefabcdefag", "abcdefab-cdef-abcd-efab-cdefabcdefag"),
             ("", ""),
         ] {
             assert_eq!(Mask::new(&ids).text(text), expected);

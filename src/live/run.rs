@@ -3,6 +3,8 @@
 //! Must not know: any system, arguments.
 
 use std::{
+    cell::RefCell,
+    collections::BTreeSet,
     fmt::Write as _,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -25,7 +27,7 @@ use crate::{
     base::Seed,
     choice::Rate,
     explore::{judge_run, replay_seed},
-    history::History,
+    history::{Event, History, Record},
     oracle::{Oracle, Verdict, Violation},
     scenario::plan::{
         Action, Fault, FaultName, FaultPlan, Millis, RestatePlan, Revision, Scenario,
@@ -177,7 +179,8 @@ fn on_server(
         ..HostOptions::default()
     };
     let (hosted, systems) = watch(deployment, &world, &host, &log)?;
-    let names = Names::new(&scenario.plan, mark.name());
+    let objects = objects_of(subject, deployment, scenario);
+    let names = Names::new(&scenario.plan, objects, mark.name());
     let deliveries = Deliveries::start(systems, server, (&names, &mark), &log, options.patience);
     let guest = Guest::register(
         server,
@@ -205,6 +208,7 @@ fn on_server(
         look: &look,
         deploy: &deploy,
         take_down: &take_down,
+        ids: RefCell::default(),
     };
     let acted = clients.act()?;
     let rows = guest.settle((options.patience, options.calm), notes)?;
@@ -213,6 +217,17 @@ fn on_server(
     let mut observed = Observed::of(&history, options.patience, ids);
     observed.state = guest.state(&log, Mask::new(ids))?;
     Ok((history, observed, acted))
+}
+
+/// The keys of the objects that a simulated run comes to: the real run's have a prefix, also where only a body names them.
+fn objects_of(subject: &Subject, deployment: &Deployment, scenario: &Scenario) -> BTreeSet<String> {
+    let plain = without_faults(scenario, &mut Vec::new());
+    let run = replay_seed(subject, deployment, &plain, Seed(0));
+    let key = |record: &Record| match &record.event {
+        Event::InvocationCreated { target, .. } => Some(target.key.to_string()),
+        _ => None,
+    };
+    run.history.records().iter().filter_map(key).collect()
 }
 
 /// What the simulation allows, of the steps that were done: at the times that the scenario gives them, and as early

@@ -383,7 +383,8 @@ fn a_delivery_is_signed_and_sent_until_it_is_taken() {
     let specs = [SystemSpec::of::<Hotel>()];
     let systems = Systems::new(&specs, Hub::default(), &WorldOptions::default(), log.clone());
     let (server, requests) = ingress(vec![500, 200]);
-    let (names, mark) = (Names::new(&Plan::default(), "op1-"), Mark::new(log.clock()));
+    let (names, mark) =
+        (Names::new(&Plan::default(), Default::default(), "op1-"), Mark::new(log.clock()));
     let systems = systems.unwrap_or_else(|error| panic!("{error}"));
     let patience = Duration::from_secs(20);
     let deliveries = Deliveries::start(systems, &server, (&names, &mark), &log, patience);
@@ -434,7 +435,8 @@ fn a_delivery_that_is_due_after_the_run_is_not_waited_for() {
     let systems = Systems::new(&specs, Hub::default(), &WorldOptions::default(), log.clone());
     let systems = systems.unwrap_or_else(|error| panic!("{error}"));
     let server = Server::new("127.0.0.1:1", "127.0.0.1:1");
-    let (names, mark) = (Names::new(&Plan::default(), ""), Mark::new(log.clock()));
+    let (names, mark) =
+        (Names::new(&Plan::default(), Default::default(), ""), Mark::new(log.clock()));
     let patience = Duration::from_secs(20);
     let deliveries = Deliveries::start(systems, &server, (&names, &mark), &log, patience);
     let delivery = Delivery::to("Rooms/12/changed").expect("it is a target");
