@@ -17,13 +17,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const QUICK: &str = "scenarios/account-happy.json";
 /// A call that takes twenty seconds.
 const SLOW: &str = "tests/conformance/slow.json";
+/// The same, with another deployment; then both are down for a minute.
+const DEPLOYED: &str = "tests/conformance/deployed.json";
 
-fn deployments(server: &RestateServer) -> Vec<String> {
+/// The ids of all deployments, or where they are.
+fn deployments_by(server: &RestateServer, what: &str) -> Vec<String> {
     let asked = ureq::get(format!("{}/deployments", server.admin)).call();
     let text = asked.expect("it answers").body_mut().read_to_string().expect("it is text");
     let all: Value = serde_json::from_str(&text).expect("it is JSON");
     let all = all["deployments"].as_array().expect("a list");
-    all.iter().map(|one| one["id"].as_str().expect("an id").to_owned()).collect()
+    all.iter().map(|one| one[what].as_str().expect("it is text").to_owned()).collect()
+}
+
+fn deployments(server: &RestateServer) -> Vec<String> {
+    deployments_by(server, "id")
 }
 
 /// Asks the server's tables: again, if it has just started and does not know yet where its partitions are.
@@ -108,16 +115,18 @@ pub(crate) fn what_others_deployed_is_left_alone() {
 }
 
 /// A run that is in the middle of a call.
-fn slow_run(server: &RestateServer) -> Child {
+fn slow_run(server: &RestateServer, scenario: &str) -> Child {
     let mut child = Command::new(PROGRAM)
-        .args(on(server, &[SLOW]))
+        .args(on(server, &[scenario]))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("it is built");
     let started = Instant::now();
-    while !rows(server).iter().any(|row| row.contains("-payment-001/CreatePayment")) {
+    // the payment is pending from its first step on, and stays so while the bank takes its time
+    let pending = |row: &String| row.contains("-payment-001\"") && row.contains("\"key\"");
+    while !rows(server).iter().any(pending) {
         assert!(child.try_wait().expect("it is ours").is_none(), "it ended");
         assert!(started.elapsed() < PATIENCE, "it never asked for anything");
         std::thread::sleep(Duration::from_millis(50));
@@ -133,7 +142,7 @@ fn signal(child: &Child, name: &str) {
 pub(crate) fn a_run_that_is_ended_leaves_nothing_and_one_that_is_killed_leaves_it_to_the_next() {
     let Some(server) = RestateServer::start() else { return };
     for name in ["-TERM", "-INT"] {
-        let child = slow_run(&server);
+        let child = slow_run(&server, SLOW);
         signal(&child, name);
         let output = child.wait_with_output().expect("it is ours");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -142,7 +151,7 @@ pub(crate) fn a_run_that_is_ended_leaves_nothing_and_one_that_is_killed_leaves_i
         assert_eq!((rows(&server), deployments(&server)), (Vec::new(), Vec::new()), "{name}");
     }
 
-    let mut killed = slow_run(&server);
+    let mut killed = slow_run(&server, SLOW);
     killed.kill().expect("it is ours");
     drop(killed.wait());
     assert_eq!(deployments(&server).len(), 1);
@@ -153,7 +162,7 @@ pub(crate) fn a_run_that_is_ended_leaves_nothing_and_one_that_is_killed_leaves_i
     assert_eq!((rows(&server), deployments(&server)), (Vec::new(), Vec::new()));
 
     // one that lives is no leftover
-    let mut alive = slow_run(&server);
+    let mut alive = slow_run(&server, SLOW);
     let (before, deployed) = (rows(&server), deployments(&server));
     let (code, _, said) = told(&on(&server, &["--take-over", QUICK]));
     assert_eq!(code, Some(2), "{said}");
@@ -161,6 +170,37 @@ pub(crate) fn a_run_that_is_ended_leaves_nothing_and_one_that_is_killed_leaves_i
     assert_eq!((rows(&server), deployments(&server)), (before, deployed));
     signal(&alive, "-TERM");
     drop(alive.wait());
+}
+
+pub(crate) fn a_run_whose_services_are_down_is_alive_and_a_dead_one_leaves_all_to_the_next() {
+    let Some(server) = RestateServer::start() else { return };
+    let mut alive = slow_run(&server, DEPLOYED);
+    let refuses = |uri: &String| {
+        let address = uri.trim_start_matches("http://").trim_end_matches('/');
+        std::net::TcpStream::connect(address).is_err()
+    };
+    let started = Instant::now();
+    let down = || {
+        let all = deployments_by(&server, "uri");
+        all.len() == 2 && all.iter().all(refuses)
+    };
+    while !down() {
+        assert!(alive.try_wait().expect("it is ours").is_none(), "it ended");
+        assert!(started.elapsed() < PATIENCE, "{:?}", deployments_by(&server, "uri"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let deployed = deployments(&server);
+    let (code, _, said) = told(&on(&server, &["--take-over", QUICK]));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("another run of onceproof has"), "{said}");
+    assert_eq!(deployments(&server), deployed);
+
+    alive.kill().expect("it is ours");
+    drop(alive.wait());
+    let (code, said, complained) = told(&on(&server, &[QUICK]));
+    assert_eq!(code, Some(0), "{said}{complained}");
+    assert_eq!(said.matches("note: removed what the run op").count(), 2, "{said}");
+    assert_eq!((rows(&server), deployments(&server)), (Vec::new(), Vec::new()));
 }
 
 /// The private key of a server that signs, and its public key; made for this test.

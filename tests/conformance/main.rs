@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         guests:
             what_others_deployed_is_left_alone
             a_run_that_is_ended_leaves_nothing_and_one_that_is_killed_leaves_it_to_the_next
+            a_run_whose_services_are_down_is_alive_and_a_dead_one_leaves_all_to_the_next
             services_with_a_key_answer_the_server_that_has_it_and_nobody_else
             a_run_with_always_replay_is_compared_with_one;
         programs:

@@ -85,6 +85,9 @@ pub(crate) fn shipped_scenarios_do_on_a_real_server_what_they_do_in_the_simulati
         "scenarios/account-transfers.json".to_owned(),
         "scenarios/payment-crash-heavy.json".to_owned(),
         "scenarios/saga-happy.json".to_owned(),
+        // the endpoint goes down in both, and in the second one there are three deployments
+        "scenarios/saga-endpoint-down.json".to_owned(),
+        "scenarios/saga-new-deployment.json".to_owned(),
     ];
     let catalog = onceproof_shop::subject().catalog().expect("the shop can be discovered");
     let shipped = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios"));
