@@ -6,11 +6,12 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     slice, thread,
+    time::Duration,
 };
 
 use crate::{
     base::{Seed, printable::printable_path},
-    explore::{Campaign, Explored, Replayed, explore, outcome::Summary, replay, replay_seed},
+    explore::{Campaign, Explored, RUN_LIMIT, Replayed, Unfinished, explore, outcome::Summary},
     host::Endpoint,
     oracle::Oracle,
     report::{
@@ -24,6 +25,7 @@ use crate::{
         plan::Scenario,
         reproducer::{ReproducedVerdict, Reproducer},
     },
+    sim::Deployment,
     subject::{Subject, SubjectError},
     system::{System, World},
 };
@@ -116,6 +118,7 @@ pub struct Simulation {
     sources: Vec<Source>,
     seeds: Option<Range<u64>>,
     jobs: Option<usize>,
+    run_limit: Duration,
     out: PathBuf,
     always_replay: bool,
 }
@@ -149,6 +152,9 @@ pub enum SimulationError {
     /// Something did not hold; the text is the whole report.
     #[error("{0}")]
     Failed(String),
+    /// A run has no end; the text says what was running.
+    #[error("{0}")]
+    Unfinished(String),
     /// A reproducer could not be read.
     #[error("cannot use the reproducer: {0}")]
     Reproducer(String),
@@ -164,7 +170,15 @@ impl Simulation {
     /// The services of a [`Subject`], with its systems and oracles.
     pub fn of(subject: Subject) -> Self {
         let out = PathBuf::from("onceproof-out");
-        Self { subject, sources: Vec::new(), seeds: None, jobs: None, out, always_replay: false }
+        Self {
+            subject,
+            sources: Vec::new(),
+            seeds: None,
+            jobs: None,
+            run_limit: RUN_LIMIT,
+            out,
+            always_replay: false,
+        }
     }
 
     /// A system of the outside world that the services call.
@@ -248,6 +262,13 @@ impl Simulation {
         self
     }
 
+    /// How long one run may take, in real time; otherwise [`RUN_LIMIT`]. A handler that never comes back is named then,
+    /// and its thread is left behind.
+    pub const fn run_limit(mut self, limit: Duration) -> Self {
+        self.run_limit = limit;
+        self
+    }
+
     /// The folder for reproducers; otherwise `onceproof-out`.
     pub fn out(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out = folder.into();
@@ -269,32 +290,40 @@ impl Simulation {
     ) -> Result<(Scenario, Explored), SimulationError> {
         let deployment = self.subject.deployment_of(&scenario)?;
         let mut explored = explore(&Campaign {
-            subject: &self.subject,
-            deployment: &deployment,
-            scenario: &scenario,
             seeds: self.seeds.clone().unwrap_or(0..scenario.runs),
             jobs: jobs(self.jobs),
-            stop: &|| false,
-            progress: &|| {},
+            ..self.campaign(&name, &deployment, &scenario)
         });
+        report::explain::explain(&mut explored);
         explored.report.file = name;
         Ok((scenario, explored))
+    }
+
+    fn campaign<'a>(
+        &'a self,
+        name: &'a str,
+        deployment: &'a Deployment,
+        scenario: &'a Scenario,
+    ) -> Campaign<'a> {
+        let run_limit = self.run_limit;
+        Campaign { run_limit, ..Campaign::new(name, &self.subject, deployment, scenario) }
     }
 
     /// Runs one seed of the (first) scenario and returns everything that happened; writes nothing.
     ///
     /// # Errors
-    /// If the scenario or the services cannot be used.
+    /// If the scenario or the services cannot be used, or the run has no end.
     pub fn replay(&self, seed: u64) -> Result<Replayed, SimulationError> {
-        let (_, scenario) = self.load()?.swap_remove(0);
+        let (name, scenario) = self.load()?.swap_remove(0);
         let deployment = self.subject.deployment_of(&scenario)?;
-        Ok(replay_seed(&self.subject, &deployment, &scenario, Seed(seed)))
+        let campaign = self.campaign(&name, &deployment, &scenario);
+        campaign.replay_seed(Seed(seed)).map_err(|run| has_no_end(&run))
     }
 
     /// Runs a reproducer, as `check` or the command line wrote it, and returns it with everything that happened.
     ///
     /// # Errors
-    /// If the reproducer or the services cannot be used.
+    /// If the reproducer or the services cannot be used, or the run has no end.
     pub fn replay_file(
         &self,
         path: impl AsRef<Path>,
@@ -304,8 +333,9 @@ impl Simulation {
         let scenario = &recorded.scenario;
         let deployment = self.subject.deployment_of(scenario)?;
         self.subject.recognizes(scenario, &deployment)?;
-        let (seed, tape) = (recorded.seed, &recorded.tape);
-        let replayed = replay(&self.subject, &deployment, scenario, seed, tape);
+        let campaign = self.campaign(&recorded.file, &deployment, scenario);
+        let replayed = campaign.replay(recorded.seed, &recorded.tape);
+        let replayed = replayed.map_err(|run| has_no_end(&run))?;
         Ok((recorded, replayed))
     }
 
@@ -403,6 +433,10 @@ impl Simulation {
         }
         Ok(loaded)
     }
+}
+
+fn has_no_end(run: &Unfinished) -> SimulationError {
+    SimulationError::Unfinished(report::explain::unfinished(run).sentence())
 }
 
 fn wrong(error: LoadError) -> SimulationError {

@@ -1,6 +1,6 @@
 //! The arguments.
 
-use std::{num::NonZeroU64, path::PathBuf};
+use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
 #[cfg(feature = "serve")]
 use crate::live::IdentityKey;
@@ -87,6 +87,13 @@ pub(super) struct Run {
     /// After how many seconds a scenario that still runs is named on stderr.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..1_000_000))]
     pub(super) slow_after: u64,
+    /// How long one run may take, in real time: `500ms`, `10s`, `2m` [default: 10s]. The handler that does not come back is
+    /// named then.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) run_limit: Option<Duration>,
+    /// Run the sample of runs that is compared within this process only, and start no second one.
+    #[arg(long)]
+    pub(super) one_process: bool,
     /// How to print the results.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -168,6 +175,12 @@ fn variant(text: &str) -> Result<(String, String), String> {
     Ok((service.to_owned(), variant.to_owned()))
 }
 
+fn time(text: &str) -> Result<Duration, String> {
+    let hint = || "expected a time of at least 1ms, such as 500ms, 10s or 2m".to_owned();
+    let time: jiff::SignedDuration = text.parse().map_err(|_| hint())?;
+    Duration::try_from(time).ok().filter(|time| time.as_millis() > 0).ok_or_else(hint)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     Text,
@@ -176,6 +189,9 @@ pub(super) enum Format {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Replay {
+    /// How long the run may take, in real time: `500ms`, `10s`, `2m`.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(super) run_limit: Duration,
     /// A reproducer, as `run` wrote it.
     #[arg(required_unless_present = "scenario", conflicts_with = "scenario")]
     pub(super) file: Option<PathBuf>,

@@ -8,6 +8,7 @@ use std::sync::{
 };
 
 use super::{exit::Exit, terminal};
+use crate::explore::last_words;
 
 /// Becomes true when a person presses Ctrl-C, or the process is asked to end.
 pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
@@ -33,5 +34,6 @@ pub(super) fn interrupted(so_far: Exit) -> Exit {
     reason = "Ctrl-C a second time: the summary is not waited for any more"
 )]
 fn end_at_once() {
+    last_words::be_silent();
     std::process::exit(130);
 }

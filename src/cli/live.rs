@@ -74,11 +74,13 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
         ("--seeds", args.seeds.is_some()),
         ("--seed", args.seed.is_some()),
         ("--jobs", args.jobs.is_some()),
+        ("--run-limit", args.run_limit.is_some()),
         ("--format json", args.format == args::Format::Json),
     ];
     if let Some((given, _)) = simulated_only.iter().find(|(_, given)| *given) {
         return Err(Failure(format!(
-            "error: {given} is for the simulation; a scenario runs once on a real server, and is reported as text"
+            "error: {given} is for the simulation; a scenario runs once on a real server, for as long as --patience allows, \
+             and is reported as text"
         )));
     }
     let scenarios = load_all(subject, &args.paths, args.always_replay)?;

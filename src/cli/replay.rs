@@ -6,22 +6,25 @@ use super::{
     args,
     exit::{Exit, Failure},
     load::render,
+    second::Second,
     terminal,
 };
 use crate::{
     base::{Seed, printable::printable},
-    explore::{Replayed, replay as run_tape, replay_seed},
-    report::timeline::{Detail, timeline},
+    choice::Tape,
+    explore::{Campaign, Replayed, Unfinished, Why, outcome::Difference},
+    report::{
+        explain::{difference, events, unfinished},
+        timeline::{Detail, timeline},
+    },
     scenario::{self, reproducer::Reproducer},
     subject::Subject,
 };
 
 pub(super) fn replay(subject: &Subject, args: &args::Replay) -> Result<Exit, Failure> {
     match (&args.file, &args.scenario, args.seed) {
-        (Some(file), ..) => replay_file(subject, file),
-        (None, Some(scenario), Some(seed)) => {
-            replay_scenario(subject, scenario, Seed(seed), args.always_replay)
-        }
+        (Some(file), ..) => replay_file(subject, file, args),
+        (None, Some(scenario), Some(seed)) => replay_scenario(subject, scenario, Seed(seed), args),
         _ => Err(Failure("error: give a reproducer, or --scenario with --seed".into())),
     }
 }
@@ -30,19 +33,20 @@ fn replay_scenario(
     subject: &Subject,
     file: &Path,
     seed: Seed,
-    always_replay: bool,
+    args: &args::Replay,
 ) -> Result<Exit, Failure> {
     let mut scenario = scenario::load(file, &subject.catalog()?).map_err(render)?;
-    if always_replay {
+    if args.always_replay {
         scenario.plan.set_always_replay();
     }
     let deployment = subject.deployment_of(&scenario)?;
-    let run = || replay_seed(subject, &deployment, &scenario, seed);
-    let replayed = run();
-    show(&replayed);
-    if run().digest != replayed.digest {
-        return Ok(nondeterministic());
-    }
+    let name = file.display().to_string();
+    let run_limit = args.run_limit;
+    let campaign = Campaign { run_limit, ..Campaign::new(&name, subject, &deployment, &scenario) };
+    let replayed = match twice(&campaign, (seed, None)) {
+        Ok(replayed) => replayed,
+        Err(exit) => return Ok(exit),
+    };
     Ok(match (&replayed.violations[..], replayed.inconclusive) {
         ([], None) => Exit::Held,
         ([], Some(_)) => Exit::Inconclusive,
@@ -50,20 +54,74 @@ fn replay_scenario(
     })
 }
 
-fn replay_file(subject: &Subject, file: &Path) -> Result<Exit, Failure> {
+fn replay_file(subject: &Subject, file: &Path, args: &args::Replay) -> Result<Exit, Failure> {
     let recorded = Reproducer::read(file)?;
     let scenario = &recorded.scenario;
     let deployment = subject.deployment_of(scenario)?;
     subject.recognizes(scenario, &deployment)?;
-    let run = || run_tape(subject, &deployment, scenario, recorded.seed, &recorded.tape);
-    let replayed = run();
-    show(&replayed);
-    if run().digest != replayed.digest {
-        return Ok(nondeterministic());
-    }
+    let run_limit = args.run_limit;
+    let campaign =
+        Campaign { run_limit, ..Campaign::new(&recorded.file, subject, &deployment, scenario) };
+    let replayed = match twice(&campaign, (recorded.seed, Some(&recorded.tape))) {
+        Ok(replayed) => replayed,
+        Err(exit) => return Ok(exit),
+    };
     let (exit, text) = compare(&recorded, &replayed);
     terminal::say(&format!("{text}\n"));
     Ok(exit)
+}
+
+/// Runs it, shows it, and runs it again: here, and in a second process. What a run without an end, or one that came out
+/// differently, has shown is how the command ends.
+fn twice(campaign: &Campaign<'_>, (seed, tape): (Seed, Option<&Tape>)) -> Result<Replayed, Exit> {
+    let run = || {
+        let replayed = match tape {
+            Some(tape) => campaign.replay(seed, tape),
+            None => campaign.replay_seed(seed),
+        };
+        replayed.map_err(|run| has_no_end(&run))
+    };
+    let mut second = Second::start();
+    second.begin(campaign);
+    second.ask_for_events(seed, tape);
+    let replayed = run()?;
+    show(&replayed);
+    let again = run()?;
+    let here = events(&replayed.history);
+    if again.digest != replayed.digest {
+        return Err(nondeterministic(&difference(seed, &here, &events(&again.history)), ""));
+    }
+    let there = match second.events() {
+        Ok(there) => there,
+        Err(why) => {
+            terminal::complain(&format!("warning: {why}: this was run in one process only"));
+            return Ok(replayed);
+        }
+    };
+    let difference = Difference { same_process: false, ..difference(seed, &here, &there.events) };
+    if difference.event.is_none() {
+        return Ok(replayed);
+    }
+    let only = match (replayed.violations.is_empty(), there.violated.is_empty()) {
+        (false, true) => "it fails in this process only; ",
+        (true, false) => "it fails in the second process only; ",
+        _ => "",
+    };
+    Err(nondeterministic(&difference, only))
+}
+
+fn nondeterministic(difference: &Difference, only: &str) -> Exit {
+    terminal::complain(&format!("error: {only}{}", difference.sentence()));
+    Exit::Nondeterministic
+}
+
+fn has_no_end(run: &Unfinished) -> Exit {
+    terminal::say(&timeline(&run.history, &[], terminal::look(Detail::Full)));
+    terminal::complain(&format!("error: {}", unfinished(run).sentence()));
+    match run.why {
+        Why::Hung(_) => Exit::Inconclusive,
+        Why::Panicked(_) => Exit::Violated,
+    }
 }
 
 fn show(replayed: &Replayed) {
@@ -118,11 +176,4 @@ fn compare(recorded: &Reproducer, replayed: &Replayed) -> (Exit, String) {
             (Exit::Held, format!("no longer fails: {} was not violated", printable(&wanted.oracle)))
         }
     }
-}
-
-fn nondeterministic() -> Exit {
-    terminal::complain(
-        "error: the same run gave two histories: something outside of the simulation's control decides",
-    );
-    Exit::Nondeterministic
 }

@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use indicatif::ProgressBar;
@@ -13,14 +13,17 @@ use super::{
     exit::{Exit, Failure},
     interrupt::{interrupted, stop_on_interrupt},
     load::load_all,
+    second::Second,
     slow::Slow,
+    stdout,
     terminal::{self, now, since},
 };
 use crate::{
-    base::printable::printable,
+    base::{Digest, Seed, printable::printable},
     explore::{
-        Campaign, Explored, explore,
-        outcome::{Interrupted, ScenarioReport, ScenarioVerdict, Summary},
+        Campaign, Explored, RUN_LIMIT, explore,
+        last_words::{self, LastResults},
+        outcome::{Difference, Interrupted, ScenarioReport, ScenarioVerdict, Summary},
     },
     report::{
         self,
@@ -36,19 +39,12 @@ pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<
     let scenarios = load_all(subject, &args.paths, args.always_replay)?;
     let stop = stop_on_interrupt();
     let started = now();
-    let command =
-        Command { subject, args, stop: &stop, shown: Shown::new(program, args, &scenarios) };
-    let (reports, interrupted_at) = command.run_all(&scenarios)?;
-    let exit =
-        reports.iter().map(|s| exit_of(s.verdict)).max_by_key(severity).unwrap_or(Exit::Held);
-    let summary = Summary {
-        version: Summary::VERSION,
-        runs: reports.iter().map(|s| s.runs).sum(),
-        events: reports.iter().map(|s| s.events).sum(),
-        elapsed: since(started),
-        interrupted: interrupted_at,
-        scenarios: reports,
-    };
+    let shown = Shown::new(program, args, &scenarios);
+    let command = Command { subject, args, stop: &stop, shown, started };
+    let Ran { reports, interrupted: interrupted_at, compared } = command.run_all(&scenarios)?;
+    let exits = reports.iter().map(|s| exit_of(s.verdict));
+    let exit = exits.chain([compared]).max_by_key(severity).unwrap_or(Exit::Held);
+    let summary = Summary { interrupted: interrupted_at, ..command.summary(reports) };
     command.shown.end(&summary);
     // who closed the pipe is not told that this ended it
     Ok(if stop.load(Ordering::Relaxed) { interrupted(exit) } else { exit })
@@ -60,17 +56,25 @@ struct Command<'a> {
     /// True when a person wants no more.
     stop: &'a AtomicBool,
     shown: Shown<'a>,
+    started: Instant,
+}
+
+/// What came of all scenarios.
+struct Ran {
+    reports: Vec<ScenarioReport>,
+    interrupted: Option<Interrupted>,
+    /// Whether the second process saw what it was to see.
+    compared: Exit,
 }
 
 impl Command<'_> {
     /// Runs every scenario, and shows each as soon as it is done.
-    fn run_all(
-        &self,
-        scenarios: &[(PathBuf, Scenario)],
-    ) -> Result<(Vec<ScenarioReport>, Option<Interrupted>), Failure> {
+    fn run_all(&self, scenarios: &[(PathBuf, Scenario)]) -> Result<Ran, Failure> {
         let wanted = |scenario| count(seeds(self.args, scenario));
         let bar = terminal::progress(scenarios.iter().map(|(_, s)| wanted(s)).sum());
         let slow = Slow::new(&bar, Duration::from_secs(self.args.slow_after));
+        let mut second = (!self.args.one_process).then(Second::start);
+        let mut compared = Exit::Held;
         let mut reports = Vec::new();
         let mut partly = false;
         for (file, scenario) in scenarios {
@@ -79,7 +83,16 @@ impl Command<'_> {
             }
             let name = file.display().to_string();
             slow.begin(&name, wanted(scenario));
-            let mut explored = self.explore(&name, scenario, &bar)?;
+            self.keep_last_words(&reports, scenarios.len());
+            let (mut explored, why_not) = self.explore(&name, scenario, &bar, &mut second)?;
+            if let Some(why) = why_not.filter(|_| compared == Exit::Held && !self.is_stopped()) {
+                compared = Exit::Inconclusive;
+                let text = format!(
+                    "warning: {why}: from {} on, runs were compared within one process only (`--one-process` wants that)",
+                    printable(&name)
+                );
+                bar.suspend(|| terminal::complain(&text));
+            }
             if explored.report.runs < wanted(scenario) && self.is_stopped() {
                 partly = true;
                 cut_short(&mut explored.report, wanted(scenario));
@@ -100,7 +113,36 @@ impl Command<'_> {
         let asked = scenarios.len() as u64;
         let whole = reports.len() == scenarios.len() && !partly;
         let partly = partly && reports.last().is_some_and(|s| s.runs > 0);
-        Ok((reports, (!whole).then_some(Interrupted { asked, partly })))
+        let interrupted = (!whole).then_some(Interrupted { asked, partly });
+        Ok(Ran { reports, interrupted, compared })
+    }
+
+    fn summary(&self, scenarios: Vec<ScenarioReport>) -> Summary {
+        Summary {
+            version: Summary::VERSION,
+            runs: scenarios.iter().map(|s| s.runs).sum(),
+            events: scenarios.iter().map(|s| s.events).sum(),
+            elapsed: since(self.started),
+            interrupted: None,
+            died: None,
+            scenarios,
+        }
+    }
+
+    /// Has what is done so far written if code under test takes the process down. Text was shown already.
+    fn keep_last_words(&self, done: &[ScenarioReport], asked: usize) {
+        const WORDS: &str = "(last words)";
+        let Some(descriptor) = stdout::descriptor() else { return };
+        let mut results = LastResults { before: String::new(), after: String::new() };
+        if self.args.format == Format::Json {
+            let interrupted = Some(Interrupted { asked: asked as u64, partly: false });
+            let died = Some(WORDS.to_owned());
+            let summary = Summary { interrupted, died, ..self.summary(done.to_vec()) };
+            let text = report::json::summary(&summary);
+            let (before, after) = text.split_once(WORDS).expect("the words stand in the summary");
+            results = LastResults { before: before.to_owned(), after: after.to_owned() };
+        }
+        last_words::keep(descriptor, results);
     }
 
     /// Nobody waits for more: Ctrl-C was pressed, or who read the results is gone.
@@ -113,21 +155,64 @@ impl Command<'_> {
         name: &str,
         scenario: &Scenario,
         bar: &ProgressBar,
-    ) -> Result<Explored, Failure> {
+        second: &mut Option<Second>,
+    ) -> Result<(Explored, Option<String>), Failure> {
         bar.set_message(printable(name).into_owned());
         let deployment = self.subject.deployment_of(scenario)?;
-        let mut explored = explore(&Campaign {
-            subject: self.subject,
-            deployment: &deployment,
-            scenario,
+        let campaign = Campaign {
             seeds: seeds(self.args, scenario),
             jobs: jobs(self.args.jobs.map(usize::from)),
+            run_limit: self.args.run_limit.unwrap_or(RUN_LIMIT),
             stop: &|| self.is_stopped(),
             progress: &|| bar.inc(1),
-        });
+            ..Campaign::new(name, self.subject, &deployment, scenario)
+        };
+        if let Some(second) = second {
+            second.begin(&campaign);
+            second.ask_for_sample(campaign.seeds.clone());
+        }
+        let mut explored = explore(&campaign);
+        let why_not = match second {
+            Some(second) if explored.unfinished.is_some() => {
+                // it may be stuck where this process was
+                *second = Second::start();
+                None
+            }
+            Some(second) if !self.is_stopped() => compare(&campaign, &mut explored, second).err(),
+            _ => None,
+        };
+        report::explain::explain(&mut explored);
         name.clone_into(&mut explored.report.file);
-        Ok(explored)
+        Ok((explored, why_not))
     }
+}
+
+/// Compares the sample with what a second process made of it.
+///
+/// # Errors
+/// Why it cannot be compared, as the beginning of a sentence.
+fn compare(
+    campaign: &Campaign<'_>,
+    explored: &mut Explored,
+    second: &mut Second,
+) -> Result<(), String> {
+    let there = second.sample()?;
+    let differs = |(seed, digest): &&(Seed, Digest)| there.get(seed).is_some_and(|d| d != digest);
+    let Some((seed, _)) = explored.samples.iter().find(differs) else { return Ok(()) };
+    explored.report.verdict = ScenarioVerdict::Nondeterministic;
+    if explored.differs.is_some() {
+        return Ok(());
+    }
+    second.ask_for_events(*seed, None);
+    let here = campaign.replay_seed(*seed).map(|run| report::explain::events(&run.history));
+    let there = second.events()?;
+    let difference = Difference {
+        same_process: false,
+        ..report::explain::difference(*seed, &here.unwrap_or_default(), &there.events)
+    };
+    explored.report.notes.push(difference.sentence());
+    explored.report.nondeterministic = Some(difference);
+    Ok(())
 }
 
 /// What was seen of a scenario that was ended early counts; what was not seen proves nothing.
@@ -210,9 +295,9 @@ fn exit_of(verdict: ScenarioVerdict) -> Exit {
         ScenarioVerdict::Violated | ScenarioVerdict::NotFound | ScenarioVerdict::Ineffective => {
             Exit::Violated
         }
-        ScenarioVerdict::Inconclusive => Exit::Inconclusive,
+        ScenarioVerdict::Inconclusive | ScenarioVerdict::Hung => Exit::Inconclusive,
         // a defect of the oracle: nothing that it judged is known
-        ScenarioVerdict::OraclePanicked => Exit::Violated,
+        ScenarioVerdict::OraclePanicked | ScenarioVerdict::Crashed => Exit::Violated,
         ScenarioVerdict::Nondeterministic => Exit::Nondeterministic,
     }
 }

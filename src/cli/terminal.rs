@@ -37,14 +37,22 @@ pub(super) fn choose_colour(colour: Colour) {
 
 /// Prints a result. If that fails, [`unwritten`] says why, and [`end`] tells.
 pub(super) fn say(text: &str) {
-    let mut out = anstream::stdout().lock();
-    let written = stdout::open()
-        .and_then(|()| out.write_all(printable_lines(text).as_bytes()))
-        .and_then(|()| out.flush());
-    if let Err(error) = written {
+    let text = printable_lines(text);
+    let text = match stdout::choice() {
+        ColorChoice::Never => anstream::adapter::strip_str(&text).to_string(),
+        _ => text.into_owned(),
+    };
+    if let Err(error) = write(&text) {
         // later errors follow from the first
         drop(UNWRITTEN.set(error));
     }
+}
+
+/// Writes to where results go, as it is.
+pub(super) fn write(text: &str) -> io::Result<()> {
+    let mut out = stdout::results()?;
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Why results could not be written, if they could not.
@@ -79,7 +87,7 @@ pub(super) fn style_on_stderr() -> scenario::Style {
 
 /// How results look.
 pub(super) fn paint_on_stdout() -> Paint {
-    match anstream::AutoStream::choice(&std::io::stdout()) {
+    match stdout::choice() {
         ColorChoice::Never => Paint::Plain,
         _ => Paint::Ansi,
     }
@@ -92,8 +100,7 @@ pub(super) fn look(detail: Detail) -> Look {
 
 /// How many columns results may have: those of the terminal, or those that `COLUMNS` says.
 pub(super) fn width() -> usize {
-    let terminal = terminal_size::terminal_size_of(io::stdout());
-    let columns = match terminal {
+    let columns = match stdout::size() {
         Some((terminal_size::Width(columns), _)) => Some(usize::from(columns)),
         None => columns_from_environment(),
     };

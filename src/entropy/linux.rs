@@ -23,6 +23,8 @@ use crate::base::VirtualTime;
 mod hash_keys;
 mod select_rng;
 mod thread_locals;
+#[cfg(all(target_env = "gnu", not(target_feature = "crt-static")))]
+mod threads;
 
 pub(super) use hash_keys::{found as hash_keys_found, replace as replace_hash_keys};
 pub(super) use select_rng::{found as select_rng_found, replace as replace_select_rng};

@@ -14,7 +14,16 @@
 //!
 //! Must not know: the simulation.
 
-use std::{cell::Cell, marker::PhantomData, sync::OnceLock, thread, time::Duration};
+use std::{
+    cell::Cell,
+    marker::PhantomData,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use crate::base::VirtualTime;
 
@@ -51,6 +60,7 @@ pub fn enter(seed: u64) -> Scope {
         t.active.set(true);
         t.now_ns.set(0);
         t.skew_ms.set(0);
+        t.threads.set(None);
         // Std draws the keys of a thread when the thread makes its first hash map. That happens in
         // the next line at the latest, from this seed in case the keys cannot be replaced later,
         // and must neither shift the stream nor count as a draw.
@@ -146,6 +156,32 @@ pub fn hash_keys_controlled() -> bool {
     platform::hash_keys_found()
 }
 
+/// How many threads that were started in this scope have not ended; 0 where that cannot be counted.
+#[must_use]
+pub fn threads() -> u32 {
+    THREAD.with(|t| t.threads.get().map_or(0, |threads| threads.alive.load(Ordering::Relaxed)))
+}
+
+/// How many threads were started in this scope, those of tokio that run what blocks among them.
+#[must_use]
+pub fn threads_started() -> u32 {
+    THREAD.with(|t| t.threads.get().map_or(0, |threads| threads.started.load(Ordering::Relaxed)))
+}
+
+/// This thread belongs to a runtime, which knows itself what its threads do.
+pub(crate) fn thread_of_the_runtime() {
+    if let Some(threads) = THREAD.with(|t| t.started_by.take()) {
+        threads.alive.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The threads that were started in one scope.
+#[derive(Debug, Default)]
+struct Threads {
+    alive: AtomicU32,
+    started: AtomicU32,
+}
+
 /// What a [`Scope`] controls here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
@@ -219,6 +255,10 @@ struct Thread {
     /// The same for the states of tokio's generator.
     selects: Cell<u64>,
     drawn: Cell<bool>,
+    /// What was started in this scope; none if nothing was.
+    threads: Cell<Option<&'static Threads>>,
+    /// Among which threads this one counts.
+    started_by: Cell<Option<&'static Threads>>,
 }
 
 thread_local! {
@@ -230,6 +270,8 @@ thread_local! {
             stream: Cell::new(0),
             selects: Cell::new(0),
             drawn: Cell::new(false),
+            threads: Cell::new(None),
+            started_by: Cell::new(None),
         }
     };
 }

@@ -1,36 +1,42 @@
 //! The runs of one scenario: run, judged, and each kind of violation run again before it counts.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use super::{
     expect,
-    outcome::{
-        FaultCounts, FoundViolation, LeftBehind, ScenarioReport, ScenarioVerdict, Sometimes,
-    },
-    pool,
+    outcome::{FaultCounts, FoundViolation, ScenarioReport, ScenarioVerdict, Sometimes},
+    pool::{self, Unfinished, Watched, Why},
     replies::{self, Steps},
+    sample::{Differs, Order, Samples},
+    sum::{Ran, Sum},
+    verdict::SYSTEMS,
 };
 use crate::{
     base::{Digest, Seed},
-    choice::{Recorder, Seeded, Tape},
-    history::{Event, History, Origin, Outcome, Record},
-    oracle::{Facts, Oracle, Verdict, Violation, judge},
+    choice::{Seeded, Tape},
+    history::History,
+    host::watch::{self, Doing},
+    oracle::{Verdict, Violation, judge},
     scenario::plan::{FaultPlan, Scenario},
-    sim::{self, Deployment, Logs, Tally},
+    sim::{self, Deployment, Logs, RunResult, Tally},
     subject::Subject,
 };
 
-/// The name under which a mistake in a system is reported.
-const SYSTEMS: &str = "systems";
-
-/// After so many runs a step that got nothing but errors counts, also if the scenario asks for more runs.
+/// After so many runs a step that got nothing but errors counts, also if the scenario asks for more runs, and though it may
+/// be the faults that brought the errors.
 const RUNS_ENOUGH: u64 = 20;
+
+/// How long one run may take, in real time, unless it is said otherwise: a hundred thousand times what it usually takes.
+pub const RUN_LIMIT: Duration = Duration::from_secs(10);
 
 /// How to explore a scenario.
 pub struct Campaign<'a> {
+    /// The scenario's name: its file, as it was given.
+    pub name: &'a str,
     /// Whose services, systems and oracles they are.
     pub subject: &'a Subject,
     /// The services, in the scenario's variants.
@@ -41,6 +47,9 @@ pub struct Campaign<'a> {
     pub seeds: Range<u64>,
     /// Threads to use.
     pub jobs: usize,
+    /// How long one run may take, in real time. A run that takes longer ends the exploration, and its thread is left
+    /// behind.
+    pub run_limit: Duration,
     /// Asked before each run; true ends the exploration.
     pub stop: &'a (dyn Fn() -> bool + Sync),
     /// Called after each run.
@@ -71,180 +80,13 @@ pub struct Explored {
     pub report: ScenarioReport,
     /// One violation per oracle, that of the smallest seed.
     pub found: Vec<Found>,
-}
-
-#[derive(Default)]
-struct Sum {
-    runs: u64,
-    events: u64,
-    digest: u128,
-    tally: Tally,
-    replies: replies::Tally,
-    reached: BTreeMap<usize, u64>,
-    /// By oracle: the smallest seed, its digest, and the number of runs.
-    violated: BTreeMap<String, (u64, Digest, u64)>,
-    /// By bound: its value, and the number of runs.
-    inconclusive: BTreeMap<&'static str, (u64, u64)>,
-    left_behind: Option<LeftBehind>,
-    /// The oracle that panicked with the smallest seed, and what it said.
-    panicked: Option<(u64, String, String)>,
-}
-
-impl Sum {
-    fn run(&mut self, campaign: &Campaign<'_>, steps: &Steps, oracles: &[&dyn Oracle], seed: u64) {
-        let scenario = campaign.scenario;
-        let mut source = Seeded::new(Seed(seed));
-        let result =
-            sim::run(campaign.deployment, &scenario.plan, Seed(seed), &mut source, Logs::Discard);
-        let digest = result.history.digest();
-        self.runs += 1;
-        self.events += result.history.len() as u64;
-        // commutative, so that threads can share the work: each run's digest is mixed with its seed first
-        let mixed = Digest::of(format!("{seed} {digest}").as_bytes());
-        self.digest = self.digest.wrapping_add(mixed.0);
-        for (fault, counts) in result.tally {
-            self.tally.entry(fault).or_default().add(counts);
-        }
-        steps.count(&result.history, &mut self.replies);
-        let killed = |record: &Record| matches!(record.event, Event::Killed { .. });
-        if result.history.records().iter().any(killed) {
-            let what = campaign.subject.left_behind(&Facts::of(&result.history));
-            if !what.is_empty() {
-                let seed = Seed(seed);
-                self.left_behind =
-                    earlier(self.left_behind.take(), Some(LeftBehind { runs: 1, seed, what }));
-            }
-        }
-        match verdict(scenario, oracles, &result.history, &mut self.reached) {
-            Verdict::Held => {}
-            Verdict::Violated(violations) => {
-                let names: BTreeSet<String> = violations.into_iter().map(|v| v.oracle).collect();
-                for name in names {
-                    let entry = self.violated.entry(name).or_insert((seed, digest, 0));
-                    if seed < entry.0 {
-                        (entry.0, entry.1) = (seed, digest);
-                    }
-                    entry.2 += 1;
-                }
-            }
-            Verdict::Inconclusive { bound, limit } => {
-                self.inconclusive.entry(bound).or_insert((limit, 0)).1 += 1;
-            }
-            Verdict::Panicked { oracle, message, .. } => {
-                let first =
-                    self.panicked.get_or_insert_with(|| (seed, oracle.clone(), message.clone()));
-                if seed < first.0 {
-                    *first = (seed, oracle, message);
-                }
-            }
-        }
-        (campaign.progress)();
-    }
-
-    fn merge(mut self, other: Self) -> Self {
-        self.runs += other.runs;
-        self.events += other.events;
-        self.digest = self.digest.wrapping_add(other.digest);
-        for (fault, counts) in other.tally {
-            self.tally.entry(fault).or_default().add(counts);
-        }
-        self.replies.add(other.replies);
-        self.left_behind = earlier(self.left_behind, other.left_behind);
-        self.panicked = [self.panicked, other.panicked].into_iter().flatten().min();
-        for (number, times) in other.reached {
-            *self.reached.entry(number).or_default() += times;
-        }
-        for (name, (seed, digest, times)) in other.violated {
-            let entry = self.violated.entry(name).or_insert((seed, digest, 0));
-            if seed < entry.0 {
-                (entry.0, entry.1) = (seed, digest);
-            }
-            entry.2 += times;
-        }
-        for (bound, (limit, times)) in other.inconclusive {
-            self.inconclusive.entry(bound).or_insert((limit, 0)).1 += times;
-        }
-        self
-    }
-}
-
-/// Both together: the sentences of the smaller seed.
-fn earlier(one: Option<LeftBehind>, other: Option<LeftBehind>) -> Option<LeftBehind> {
-    let (Some(one), Some(other)) = (&one, &other) else { return one.or(other) };
-    let runs = one.runs + other.runs;
-    let first = if one.seed <= other.seed { one } else { other };
-    Some(LeftBehind { runs, ..first.clone() })
-}
-
-/// Judges one run by the scenario's oracles and expectations.
-#[must_use]
-pub fn judge_run(scenario: &Scenario, oracles: &[&dyn Oracle], history: &History) -> Verdict {
-    verdict(scenario, oracles, history, &mut BTreeMap::new())
-}
-
-fn verdict(
-    scenario: &Scenario,
-    oracles: &[&dyn Oracle],
-    history: &History,
-    reached: &mut BTreeMap<usize, u64>,
-) -> Verdict {
-    let mut others = expect::judge(&scenario.plan, &scenario.expect, history, reached);
-    others.extend(mistakes_of_systems(history));
-    others.extend(deliveries_in_vain(history));
-    match judge(history, oracles.iter().copied()) {
-        Verdict::Violated(mut violations) => {
-            violations.extend(others);
-            Verdict::Violated(violations)
-        }
-        panicked @ Verdict::Panicked { .. } => panicked,
-        _ if !others.is_empty() => Verdict::Violated(others),
-        other => other,
-    }
-}
-
-/// Mistakes of systems: a panic, books that differ from the effects. No scenario can do without this: what a
-/// system that is wrong reports proves nothing of the services.
-fn mistakes_of_systems(history: &History) -> impl Iterator<Item = Violation> {
-    history.records().iter().enumerate().filter_map(|(index, record)| {
-        let message = match &record.event {
-            Event::BooksDiffer { system, difference } => {
-                format!("the {system}'s books differ from its effects: {difference}")
-            }
-            Event::SystemPanicked { system, message, .. } => {
-                format!("the {system} panicked: {message}")
-            }
-            _ => return None,
-        };
-        Some(Violation::new(SYSTEMS, message, [index]))
-    })
-}
-
-/// Deliveries for which there is no handler: Restate answers 404 without an invocation, and sending again does not
-/// help. One violation for each delivery.
-fn deliveries_in_vain(history: &History) -> Vec<Violation> {
-    let mut waiting: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
-    let mut found: BTreeMap<&str, Violation> = BTreeMap::new();
-    for (index, record) in history.records().iter().enumerate() {
-        match &record.event {
-            Event::Delivered { request, system, copy: None, .. } => {
-                waiting.insert(request, (system, index));
-            }
-            Event::InvocationCreated { origin: Origin::Client(request), .. }
-            | Event::RequestAttached { request, .. } => {
-                waiting.remove(&**request);
-            }
-            Event::ReplyReceived { request, outcome, .. } => {
-                let Outcome::Failure { code: 404, message } = outcome else { continue };
-                if let Some((system, arrival)) = waiting.remove(&**request) {
-                    let message = format!("the {system} delivers `{request}` in vain: {message}");
-                    let violation = Violation::new(SYSTEMS, message, [arrival, index]);
-                    found.entry(request).or_insert(violation);
-                }
-            }
-            _ => {}
-        }
-    }
-    found.into_values().collect()
+    /// The run that did not end by itself, if one did not: of several, that with the smallest seed.
+    pub unfinished: Option<Unfinished>,
+    /// The smallest seed that gave two histories, among those that were run again.
+    pub differs: Option<Differs>,
+    /// The seeds that are to give the same history in any process, each with its fingerprint: those of
+    /// [`sample`](super::sample) that were run.
+    pub samples: Vec<(Seed, Digest)>,
 }
 
 /// Runs every seed of the campaign and adds up what they show.
@@ -257,19 +99,43 @@ fn deliveries_in_vain(history: &History) -> Vec<Violation> {
 pub fn explore(campaign: &Campaign<'_>) -> Explored {
     let oracles = campaign.subject.oracles_of(campaign.scenario);
     let steps = Steps::of(&campaign.scenario.plan);
-    let parts = pool::spread(
-        campaign.seeds.clone(),
-        campaign.jobs,
-        campaign.stop,
-        Sum::default,
-        |sum, seed| sum.run(campaign, &steps, &oracles, seed),
-    );
+    let watched = campaign.watched();
+    let order = Order::of(&campaign.seeds);
+    let samples = Samples::new(order);
+    let each = |number| {
+        let (seed, again) = order.seed(number);
+        let _run = watch::run(watched.scenario, Seed(seed));
+        let result = campaign.run(seed);
+        samples.note(seed, &result.history);
+        if again {
+            return None;
+        }
+        let ran = watch::during(Doing::Oracles, || {
+            Ran::new((campaign.subject, campaign.scenario), &oracles, seed, result)
+        });
+        (campaign.progress)();
+        Some(ran)
+    };
+    let fold = |sum: &mut Sum, ran: Option<Ran>| {
+        if let Some(ran) = ran {
+            sum.add(&steps, ran);
+        }
+    };
+    let watched_and_stopped = (watched, campaign.stop);
+    let (parts, unfinished) =
+        pool::spread(0..order.len(), campaign.jobs, watched_and_stopped, Sum::default, each, fold);
+    let mut unfinished = unfinished.into_iter().min_by_key(|run| run.seed);
     let sum = parts.into_iter().fold(Sum::default(), Sum::merge);
     let mut found = Vec::new();
     let mut notes = Vec::new();
     for (name, (seed, digest, occurrences)) in &sum.violated {
-        let again =
-            replay_seed(campaign.subject, campaign.deployment, campaign.scenario, Seed(*seed));
+        let again = match campaign.replay_seed(Seed(*seed)) {
+            Ok(again) => again,
+            Err(run) => {
+                unfinished = unfinished.or(Some(*run));
+                continue;
+            }
+        };
         let same = again.violations.iter().find(|v| v.oracle == *name);
         match same {
             Some(violation) if again.digest == *digest => found.push(Found {
@@ -287,43 +153,111 @@ pub fn explore(campaign: &Campaign<'_>) -> Explored {
             )),
         }
     }
-    let nondeterministic = !notes.is_empty();
+    let (samples, differs) = samples.end();
+    let nondeterministic = !notes.is_empty() || differs.is_some();
     if let Some((seed, oracle, message)) = &sum.panicked {
         notes.push(format!("the oracle {oracle} panicked with seed {seed}: {message}"));
     }
-    let report = summarize(campaign, &steps, sum, &found, notes, nondeterministic);
-    Explored { report, found }
+    let why = unfinished.as_ref().map(|run| &run.why);
+    let report = summarize(campaign, &steps, sum, &found, (notes, nondeterministic, why));
+    Explored { report, found, unfinished, differs, samples }
+}
+
+impl<'a> Campaign<'a> {
+    /// No seeds yet, on one thread, with the usual limit; nothing stops it.
+    #[must_use]
+    pub const fn new(
+        name: &'a str,
+        subject: &'a Subject,
+        deployment: &'a Deployment,
+        scenario: &'a Scenario,
+    ) -> Self {
+        let (seeds, jobs, run_limit) = (0..0, 1, RUN_LIMIT);
+        let (stop, progress) = (&|| false, &|| {});
+        Self { name, subject, deployment, scenario, seeds, jobs, run_limit, stop, progress }
+    }
+
+    pub(super) fn watched(&self) -> Watched {
+        Watched { scenario: watch::scenario(self.name), limit: self.run_limit }
+    }
+
+    fn run(&self, seed: u64) -> RunResult {
+        let mut source = Seeded::new(Seed(seed));
+        sim::run(self.deployment, &self.scenario.plan, Seed(seed), &mut source, Logs::Discard)
+    }
+
+    /// Runs the [`sample`](super::sample) of the seeds, the last first, and tells of each until it is told to stop with
+    /// `false`: another process that does so must see the same.
+    ///
+    /// # Errors
+    /// If a run has no end.
+    ///
+    /// # Panics
+    /// If a run panics: a bug of this crate.
+    pub fn run_sample(
+        &self,
+        tell: &(dyn Fn(Seed, Digest) -> bool + Sync),
+    ) -> Result<(), Box<Unfinished>> {
+        let watched = self.watched();
+        let order = Order::of(&self.seeds);
+        let deaf = AtomicBool::new(false);
+        let relaxed = Ordering::Relaxed;
+        let each = |number| {
+            let seed = Seed(order.sampled(number));
+            let _run = watch::run(watched.scenario, seed);
+            let digest = self.run(seed.0).history.digest();
+            deaf.fetch_or(!tell(seed, digest), relaxed);
+        };
+        let stop = || deaf.load(relaxed);
+        let runs = 0..order.sample_len();
+        let (_, unfinished) = pool::spread(runs, 1, (watched, stop), || (), each, |(), ()| ());
+        unfinished.into_iter().next().map_or(Ok(()), |run| Err(Box::new(run)))
+    }
 }
 
 /// Runs one seed after the other until one violates the oracle `wanted`; how many were run, and what did
 /// not hold in the last one, in the order of the oracles, if that is it.
 ///
+/// # Errors
+/// If a run has no end.
+///
 /// # Panics
 /// If a run panics: a bug of this crate.
-#[must_use]
-pub fn first(campaign: &Campaign<'_>, wanted: &str) -> (u64, Option<(Seed, Vec<Violation>)>) {
-    let found = std::sync::Mutex::new(None);
+pub fn first(
+    campaign: &Campaign<'_>,
+    wanted: &str,
+) -> Result<(u64, Option<(Seed, Vec<Violation>)>), Box<Unfinished>> {
     let oracles = campaign.subject.oracles_of(campaign.scenario);
-    let is_found = || found.lock().is_ok_and(|found| found.is_some());
-    let runs = pool::spread(
-        campaign.seeds.clone(),
-        1,
-        || is_found() || (campaign.stop)(),
-        || 0,
-        |runs: &mut u64, seed| {
-            *runs += 1;
-            let (plan, mut source) = (&campaign.scenario.plan, Seeded::new(Seed(seed)));
-            let run = sim::run(campaign.deployment, plan, Seed(seed), &mut source, Logs::Discard);
-            if let Verdict::Violated(violations) = judge(&run.history, oracles.iter().copied())
-                && violations.iter().any(|v| v.oracle == wanted)
-                && let Ok(mut found) = found.lock()
-            {
-                *found = Some((Seed(seed), violations));
+    let watched = campaign.watched();
+    let is_found = AtomicBool::new(false);
+    let order = Ordering::Relaxed;
+    let each = |seed| {
+        let _run = watch::run(watched.scenario, Seed(seed));
+        let run = campaign.run(seed);
+        let judged = || judge(&run.history, oracles.iter().copied());
+        let verdict = watch::during(Doing::Oracles, judged);
+        (campaign.progress)();
+        match verdict {
+            Verdict::Violated(all) if all.iter().any(|v| v.oracle == wanted) => {
+                is_found.store(true, order);
+                Some((Seed(seed), all))
             }
-            (campaign.progress)();
-        },
-    );
-    (runs.into_iter().sum(), found.into_inner().unwrap_or_default())
+            _ => None,
+        }
+    };
+    type Counted = (u64, Option<(Seed, Vec<Violation>)>);
+    let fold = |(runs, found): &mut Counted, ran| {
+        *runs += 1;
+        *found = found.take().or(ran);
+    };
+    let stop = || is_found.load(order) || (campaign.stop)();
+    let seeds = campaign.seeds.clone();
+    let (counted, unfinished) =
+        pool::spread(seeds, 1, (watched, stop), Counted::default, each, fold);
+    match unfinished.into_iter().next() {
+        Some(run) => Err(Box::new(run)),
+        None => Ok(counted.into_iter().next().unwrap_or_default()),
+    }
 }
 
 /// The faults that were asked for and never struck. One of the usual mix may find no place to strike: no system of
@@ -339,8 +273,7 @@ fn summarize(
     steps: &Steps,
     sum: Sum,
     found: &[Found],
-    mut notes: Vec<String>,
-    nondeterministic: bool,
+    (mut notes, nondeterministic, why): (Vec<String>, bool, Option<&Why>),
 ) -> ScenarioReport {
     let scenario = campaign.scenario;
     for (bound, (limit, times)) in &sum.inconclusive {
@@ -378,19 +311,31 @@ fn summarize(
     }
     // a few seeds prove nothing about what can happen in many
     let whole = sum.runs >= scenario.runs;
-    let ineffective_now =
-        (!ineffective.is_empty() && whole) || (in_vain && sum.runs >= RUNS_ENOUGH) || sum.runs == 0;
-    if sum.runs == 0 {
+    let calm = sum.tally.values().all(|counts| counts.fired == 0);
+    let ineffective_now = (!ineffective.is_empty() && whole)
+        || (in_vain && (calm || sum.runs >= RUNS_ENOUGH))
+        || sum.runs == 0;
+    if sum.runs == 0 && why.is_none() {
         ineffective.push("nothing was run".to_owned());
     }
     notes.extend(ineffective);
+    if sum.threads > 0 {
+        notes.push(format!(
+            "{} runs started threads of their own: nothing controls when those run, what time they see and what they draw",
+            sum.threads
+        ));
+    }
     let wanted = scenario.must_violate.as_deref();
     let verdict = if sum.panicked.is_some() {
         ScenarioVerdict::OraclePanicked
     } else if nondeterministic {
         ScenarioVerdict::Nondeterministic
+    } else if let Some(Why::Panicked(_)) = why {
+        ScenarioVerdict::Crashed
     } else if found.iter().any(|f| f.violation.oracle == SYSTEMS) {
         ScenarioVerdict::Violated
+    } else if let (Some(_), true) = (why, wanted.is_some() || found.is_empty()) {
+        ScenarioVerdict::Hung
     } else if let Some(wanted) = wanted {
         if found.iter().any(|f| f.violation.oracle == wanted) {
             ScenarioVerdict::Found
@@ -437,83 +382,10 @@ fn summarize(
             .collect(),
         expected: scenario.must_violate.clone(),
         left_behind: sum.left_behind,
+        unfinished: None,
+        nondeterministic: None,
         notes,
     }
-}
-
-/// One run, seen whole.
-#[derive(Debug)]
-pub struct Replayed {
-    /// Everything that happened, handlers' log lines included.
-    pub history: History,
-    /// Its fingerprint.
-    pub digest: Digest,
-    /// The decisions of the run.
-    pub tape: Tape,
-    /// What did not hold.
-    pub violations: Vec<Violation>,
-    /// The bound that was reached, if one was.
-    pub inconclusive: Option<(&'static str, u64)>,
-    /// Decisions of a replayed tape that no longer fit; empty for a seed.
-    pub stale: Vec<String>,
-}
-
-/// Runs one seed, and keeps everything.
-///
-/// # Panics
-/// If the run panics: a bug of this crate.
-#[must_use]
-pub fn replay_seed(
-    subject: &Subject,
-    deployment: &Deployment,
-    scenario: &Scenario,
-    seed: Seed,
-) -> Replayed {
-    pool::alone(|| {
-        let mut source = Recorder::new(Seeded::new(seed), true);
-        let result = sim::run(deployment, &scenario.plan, seed, &mut source, Logs::Keep);
-        let (_, tape) = source.finish();
-        observed(subject, scenario, result.history, tape, Vec::new())
-    })
-}
-
-/// Runs a recorded tape, and keeps everything.
-///
-/// # Panics
-/// If the run panics: a bug of this crate.
-#[must_use]
-pub fn replay(
-    subject: &Subject,
-    deployment: &Deployment,
-    scenario: &Scenario,
-    seed: Seed,
-    tape: &Tape,
-) -> Replayed {
-    pool::alone(|| {
-        let mut source = Recorder::new(tape.player(), true);
-        let result = sim::run(deployment, &scenario.plan, seed, &mut source, Logs::Keep);
-        let (player, tape) = source.finish();
-        observed(subject, scenario, result.history, tape, player.stale())
-    })
-}
-
-fn observed(
-    subject: &Subject,
-    scenario: &Scenario,
-    history: History,
-    tape: Tape,
-    stale: Vec<String>,
-) -> Replayed {
-    let digest = history.digest();
-    let oracles = subject.oracles_of(scenario);
-    let (violations, inconclusive) =
-        match verdict(scenario, &oracles, &history, &mut BTreeMap::new()) {
-            Verdict::Held => (Vec::new(), None),
-            Verdict::Violated(violations) => (violations, None),
-            Verdict::Inconclusive { bound, limit } => (Vec::new(), Some((bound, limit))),
-            Verdict::Panicked { violations, .. } => (violations, None),
-        };
-    Replayed { history, digest, tape, violations, inconclusive, stale }
 }
 
 #[cfg(test)]
@@ -533,17 +405,5 @@ mod tests {
         assert_eq!(never_fired(&tally, &faults).collect::<Vec<_>>(), ["cancel"]);
         faults.usual.clear();
         assert_eq!(never_fired(&tally, &faults).count(), tally.len());
-    }
-
-    #[test]
-    fn what_kills_left_is_added_up_and_told_of_the_first_seed() {
-        let left = |runs, seed, what: &str| {
-            Some(LeftBehind { runs, seed: Seed(seed), what: vec![what.to_owned()] })
-        };
-        assert_eq!(earlier(None, None), None);
-        assert_eq!(earlier(left(1, 7, "a"), None), left(1, 7, "a"));
-        assert_eq!(earlier(None, left(1, 7, "a")), left(1, 7, "a"));
-        assert_eq!(earlier(left(2, 7, "a"), left(3, 5, "b")), left(5, 5, "b"));
-        assert_eq!(earlier(left(2, 5, "a"), left(3, 7, "b")), left(5, 5, "a"));
     }
 }

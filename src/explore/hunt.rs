@@ -66,6 +66,16 @@ pub enum HuntError {
         /// The variant.
         variant: String,
     },
+    /// A run of it has no end.
+    #[error("the variant `{variant}` has no end with seed {seed}; running was {running}")]
+    Unfinished {
+        /// The variant.
+        variant: String,
+        /// The seed.
+        seed: Seed,
+        /// The code that did not come back.
+        running: String,
+    },
 }
 
 /// Every planted bug of `subject`, by class.
@@ -121,7 +131,7 @@ pub fn scenario_of(
 /// published budget, are used up. `since` says how long it is since the call.
 ///
 /// # Errors
-/// If its services cannot be simulated.
+/// If its services cannot be simulated, or a run has no end.
 pub fn hunt(
     subject: &Subject,
     scenario: &Scenario,
@@ -132,16 +142,14 @@ pub fn hunt(
     let Some(wanted) = &bug.variant.caught_by else { return Ok(Hunt::Missed) };
     let deployment = subject.deployment_of(scenario)?;
     let before = since();
-    let campaign = Campaign {
-        subject,
-        deployment: &deployment,
-        scenario,
-        seeds: 0..scenario.runs,
-        jobs: 1,
-        stop,
-        progress: &|| {},
-    };
-    let (seeds, found) = first(&campaign, wanted);
+    let name = format!("the planted bug {}", bug.variant.name);
+    let seeds = 0..scenario.runs;
+    let campaign = Campaign { seeds, stop, ..Campaign::new(&name, subject, &deployment, scenario) };
+    let (seeds, found) = first(&campaign, wanted).map_err(|run| HuntError::Unfinished {
+        variant: bug.variant.name.clone(),
+        seed: run.seed,
+        running: run.doing.unwrap_or_else(|| "nothing that is known".to_owned()),
+    })?;
     let elapsed = since().saturating_sub(before);
     Ok(match found {
         None => Hunt::NotFound { seeds, elapsed },

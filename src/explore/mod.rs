@@ -5,11 +5,18 @@
 mod campaign;
 mod expect;
 mod hunt;
+pub(crate) mod last_words;
 pub mod outcome;
 mod pool;
+mod replay;
 mod replies;
+mod sample;
+mod sum;
+mod verdict;
 
-pub use campaign::{
-    Campaign, Explored, Found, Replayed, explore, first, judge_run, replay, replay_seed,
-};
+pub use campaign::{Campaign, Explored, Found, RUN_LIMIT, explore, first};
 pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of};
+pub use pool::{Unfinished, Why};
+pub use replay::Replayed;
+pub use sample::{Differs, sample};
+pub use verdict::judge_run;

@@ -26,6 +26,9 @@ pub struct Summary {
     /// Set if a person ended it before everything was run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<Interrupted>,
+    /// Set if code under test took the process down: how, and what was running. What stands in this summary was done before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub died: Option<String>,
     /// What came of each scenario, in the order in which they were given.
     pub scenarios: Vec<ScenarioReport>,
 }
@@ -76,6 +79,12 @@ pub struct ScenarioReport {
     /// after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<LeftBehind>,
+    /// The run that did not end by itself; it ended the exploration of this scenario.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<UnfinishedRun>,
+    /// The seed that gave two histories.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nondeterministic: Option<Difference>,
     /// What a person should know: the fault that had no effect, the bound that was reached.
     pub notes: Vec<String>,
 }
@@ -101,6 +110,10 @@ pub enum ScenarioVerdict {
     Nondeterministic,
     /// An oracle panicked: its notes name it and the seed.
     OraclePanicked,
+    /// A run did not end: the seeds after it were not run.
+    Hung,
+    /// Code under test panicked where nobody catches panics: the seeds after it were not run.
+    Crashed,
 }
 
 impl ScenarioVerdict {
@@ -176,6 +189,34 @@ pub struct LeftBehind {
     pub seed: Seed,
     /// What was left in that one, a sentence for each.
     pub what: Vec<String>,
+}
+
+/// A run that did not end by itself, for people and programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnfinishedRun {
+    /// The seed.
+    pub seed: Seed,
+    /// The code under test that was running: a handler's invocation and attempt, a system, a background task.
+    pub running: Option<String>,
+    /// Why it has no end.
+    pub why: String,
+    /// The last event before; none if that is not known.
+    pub last_event: Option<String>,
+}
+
+/// Where two histories of one seed part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The seed.
+    pub seed: Seed,
+    /// True if both runs were in this process, false if one was in a second one.
+    pub same_process: bool,
+    /// The number of the first event that differs, from 1; none if the histories are not known.
+    pub event: Option<u64>,
+    /// That event; none if there is none of that number.
+    pub one: Option<String>,
+    /// The other event of that number.
+    pub other: Option<String>,
 }
 
 /// Something that is expected in some run.

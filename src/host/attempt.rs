@@ -11,7 +11,7 @@ use super::{
     waker::Woken,
 };
 use crate::{
-    base::panics,
+    base::{Name, panics},
     history::Within,
     protocol::{Decoder, Frame},
 };
@@ -34,6 +34,8 @@ pub(crate) enum Step {
 
 /// A running attempt.
 pub(super) struct Attempt {
+    /// Its invocation, by name.
+    pub(super) label: Name,
     inbound: RequestBody,
     body: ResponseBody,
     decoder: Decoder,
@@ -54,6 +56,7 @@ impl Attempt {
     /// The endpoint's HTTP status, if it refuses.
     pub(super) fn open(
         endpoint: &Endpoint,
+        label: &Name,
         path: &str,
         version: u8,
         frames: &[Frame],
@@ -75,6 +78,7 @@ impl Attempt {
             return Err(response.status().as_u16());
         }
         let mut attempt = Self {
+            label: label.clone(),
             inbound,
             body: response.into_body(),
             decoder: Decoder::default(),

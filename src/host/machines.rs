@@ -9,7 +9,7 @@ use super::{
     process::{Host, Polled, Unopened},
 };
 use crate::{
-    base::{Seed, Target, VirtualTime},
+    base::{Name, Seed, Target, VirtualTime},
     entropy,
     history::CallId,
     protocol::Frame,
@@ -152,7 +152,7 @@ impl Machines {
         &mut self,
         attempt: AttemptId,
         deployment: u32,
-        named: (&str, &Target),
+        named: (&Name, &Target),
         frames: &[Frame],
     ) -> Result<(), Unopened> {
         let at = deployment as usize - 1;
@@ -226,6 +226,17 @@ impl Machines {
         self.all.iter().any(|one| one.host.anything_elsewhere() || one.is_early(now))
     }
 
+    /// Whether any attempt's own code waits for tokio or a task.
+    pub(crate) fn any_waits_elsewhere(&self) -> bool {
+        self.all.iter().any(|one| one.host.any_waits_elsewhere())
+    }
+
+    /// Whether a thread that a handler started was waited for as long as this run may, and is still there: what it would
+    /// have done is not known.
+    pub(crate) fn gave_up_on_threads(&self) -> bool {
+        self.all.iter().any(|one| one.host.gave_up_on_threads())
+    }
+
     /// The attempts that were woken by `now` and not polled since, in order.
     pub(crate) fn woken(&self, now: VirtualTime) -> Vec<AttemptId> {
         // the only one is never ahead of others, but by a fraction of a millisecond
@@ -247,23 +258,28 @@ impl Machines {
         calls
     }
 
-    /// Lets tokio run until an attempt is woken, a task calls the world, or its clock shows `until`. Returns the virtual
-    /// time it got to.
-    pub(crate) fn run_tokio(&mut self, now: VirtualTime, until: VirtualTime) -> VirtualTime {
+    /// Lets tokio run until an attempt is woken, a task calls the world, or its clock shows `until`; if `may_idle`, also
+    /// until nothing came of many timers in a row. Returns the virtual time it got to; none in the last case.
+    pub(crate) fn run_tokio(
+        &mut self,
+        now: VirtualTime,
+        until: VirtualTime,
+        may_idle: bool,
+    ) -> Option<VirtualTime> {
         let waits = |one: &Machine| one.host.anything_elsewhere() || one.is_early(now);
         let waiting: Vec<usize> = (0..self.all.len()).filter(|at| waits(&self.all[*at])).collect();
         if let [at] = waiting[..]
             && !self.all[at].is_early(now)
         {
             self.enter(at);
-            return self.all[at].host.run_tokio(now, until);
+            return self.all[at].host.run_tokio(now, until, may_idle);
         }
         // nobody knows when the next timer is due: all run for a while, and then for a longer one
         let mut run = Duration::ZERO;
         loop {
             run += STRETCH_MIN.max(run / STRETCH_PART);
             let stop = until.min(now.after(run));
-            let mut reached = stop;
+            let (mut reached, mut idle) = (stop, false);
             for &at in &waiting {
                 let clock = self.all[at].host.clock();
                 if self.all[at].is_early(now) {
@@ -271,15 +287,19 @@ impl Machines {
                 } else if clock < reached {
                     self.enter(at);
                     let host = &mut self.all[at].host;
-                    let got = host.run_tokio(clock.max(now), reached);
+                    let got = host.run_tokio(clock.max(now), reached, may_idle);
+                    idle |= got.is_none();
+                    reached = reached.min(got.unwrap_or_else(|| host.clock()));
                     let held = self.world.hub().take_outgoing();
                     self.all[at].held.extend(held);
-                    reached = reached.min(got);
                 }
             }
-            if reached < stop || stop == until || waiting.iter().any(|at| self.comes(*at, reached))
-            {
-                return reached;
+            let comes = waiting.iter().any(|at| self.comes(*at, reached));
+            if idle && !comes {
+                return None;
+            }
+            if reached < stop || stop == until || comes {
+                return Some(reached);
             }
         }
     }

@@ -8,16 +8,18 @@
 mod attempt;
 mod discover;
 mod endpoint;
+mod idle;
 mod machines;
 mod process;
 mod runs;
 mod waker;
+pub(crate) mod watch;
 
 pub(crate) use attempt::Step;
 pub use discover::{DiscoveryError, discover};
 pub use endpoint::{Endpoint, RequestBody};
 pub(crate) use machines::Machines;
-pub(crate) use process::{Polled, Unopened, attempt_of};
+pub(crate) use process::{Polled, THREADS_MS_MAX, Unopened, attempt_of};
 #[cfg(feature = "serve")]
 pub(crate) use runs::OpenRuns;
 

@@ -4,17 +4,22 @@
 //! world live with the caller. A process crash drops runtime, tasks, attempts and the services'
 //! memory, and builds them anew.
 
-use std::{cell::Cell, collections::BTreeMap, future::Future, pin::pin, sync::Arc, task::Poll};
+use std::{
+    cell::Cell, collections::BTreeMap, future::Future, pin::pin, sync::Arc, task::Poll,
+    time::Duration,
+};
 
 use tokio::runtime::Runtime;
 
 use super::{
     Endpoint, Factory,
     attempt::{Attempt, Step},
+    idle,
     waker::{Bell, Woken},
+    watch::{self, Doing},
 };
 use crate::{
-    base::{Seed, Target, VirtualTime, panics},
+    base::{Name, Seed, Target, VirtualTime, panics},
     entropy,
     history::{Inv, Within},
     protocol::Frame,
@@ -44,7 +49,12 @@ pub(super) struct Host {
     seed: Seed,
     /// The number of the process, from 1.
     number: u32,
+    /// How many milliseconds this run may still wait for threads that handlers started.
+    patience_ms: u64,
 }
+
+/// How long a run waits, in real time, for threads that handlers started, in milliseconds.
+pub(crate) const THREADS_MS_MAX: u64 = 1_000;
 
 /// How the deployment is built and spoken to.
 struct Deployed {
@@ -89,6 +99,8 @@ impl Process {
             tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .start_paused(true)
+                .on_thread_park(idle::parks)
+                .on_thread_start(entropy::thread_of_the_runtime)
                 .build()
                 .expect("a runtime without I/O needs nothing from the system")
         });
@@ -99,7 +111,7 @@ impl Process {
 
     fn build(&self, deployed: &mut Deployed, world: &World) {
         let _inside = self.runtime().enter();
-        deployed.endpoint = Some((deployed.factory)(world));
+        deployed.endpoint = Some(watch::during(Doing::Build, || (deployed.factory)(world)));
     }
 
     fn runtime(&self) -> &Runtime {
@@ -115,14 +127,15 @@ impl Drop for Process {
     fn drop(&mut self) {
         let has_tasks = self.has_tasks();
         let Some(runtime) = self.runtime.take() else { return };
-        {
+        watch::during(Doing::End, || {
             // futures end before the runtime that serves them
-            let _inside = runtime.enter();
+            let inside = runtime.enter();
             self.attempts.clear();
-        }
-        if !self.ran && !has_tasks {
-            UNUSED.set(Some(runtime));
-        }
+            drop(inside);
+            if !self.ran && !has_tasks {
+                UNUSED.set(Some(runtime));
+            }
+        });
     }
 }
 
@@ -150,7 +163,8 @@ impl Host {
         let deployed = Deployed { factory, version, runs_announced, endpoint: None };
         entropy::set_clock(now);
         let process = Process::start(now);
-        let mut host = Self { deployed, world, seed, number, process };
+        let patience_ms = THREADS_MS_MAX;
+        let mut host = Self { deployed, world, seed, number, patience_ms, process };
         host.build(number, now);
         host
     }
@@ -174,7 +188,7 @@ impl Host {
     pub(super) fn take_down(&mut self, now: VirtualTime) {
         entropy::set_clock(now);
         self.process = Process::start(now);
-        self.deployed.endpoint = None;
+        watch::during(Doing::End, || self.deployed.endpoint = None);
     }
 
     /// Starts what is down, as process `number`.
@@ -197,7 +211,7 @@ impl Host {
     pub(super) fn open(
         &mut self,
         attempt: AttemptId,
-        (label, target): (&str, &Target),
+        (label, target): (&Name, &Target),
         frames: &[Frame],
     ) -> Result<(), Unopened> {
         let deployed = &self.deployed;
@@ -208,8 +222,11 @@ impl Host {
         let path = format!("/invoke/{}/{}", target.service, target.handler);
         let woken = Woken::new(&process.bell);
         let _inside = process.runtime.as_ref().map(Runtime::enter);
-        let mut running = Attempt::open(endpoint, &path, deployed.version, frames, woken, entropy)
-            .map_err(Unopened::Refused)?;
+        let version = deployed.version;
+        let mut running = watch::during(Doing::Handler(label, attempt.number), || {
+            Attempt::open(endpoint, label, &path, version, frames, woken, entropy)
+        })
+        .map_err(Unopened::Refused)?;
         running.runs_announced = deployed.runs_announced;
         process.attempts.insert(attempt, running);
         Ok(())
@@ -234,8 +251,13 @@ impl Host {
     pub(super) fn drop_attempt(&mut self, attempt: AttemptId) -> bool {
         let inside = self.process.runtime.as_ref().map(Runtime::enter);
         let gone = self.process.attempts.remove(&attempt);
+        let was_there = gone.is_some();
+        if let Some(gone) = gone {
+            let label = gone.label.clone();
+            watch::during(Doing::Drop(&label, attempt.number), || drop(gone));
+        }
         drop(inside);
-        gone.is_some()
+        was_there
     }
 
     /// Whether an attempt is there.
@@ -262,7 +284,9 @@ impl Host {
         let mut frames = Vec::new();
         let inside = process.runtime.as_ref().map(Runtime::enter);
         self.world.hub().set_current(Some(token(attempt)));
-        let step = running.poll(&mut frames);
+        let label = running.label.clone();
+        let doing = Doing::Handler(&label, attempt.number);
+        let step = watch::during(doing, || running.poll(&mut frames));
         self.world.hub().set_current(None);
         drop(inside);
         let within = match running.within() {
@@ -286,7 +310,12 @@ impl Host {
 
     /// Whether any code of the process waits for tokio or a task.
     pub(super) fn anything_elsewhere(&self) -> bool {
-        self.process.has_tasks() || self.process.attempts.keys().any(|a| self.waits_elsewhere(*a))
+        self.process.has_tasks() || self.any_waits_elsewhere()
+    }
+
+    /// Whether any attempt's own code waits for tokio or a task.
+    pub(super) fn any_waits_elsewhere(&self) -> bool {
+        self.process.attempts.keys().any(|attempt| self.waits_elsewhere(*attempt))
     }
 
     /// The attempts that were woken and not polled since, in order.
@@ -295,9 +324,41 @@ impl Host {
         attempts.filter(|(_, a)| a.woken.is_set()).map(|(id, _)| *id)
     }
 
-    /// Lets tokio run until an attempt is woken, a task calls the world, or its clock shows
-    /// `until`. Returns the virtual time it got to.
-    pub(super) fn run_tokio(&mut self, now: VirtualTime, until: VirtualTime) -> VirtualTime {
+    /// Whether a thread that a handler started was waited for as long as this run may, and is still there: what it would
+    /// have done is not known.
+    pub(super) fn gave_up_on_threads(&self) -> bool {
+        self.patience_ms == 0 && entropy::threads() > 0
+    }
+
+    /// Waits, in real time, for threads that handlers started: as long as one may still wake something, virtual time stands
+    /// still.
+    fn wait_for_threads(&mut self) {
+        let may_wake = |host: &Self| {
+            let attempts = &host.process.attempts;
+            !attempts.values().any(|a| a.woken.is_set()) && !host.hub().has_outgoing()
+        };
+        if entropy::threads() == 0 {
+            return;
+        }
+        watch::during(Doing::Thread, || {
+            while entropy::threads() > 0 && self.patience_ms > 0 && may_wake(self) {
+                self.patience_ms -= 1;
+                #[expect(clippy::disallowed_methods, reason = "other threads are in real time")]
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+    }
+
+    /// Lets tokio run until an attempt is woken, a task calls the world, its clock shows `until`, or nothing came of
+    /// [`IDLE_MAX`](idle::IDLE_MAX) timers in a row and no attempt waits. Returns the virtual time it got to; none in the
+    /// last case.
+    pub(super) fn run_tokio(
+        &mut self,
+        now: VirtualTime,
+        until: VirtualTime,
+        may_idle: bool,
+    ) -> Option<VirtualTime> {
+        self.wait_for_threads();
         self.sync_tokio(now);
         let process = &mut self.process;
         let attempts = &process.attempts;
@@ -306,29 +367,37 @@ impl Host {
         let started = process.clock;
         process.ran = true;
         let budget = until.since(started);
-        let moved = panics::hush(|| {
-            process.runtime().block_on(async move {
+        let block_on = |waits| panics::hush(|| process.runtime().block_on(waits));
+        let (moved, idle) = watch::during(Doing::Tasks, || {
+            block_on(async move {
                 let base = tokio::time::Instant::now();
                 #[expect(
                     clippy::disallowed_methods,
                     reason = "drives the clock that handlers' own code waits on"
                 )]
                 let mut limit = pin!(tokio::time::sleep(budget));
-                std::future::poll_fn(|cx| {
+                let mut counted = idle::Counted::begin();
+                let idle = std::future::poll_fn(|cx| {
                     entropy::set_clock(started.after(base.elapsed()));
                     bell.listen(cx.waker());
                     hub.listen(cx.waker());
                     let interesting =
                         attempts.values().any(|a| a.woken.is_set()) || hub.has_outgoing();
-                    if interesting { Poll::Ready(()) } else { limit.as_mut().poll(cx) }
+                    if interesting {
+                        return Poll::Ready(false);
+                    }
+                    if may_idle && counted.is_idle(cx.waker()) {
+                        return Poll::Ready(true);
+                    }
+                    limit.as_mut().poll(cx).map(|()| false)
                 })
                 .await;
-                base.elapsed()
+                (base.elapsed(), idle)
             })
         });
         // tokio counts in milliseconds and may be a fraction of one ahead; time never goes back
         process.clock = started.after(moved);
-        process.clock.min(until)
+        (!idle).then(|| process.clock.min(until))
     }
 
     /// Brings tokio's clock to `now`. No timer of a handler is due before it: the caller lets tokio

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     base::Seed,
     choice::Rate,
-    explore::{judge_run, replay_seed},
+    explore::{Campaign, judge_run},
     history::{Event, History, Record},
     oracle::{Oracle, Verdict, Violation},
     scenario::plan::{
@@ -222,7 +222,9 @@ fn on_server(
 /// The keys of the objects that a simulated run comes to: the real run's have a prefix, also where only a body names them.
 fn objects_of(subject: &Subject, deployment: &Deployment, scenario: &Scenario) -> BTreeSet<String> {
     let plain = without_faults(scenario, &mut Vec::new());
-    let run = replay_seed(subject, deployment, &plain, Seed(0));
+    let campaign = Campaign::new("the simulation", subject, deployment, &plain);
+    // a run that has no end knows no objects
+    let Ok(run) = campaign.replay_seed(Seed(0)) else { return BTreeSet::new() };
     let key = |record: &Record| match &record.event {
         Event::InvocationCreated { target, .. } => Some(target.key.to_string()),
         _ => None,
@@ -315,11 +317,13 @@ pub fn simulate(
     seeds: &[u64],
     calm: Duration,
 ) -> Vec<Observed> {
+    let campaign = Campaign::new("the simulation", subject, deployment, scenario);
     let one = |seed: &u64| {
-        let run = replay_seed(subject, deployment, scenario, Seed(*seed));
-        Observed::of(&run.history, calm, subject.id_prefixes())
+        // a run that has no end shows nothing that could be compared
+        let run = campaign.replay_seed(Seed(*seed)).ok()?;
+        Some(Observed::of(&run.history, calm, subject.id_prefixes()))
     };
-    seeds.iter().map(one).collect()
+    seeds.iter().filter_map(one).collect()
 }
 
 /// Judges what the world saw by the scenario's oracles.

@@ -243,6 +243,8 @@ pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
         violations: Vec::new(),
         expected: None,
         left_behind: None,
+        unfinished: None,
+        nondeterministic: None,
         notes: Vec::new(),
     }
 }
@@ -306,6 +308,12 @@ pub(super) fn every_verdict() -> Summary {
                 s.notes.push("the oracle rooms_conserved panicked with seed 3: no room 9".into());
             },
         ),
+        with(held("s/loop.json", "never comes back", 3), ScenarioVerdict::Hung, |s| {
+            s.notes.push("seed 3 has no end".into());
+        }),
+        with(held("s/drop.json", "panics in a destructor", 5), ScenarioVerdict::Crashed, |s| {
+            s.notes.push("seed 5 has no end".into());
+        }),
     ];
     Summary {
         version: Summary::VERSION,
@@ -313,6 +321,7 @@ pub(super) fn every_verdict() -> Summary {
         events: scenarios.iter().map(|s| s.events).sum(),
         elapsed: Duration::from_millis(12_345),
         interrupted: None,
+        died: None,
         scenarios,
     }
 }

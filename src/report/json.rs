@@ -29,8 +29,8 @@ mod tests {
         insta::assert_snapshot!(summary(&all), @r#"
         {
           "version": 2,
-          "runs": 1127,
-          "events": 46207,
+          "runs": 1135,
+          "events": 46535,
           "elapsed_seconds": 12.345,
           "scenarios": [
             {
@@ -95,6 +95,8 @@ mod tests {
             "not_found",
             "nondeterministic",
             "oracle_panicked",
+            "hung",
+            "crashed",
         ] {
             assert!(text.contains(&format!("\"verdict\": \"{name}\"")), "{name}");
         }

@@ -2,6 +2,7 @@
 //!
 //! Must not know: files, terminals.
 
+pub mod explain;
 mod focus;
 pub mod json;
 pub mod paint;

@@ -21,7 +21,8 @@ use crate::{
     explore::{
         Hunt, PlantedBug,
         outcome::{
-            FailedReplies, FoundViolation, LeftBehind, Replies, ScenarioReport, Sometimes, Summary,
+            Difference, FailedReplies, FoundViolation, LeftBehind, Replies, ScenarioReport,
+            Sometimes, Summary, UnfinishedRun,
         },
     },
     history::{
@@ -203,6 +204,8 @@ fn reports(say: &mut Say<'_>) -> Summary {
             left_behind,
             notes,
             replies,
+            unfinished,
+            nondeterministic,
             ..
         } = report;
         (*file, *title) = (say.text(), say.text());
@@ -212,6 +215,14 @@ fn reports(say: &mut Say<'_>) -> Summary {
         *expected = expected.as_ref().map(|_| violations[0].oracle.clone());
         *left_behind = Some(LeftBehind { runs: 1, seed: Seed(1), what: vec![say.text()] });
         notes.push(say.text());
+        let (seed, last_event) = (Seed(1), Some(say.text()));
+        let run = UnfinishedRun { seed, running: Some(say.text()), why: say.text(), last_event };
+        notes.push(run.sentence());
+        *unfinished = Some(run);
+        let (one, other) = (Some(say.text()), Some(say.text()));
+        let difference = Difference { seed, same_process: true, event: Some(1), one, other };
+        notes.push(difference.sentence());
+        *nondeterministic = Some(difference);
         let messages = [(say.text(), 1)].into();
         let failed = [(500, FailedReplies { times: 2, messages })].into();
         replies.insert(say.text(), Replies { failed, ..Replies::default() });

@@ -108,6 +108,8 @@ fn mark(verdict: ScenarioVerdict) -> (char, &'static str, Tone) {
         ScenarioVerdict::NotFound => ('✗', "not found", Tone::Bad),
         ScenarioVerdict::Nondeterministic => ('✗', "nondeterministic", Tone::Bad),
         ScenarioVerdict::OraclePanicked => ('✗', "oracle panicked", Tone::Bad),
+        ScenarioVerdict::Hung => ('✗', "hung", Tone::Bad),
+        ScenarioVerdict::Crashed => ('✗', "crashed", Tone::Bad),
     }
 }
 
@@ -211,6 +213,8 @@ fn totals(summary: &Summary, paint: Paint) -> String {
         ScenarioVerdict::Ineffective,
         ScenarioVerdict::Nondeterministic,
         ScenarioVerdict::OraclePanicked,
+        ScenarioVerdict::Crashed,
+        ScenarioVerdict::Hung,
         ScenarioVerdict::Inconclusive,
     ] {
         let is_this = |v: ScenarioVerdict| v == verdict || (v.passed() && verdict.passed());

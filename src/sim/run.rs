@@ -28,7 +28,7 @@ use crate::{
     choice::Source,
     entropy,
     history::{Crash, End, Event, History, Within},
-    host::{Machines, Polled, Step, Unopened, attempt_of},
+    host::{Machines, Polled, Step, THREADS_MS_MAX, Unopened, attempt_of, watch},
     protocol::Frame,
     restate::{AttemptId, Config, Engine, FIRST, OnMaxAttempts, Output, Protocol},
     scenario::plan::{Action, Fault, Plan},
@@ -42,6 +42,8 @@ pub struct RunResult {
     pub history: History,
     /// What became of the faults.
     pub tally: Tally,
+    /// How many threads the services started: nothing controls when those run, what time they see and what they draw.
+    pub threads: u32,
 }
 
 /// Runs `plan` once. The result depends on the arguments and on nothing else.
@@ -58,7 +60,10 @@ pub fn run(
     let _scope = entropy::enter(seed.derive("run"));
     logs::during(logs, || {
         let mut sim = Sim::new(deployment, plan, seed, source);
-        let end = sim.run();
+        let history = &raw const sim.core.history;
+        // SAFETY: the history is changed between two calls into the code under test, here and in `Core::record`; the choices
+        // of a system, which are noted while it runs, are what `watch` knows of.
+        let end = unsafe { watch::with_history(history, || sim.run()) };
         sim.finish(end)
     })
 }
@@ -133,7 +138,7 @@ impl<'a> Sim<'a> {
         let last = self.core.after_ms(bounds.virtual_days.saturating_mul(86_400_000));
         loop {
             self.pump();
-            if self.core.history.len() as u64 > bounds.events {
+            if self.is_too_long() {
                 return End::Bound { name: "events", limit: bounds.events };
             }
             if let Some(attempt) = self.runnable.pop_front() {
@@ -145,12 +150,19 @@ impl<'a> Sim<'a> {
             }
             match self.advance(last) {
                 Advance::Happened => {}
+                Advance::Quiet if self.host.gave_up_on_threads() => {
+                    return End::Bound { name: "threads_ms", limit: THREADS_MS_MAX };
+                }
                 Advance::Quiet => return End::Quiet,
                 Advance::TooLate => {
                     return End::Bound { name: "virtual_days", limit: bounds.virtual_days };
                 }
             }
         }
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.core.history.len() as u64 > self.core.plan.bounds.events
     }
 
     fn finish(mut self, end: End) -> RunResult {
@@ -161,7 +173,8 @@ impl<'a> Sim<'a> {
             self.core.record(difference);
         }
         self.core.record(Event::Ended { end });
-        RunResult { history: self.core.history, tally: self.core.faults.tally }
+        let threads = entropy::threads_started();
+        RunResult { history: self.core.history, tally: self.core.faults.tally, threads }
     }
 
     fn end_faults(&mut self) {
@@ -179,7 +192,10 @@ impl<'a> Sim<'a> {
 
     /// Carries out what the engine decided.
     fn pump(&mut self) {
-        while let Some(output) = self.engine.poll_output() {
+        // one poll can ask for more than any run may be
+        while !self.is_too_long()
+            && let Some(output) = self.engine.poll_output()
+        {
             match output {
                 Output::Record(event) => self.record(event),
                 Output::Start { attempt, deployment, frames } => {
@@ -401,7 +417,12 @@ impl<'a> Sim<'a> {
         let next = [self.core.queue.next_at(), timer].into_iter().flatten().min();
         if self.host.anything_elsewhere(self.core.now) {
             let until = next.unwrap_or(last);
-            self.core.now = self.host.run_tokio(self.core.now, until).max(self.core.now);
+            // a handler that waits is waited for, to the end of all days; what only ticks is not
+            let may_idle = next.is_none() && !self.host.any_waits_elsewhere();
+            match self.host.run_tokio(self.core.now, until, may_idle) {
+                Some(at) => self.core.now = at.max(self.core.now),
+                None => return Advance::Quiet,
+            }
             if self.after_tokio() {
                 return Advance::Happened;
             }

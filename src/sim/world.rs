@@ -16,6 +16,7 @@ use crate::{
     base::{Name, VirtualTime, panics},
     choice::{Options, Rate, Site},
     history::{CallFate, CallId, Cause, Change, Crash, Data, EffectRecord, Event, History, Within},
+    host::watch::{self, Doing},
     restate::AttemptId,
     scenario::plan::{Fault, SystemPlan, WorldPlan},
     system::{
@@ -403,7 +404,9 @@ fn handle(
         keys: &mut system.keys,
         chooser: &mut chooser,
     };
-    panics::catch(|| system.instance.handle(&pending.request, &mut cx))
+    watch::during(Doing::System(&system.shared_name), || {
+        panics::catch(|| system.instance.handle(&pending.request, &mut cx))
+    })
 }
 
 /// The faults that strike a call, in order; at most one does.

@@ -325,7 +325,8 @@ fn a_tape_repeats_a_faulted_run() {
         let (scenario, _) = explored(&simulation(&text).runs(1));
         for seed in 0..25 {
             let seen = simulation(&text).replay(seed).unwrap();
-            let again = replay(&subject, &deployment, &scenario, Seed(seed), &seen.tape);
+            let campaign = Campaign::new("a test", &subject, &deployment, &scenario);
+            let again = campaign.replay(Seed(seed), &seen.tape).expect("it ends");
             assert_eq!(again.stale, Vec::<String>::new(), "seed {seed}");
             assert_eq!(again.digest, seen.digest, "seed {seed}");
         }

@@ -17,7 +17,7 @@ pub(crate) use onceproof::{
     Simulation,
     base::Seed,
     choice::Rate,
-    explore::{Explored, Replayed, outcome::ScenarioVerdict, replay},
+    explore::{Campaign, Explored, Replayed, outcome::ScenarioVerdict},
     history::{CallFate, Change, Crash, Effect, EffectRecord, Event, Outcome, Phase, Record},
     scenario::plan::{Fault, Scenario},
     subject::{Subject, Variants},

@@ -29,16 +29,9 @@ fn each_planted_bug_is_found_within_its_budget_by_its_oracle_first() {
         assert!(stem.starts_with(&format!("bug-{:02}-", bug.class)), "{stem}: {bug:?}");
         assert_eq!(scenario.must_violate.as_deref(), Some(wanted), "{stem}");
         let deployment = subject.deployment_of(&scenario).unwrap();
-        let campaign = Campaign {
-            subject: &subject,
-            deployment: &deployment,
-            scenario: &scenario,
-            seeds: 0..scenario.runs,
-            jobs: 1,
-            stop: &|| false,
-            progress: &|| {},
-        };
-        let (_, found) = first(&campaign, wanted);
+        let seeds = 0..scenario.runs;
+        let campaign = Campaign { seeds, ..Campaign::new(&stem, &subject, &deployment, &scenario) };
+        let (_, found) = first(&campaign, wanted).expect("every run ends");
         let (seed, violations) = found.unwrap_or_else(|| panic!("{stem}: {wanted} found nothing"));
         assert_eq!(violations[0].oracle, wanted, "{stem}, seed {seed}: {violations:#?}");
         tripped.extend(violations.into_iter().map(|v| v.oracle));

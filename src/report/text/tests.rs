@@ -54,8 +54,18 @@ fn a_summary_details_what_did_not_pass() {
         fault crash: 36 planned, 2 fired, 1 effective
         replies to book: 4 x 409 taken, 16 x success
         sometimes reply book fails with 409: 0 of 4 runs
+    ✗ hung              s/loop.json                   never comes back                       3 runs      123 events
+        seed 3 has no end
+        fault crash: 27 planned, 1 fired, 0 effective
+        replies to book: 3 x 409 taken, 12 x success
+        sometimes reply book fails with 409: 0 of 3 runs
+    ✗ crashed           s/drop.json                   panics in a destructor                 5 runs      205 events
+        seed 5 has no end
+        fault crash: 45 planned, 2 fired, 1 effective
+        replies to book: 5 x 409 taken, 20 x success
+        sometimes reply book fails with 409: 1 of 5 runs
 
-    8 scenarios: 2 passed, 1 violated, 1 not found, 1 ineffective, 1 nondeterministic, 1 oracle panicked, 1 inconclusive; 1,127 runs, 46,207 events in 12.3 s
+    10 scenarios: 2 passed, 1 violated, 1 not found, 1 ineffective, 1 nondeterministic, 1 oracle panicked, 1 crashed, 1 hung, 1 inconclusive; 1,135 runs, 46,535 events in 12.3 s
     ");
 }
 
@@ -76,7 +86,7 @@ fn a_verbose_summary_details_everything() {
         replies to book: 100 x 409 taken, 400 x success
         sometimes reply book fails with 409: 20 of 100 runs
 
-    2 scenarios: 2 passed; 1,127 runs, 46,207 events in 12.3 s
+    2 scenarios: 2 passed; 1,135 runs, 46,535 events in 12.3 s
     ");
 }
 
@@ -200,13 +210,13 @@ fn what_did_not_pass_is_told_once_more_at_the_end() {
           onceproof replay onceproof-out/crash.booked_at_most_once.json
     ? inconclusive      s/bound.json                  never ends                   1 run       41 events
 
-    interrupted after 4 of 136 scenarios, one of them partly: 2 passed, 1 violated, 1 inconclusive; 1,127 runs, 46,207 events in 12.3 s
+    interrupted after 4 of 136 scenarios, one of them partly: 2 passed, 1 violated, 1 inconclusive; 1,135 runs, 46,535 events in 12.3 s
     ");
     all.scenarios.drain(..2);
     all.scenarios.truncate(1);
     all.interrupted = None;
     let alone = end(&all, &layout, AGAIN);
-    assert_eq!(alone, "\n1 scenario: 1 violated; 1,127 runs, 46,207 events in 12.3 s\n");
+    assert_eq!(alone, "\n1 scenario: 1 violated; 1,135 runs, 46,535 events in 12.3 s\n");
 }
 
 #[test]
@@ -247,6 +257,6 @@ fn what_kills_left_is_shown_even_if_everything_held() {
         left half done by kills in 31 of 500 runs, first with seed 4:
           alice was cut off as pending: the hotel holds room 101
 
-    1 scenario: 1 passed; 1,127 runs, 46,207 events in 12.3 s
+    1 scenario: 1 passed; 1,135 runs, 46,535 events in 12.3 s
     ");
 }

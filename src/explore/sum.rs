@@ -1,0 +1,165 @@
+//! What many runs add up to: the same in whichever order they come, and however they are shared out.
+//!
+//! Must not know: what a scenario's verdict follows from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    outcome::LeftBehind,
+    replies::{self, Steps},
+    verdict::verdict,
+};
+use crate::{
+    base::{Digest, Seed},
+    history::{Event, Record},
+    oracle::{Facts, Oracle, Verdict},
+    scenario::plan::Scenario,
+    sim::{RunResult, Tally},
+    subject::Subject,
+};
+
+/// One run, judged.
+pub(super) struct Ran {
+    seed: u64,
+    digest: Digest,
+    result: RunResult,
+    verdict: Verdict,
+    reached: BTreeMap<usize, u64>,
+    left_behind: Option<LeftBehind>,
+}
+
+impl Ran {
+    pub(super) fn new(
+        (subject, scenario): (&Subject, &Scenario),
+        oracles: &[&dyn Oracle],
+        seed: u64,
+        result: RunResult,
+    ) -> Self {
+        let history = &result.history;
+        let killed = |record: &Record| matches!(record.event, Event::Killed { .. });
+        let mut left_behind = None;
+        if history.records().iter().any(killed) {
+            let what = subject.left_behind(&Facts::of(history));
+            if !what.is_empty() {
+                left_behind = Some(LeftBehind { runs: 1, seed: Seed(seed), what });
+            }
+        }
+        let mut reached = BTreeMap::new();
+        let verdict = verdict(scenario, oracles, history, &mut reached);
+        Self { seed, digest: history.digest(), result, verdict, reached, left_behind }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Sum {
+    pub(super) runs: u64,
+    pub(super) events: u64,
+    /// Runs whose services started threads.
+    pub(super) threads: u64,
+    pub(super) digest: u128,
+    pub(super) tally: Tally,
+    pub(super) replies: replies::Tally,
+    pub(super) reached: BTreeMap<usize, u64>,
+    /// By oracle: the smallest seed, its digest, and the number of runs.
+    pub(super) violated: BTreeMap<String, (u64, Digest, u64)>,
+    /// By bound: its value, and the number of runs.
+    pub(super) inconclusive: BTreeMap<&'static str, (u64, u64)>,
+    pub(super) left_behind: Option<LeftBehind>,
+    /// The oracle that panicked with the smallest seed, and what it said.
+    pub(super) panicked: Option<(u64, String, String)>,
+}
+
+impl Sum {
+    pub(super) fn add(&mut self, steps: &Steps, ran: Ran) {
+        let Ran { seed, digest, result, verdict, reached, left_behind } = ran;
+        self.runs += 1;
+        self.events += result.history.len() as u64;
+        self.threads += u64::from(result.threads > 0);
+        // commutative, so that threads can share the work: each run's digest is mixed with its seed first
+        let mixed = Digest::of(format!("{seed} {digest}").as_bytes());
+        self.digest = self.digest.wrapping_add(mixed.0);
+        for (fault, counts) in result.tally {
+            self.tally.entry(fault).or_default().add(counts);
+        }
+        steps.count(&result.history, &mut self.replies);
+        self.left_behind = earlier(self.left_behind.take(), left_behind);
+        for (number, times) in reached {
+            *self.reached.entry(number).or_default() += times;
+        }
+        match verdict {
+            Verdict::Held => {}
+            Verdict::Violated(violations) => {
+                let names: BTreeSet<String> = violations.into_iter().map(|v| v.oracle).collect();
+                for name in names {
+                    let entry = self.violated.entry(name).or_insert((seed, digest, 0));
+                    if seed < entry.0 {
+                        (entry.0, entry.1) = (seed, digest);
+                    }
+                    entry.2 += 1;
+                }
+            }
+            Verdict::Inconclusive { bound, limit } => {
+                self.inconclusive.entry(bound).or_insert((limit, 0)).1 += 1;
+            }
+            Verdict::Panicked { oracle, message, .. } => {
+                let first =
+                    self.panicked.get_or_insert_with(|| (seed, oracle.clone(), message.clone()));
+                if seed < first.0 {
+                    *first = (seed, oracle, message);
+                }
+            }
+        }
+    }
+
+    pub(super) fn merge(mut self, other: Self) -> Self {
+        self.runs += other.runs;
+        self.events += other.events;
+        self.threads += other.threads;
+        self.digest = self.digest.wrapping_add(other.digest);
+        for (fault, counts) in other.tally {
+            self.tally.entry(fault).or_default().add(counts);
+        }
+        self.replies.add(other.replies);
+        self.left_behind = earlier(self.left_behind, other.left_behind);
+        self.panicked = [self.panicked, other.panicked].into_iter().flatten().min();
+        for (number, times) in other.reached {
+            *self.reached.entry(number).or_default() += times;
+        }
+        for (name, (seed, digest, times)) in other.violated {
+            let entry = self.violated.entry(name).or_insert((seed, digest, 0));
+            if seed < entry.0 {
+                (entry.0, entry.1) = (seed, digest);
+            }
+            entry.2 += times;
+        }
+        for (bound, (limit, times)) in other.inconclusive {
+            self.inconclusive.entry(bound).or_insert((limit, 0)).1 += times;
+        }
+        self
+    }
+}
+
+/// Both together: the sentences of the smaller seed.
+fn earlier(one: Option<LeftBehind>, other: Option<LeftBehind>) -> Option<LeftBehind> {
+    let (Some(one), Some(other)) = (&one, &other) else { return one.or(other) };
+    let runs = one.runs + other.runs;
+    let first = if one.seed <= other.seed { one } else { other };
+    Some(LeftBehind { runs, ..first.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kills_left_is_added_up_and_told_of_the_first_seed() {
+        let left = |runs, seed, what: &str| {
+            Some(LeftBehind { runs, seed: Seed(seed), what: vec![what.to_owned()] })
+        };
+        assert_eq!(earlier(None, None), None);
+        assert_eq!(earlier(left(1, 7, "a"), None), left(1, 7, "a"));
+        assert_eq!(earlier(None, left(1, 7, "a")), left(1, 7, "a"));
+        assert_eq!(earlier(left(2, 7, "a"), left(3, 5, "b")), left(5, 5, "b"));
+        assert_eq!(earlier(left(2, 5, "a"), left(3, 7, "b")), left(5, 5, "a"));
+    }
+}
