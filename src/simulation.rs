@@ -369,6 +369,9 @@ impl Simulation {
     /// violation; one that cannot be written is named in the report. With `ONCEPROOF_SEED` set, runs that seed only; with
     /// `ONCEPROOF_ALWAYS_REPLAY=1`, as [`Simulation::always_replay`] has it.
     ///
+    /// Some seeds are run again, after others: the services must do the same for the same seed. That is compared within
+    /// this process; the command line over the same [`Subject`] compares with a second one too.
+    ///
     /// # Panics
     /// If anything did not hold, or a scenario or the services cannot be used.
     #[track_caller]

@@ -219,6 +219,12 @@ pub(super) fn is_second() -> bool {
 
 /// What a second process does: answers until nobody asks any more.
 pub(super) fn answer_all(subject: &Subject, say: &(dyn Fn(&str) -> bool + Sync)) -> Exit {
+    // the first one is what a person waits for
+    #[cfg(target_os = "linux")]
+    // SAFETY: changes the priority of this process.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 10)
+    };
     let say = |answer: &Answer| {
         let line = serde_json::to_string(answer).expect("an answer is plain data");
         say(&format!("{ANSWER}{line}\n"))

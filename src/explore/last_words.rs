@@ -47,9 +47,18 @@ pub(crate) fn be_silent() {
     SAYS.store(SAID, Ordering::Release);
 }
 
+/// Ends the process before the system does so without a word.
+pub(super) fn out_of_memory(bytes: u64) {
+    let mib = bytes >> 20;
+    platform::out_of_memory(&format!(
+        "it has {mib} MiB of memory, more than half of what there is"
+    ));
+}
+
 #[cfg(not(target_os = "linux"))]
 mod platform {
     pub(super) fn install() {}
+    pub(super) fn out_of_memory(_what: &str) {}
 }
 
 #[cfg(target_os = "linux")]
@@ -75,6 +84,8 @@ mod platform {
         (libc::SIGFPE, "SIGFPE: a division by zero in foreign code"),
         (libc::SIGTRAP, "SIGTRAP: a trap"),
     ];
+
+    const LEFT_BEHIND: &str = "what a run that has no end has left behind";
 
     /// The handlers that were there before, in the order of `SIGNALS`.
     static FORMER: [AtomicPtr<libc::sigaction>; SIGNALS.len()] =
@@ -102,7 +113,7 @@ mod platform {
     extern "C" fn on_signal(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
         let known = SIGNALS.iter().zip(&FORMER).find(|((number, _), _)| *number == signal);
         let Some(((_, what), former)) = known else { return };
-        let said = say(what);
+        let said = say(what, false);
         if signal == libc::SIGABRT && said && has_results() {
             end();
         }
@@ -117,8 +128,13 @@ mod platform {
         }
     }
 
+    pub(super) fn out_of_memory(what: &str) {
+        say(what, true);
+        end();
+    }
+
     extern "C" fn on_exit() {
-        if say("it ended the process (`exit`)") {
+        if say("it ended the process (`exit`)", false) {
             end();
         }
     }
@@ -132,12 +148,14 @@ mod platform {
         unsafe { libc::_exit(EXIT_CODE) }
     }
 
-    /// Says once what took the process down; true if it was code under test.
-    fn say(what: &str) -> bool {
+    /// Says once what took the process down; true if it was code under test. Memory is taken by nothing else.
+    fn say(what: &str, memory: bool) -> bool {
         // SAFETY: asks for this thread's number.
         let this = unsafe { libc::gettid() };
         match SAYS.compare_exchange(0, this, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) if watch::describe(&mut |_| ()) => {}
+            // what a run left behind that did not end
+            Ok(_) if memory => {}
             Ok(_) => {
                 SAYS.store(0, Ordering::Release);
                 return false;
@@ -154,7 +172,9 @@ mod platform {
         write(libc::STDERR_FILENO, "\nerror: code under test took the process down: ");
         write(libc::STDERR_FILENO, what);
         write(libc::STDERR_FILENO, "; running was ");
-        watch::describe(&mut |part| write(libc::STDERR_FILENO, part));
+        if !watch::describe(&mut |part| write(libc::STDERR_FILENO, part)) {
+            write(libc::STDERR_FILENO, LEFT_BEHIND);
+        }
         write(libc::STDERR_FILENO, "\n");
         let results = RESULTS.swap(ptr::null_mut(), Ordering::AcqRel);
         let descriptor = DESCRIPTOR.load(Ordering::Acquire);
@@ -163,7 +183,9 @@ mod platform {
             write(descriptor, &results.before);
             write_in_json(descriptor, what);
             write(descriptor, "; running was ");
-            watch::describe(&mut |part| write_in_json(descriptor, part));
+            if !watch::describe(&mut |part| write_in_json(descriptor, part)) {
+                write(descriptor, LEFT_BEHIND);
+            }
             write(descriptor, &results.after);
         }
         SAYS.store(SAID, Ordering::Release);

@@ -6,6 +6,7 @@ mod campaign;
 mod expect;
 mod hunt;
 pub(crate) mod last_words;
+mod memory;
 pub mod outcome;
 mod pool;
 mod replay;

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use super::last_words;
+use super::{last_words, memory};
 use crate::{
     base::{Seed, panics},
     entropy,
@@ -179,6 +179,9 @@ where
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
+                if let Some(bytes) = memory::scarce() {
+                    last_words::out_of_memory(bytes);
+                }
                 for worker in workers.iter_mut().filter(|worker| worker.thread.is_some()) {
                     if let Some(run) = overrun(worker, watched.limit) {
                         halted.store(true, Ordering::Relaxed);

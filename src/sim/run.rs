@@ -2,6 +2,7 @@
 //! left to happen. Each of these has its own state; what is decided on the way between them stands in their
 //! files.
 
+mod config;
 mod delivery;
 mod machines;
 mod under_way;
@@ -11,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use config::config;
 use under_way::{Delivered, UnderWay};
 
 use super::{
@@ -30,7 +32,7 @@ use crate::{
     history::{Crash, End, Event, History, Within},
     host::{Machines, Polled, Step, THREADS_MS_MAX, Unopened, attempt_of, watch},
     protocol::Frame,
-    restate::{AttemptId, Config, Engine, FIRST, OnMaxAttempts, Output, Protocol},
+    restate::{AttemptId, Engine, FIRST, Output},
     scenario::plan::{Action, Fault, Plan},
     system::Outgoing,
 };
@@ -586,26 +588,4 @@ impl<'a> Sim<'a> {
 fn info(engine: &Engine, attempt: AttemptId) -> AttemptInfo<'_> {
     let AttemptId { inv, .. } = attempt;
     AttemptInfo { attempt, label: engine.label(inv), target: engine.target(inv) }
-}
-
-fn config(plan: &Plan, seed: Seed, protocol: Protocol) -> Config {
-    let restate = &plan.restate;
-    Config {
-        seed,
-        protocol_version: protocol.version(restate.protocol_version),
-        request_response: protocol.request_response || restate.always_replay,
-        retry_initial_ms: restate.retry_initial_ms,
-        retry_max_ms: restate.retry_max_ms,
-        retry_max_attempts: restate.retry_max_attempts,
-        on_max_attempts: match restate.kill_on_max_attempts {
-            true => OnMaxAttempts::Kill,
-            false => OnMaxAttempts::Pause,
-        },
-        idempotency_retention_ms: restate.idempotency_retention_ms,
-        workflow_retention_ms: restate.workflow_retention_ms,
-        journal_retention_ms: restate.journal_retention_ms,
-        lazy_state: restate.lazy_state,
-        inactivity_timeout_ms: restate.inactivity_timeout_ms,
-        abort_timeout_ms: restate.abort_timeout_ms,
-    }
 }

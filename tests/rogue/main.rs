@@ -22,7 +22,7 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Trial};
-use onceproof::subject::Subject;
+use onceproof::{Simulation, subject::Subject};
 use serde_json::{Value, json};
 
 /// What the command must make of a handler.
@@ -80,6 +80,7 @@ const CASES: &[(&str, &str, Seen)] = &[
     ("recursion", "an object that calls itself", Seen::Crashed("nothing_stuck")),
     ("deep_recursion", "calls without end", Seen::Bound("reached the bound events")),
     ("sends", "100,000 sends in one go", Seen::Bound("reached the bound events")),
+    ("endless_sends", "sends without end", Seen::Hung),
     ("drop", "a panic in a destructor", Seen::Crashed("the bomb goes off")),
     ("double_panic", "a panic while another one unwinds", Seen::Died("SIGABRT")),
     ("abort", "`abort`", Seen::Died("SIGABRT")),
@@ -92,13 +93,15 @@ const CASES: &[(&str, &str, Seen)] = &[
 const MARK: &str = "ROGUE";
 
 fn main() -> ExitCode {
-    if std::env::var_os(MARK).is_some() {
-        let subject = Subject::new(|_| {
-            onceproof::endpoint!(
-                restate_sdk::endpoint::Endpoint::builder().bind(handlers::Rogue).build()
-            )
-        });
-        return onceproof::cli::run(&subject, std::env::args_os()).into();
+    match std::env::var(MARK).as_deref() {
+        Ok("check") => {
+            let file = std::env::args().nth(1).unwrap();
+            let simulation = Simulation::of(subject()).scenario(file).seed(0);
+            simulation.run_limit(Duration::from_millis(500)).check();
+            return ExitCode::SUCCESS;
+        }
+        Ok(_) => return onceproof::cli::run(&subject(), std::env::args_os()).into(),
+        Err(_) => {}
     }
     let mut tests: Vec<Trial> = CASES
         .iter()
@@ -117,6 +120,10 @@ fn main() -> ExitCode {
         what_is_done_is_not_lost();
         Ok(())
     }));
+    tests.push(Trial::test("a_test_sees_it_too", || {
+        a_test_sees_it_too();
+        Ok(())
+    }));
     tests.push(Trial::test("a_second_process_that_ends_early_is_told", || {
         a_second_process_that_ends_early_is_told();
         Ok(())
@@ -126,6 +133,13 @@ fn main() -> ExitCode {
         Ok(())
     }));
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
+
+fn subject() -> Subject {
+    Subject::new(|_| {
+        let builder = restate_sdk::endpoint::Endpoint::builder();
+        onceproof::endpoint!(builder.bind(handlers::Rogue).build())
+    })
 }
 
 fn scenario(what: &str, seen: Seen) -> Value {
@@ -147,9 +161,13 @@ fn scenario(what: &str, seen: Seen) -> Value {
 
 /// Exit code, stdout, stderr.
 fn run(arguments: &[&str]) -> (i32, String, String) {
+    run_as("command line", arguments)
+}
+
+fn run_as(mark: &str, arguments: &[&str]) -> (i32, String, String) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(arguments)
-        .env(MARK, "1")
+        .env(MARK, mark)
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -266,6 +284,32 @@ fn what_fails_in_one_process_only_is_told() {
     let said =
         "error: it fails in this process only; seed 0 gave another history in a second process: ";
     assert!(stderr.contains(said), "{stderr}");
+}
+
+/// As `cargo test` runs it, by way of `Simulation::check`.
+fn a_test_sees_it_too() {
+    let folder = tempfile::tempdir().unwrap();
+    for (what, code, said) in [
+        ("instant", 0, ""),
+        ("static", 101, "seed 0 gave another history when it was run again in this process: "),
+        (
+            "loop",
+            101,
+            "it did not end within 500 ms of real time; running was Rogue/loop/act#1, attempt 1; the last ",
+        ),
+        ("drop", 101, "it panicked where nobody catches panics: the bomb goes off at "),
+        (
+            "exit",
+            1,
+            "error: code under test took the process down: it ended the process (`exit`); running was seed 0 of ",
+        ),
+    ] {
+        let file = folder.path().join(format!("{what}.json"));
+        std::fs::write(&file, scenario(what, Seen::Controlled).to_string()).unwrap();
+        let (exit, stdout, stderr) = run_as("check", &[file.to_str().unwrap()]);
+        assert_eq!(exit, code, "{what}: {stdout}{stderr}");
+        assert!(stderr.contains(said), "{what}: {stderr}");
+    }
 }
 
 /// A row of the table: what the handler does, and what becomes of it.
