@@ -40,12 +40,12 @@ pub fn compare(server: &Observed, simulated: &[Observed]) -> Vec<Difference> {
             continue;
         }
         let body = |one: &SeenInvocation| {
-            let contents: Vec<Value> = one.contents.iter().map(|text| parsed(text)).collect();
-            serde_json::json!([one.status, one.journal, parsed(&one.outcome), contents])
+            serde_json::json!([one.status, one.journal, parsed(&one.outcome)])
         };
         let bodies = |all: &[SeenInvocation]| all.iter().map(body).collect::<Value>();
         let shapes: Vec<Value> = simulated.iter().map(|o| bodies(&of(o))).collect();
-        if !fits(&bodies(&real), &shapes.iter().collect::<Vec<_>>()) {
+        let fits = fits(&bodies(&real), &shapes.iter().collect::<Vec<_>>());
+        if !fits || !real.iter().all(|one| holds(one, simulated, target)) {
             let what = format!("invocations of {target}");
             let closest = simulated.iter().map(of).max_by_key(|one| alike(&real, one));
             let (server, simulation) = told(&real, &closest.unwrap_or_default());
@@ -68,6 +68,45 @@ pub fn compare(server: &Observed, simulated: &[Observed]) -> Vec<Difference> {
         }
     }
     differences
+}
+
+/// Whether each entry of an invocation holds what such an entry can hold: what is read and written depends on whose
+/// turn it was, and no number of simulated runs has every order of those that come at once.
+fn holds(real: &SeenInvocation, simulated: &[Observed], target: &str) -> bool {
+    let alike: Vec<&SeenInvocation> = simulated
+        .iter()
+        .filter_map(|o| o.invocations.get(target))
+        .filter_map(|all| all.iter().find(|one| one.journal == real.journal))
+        .collect();
+    let others = || simulated.iter().filter_map(|o| o.invocations.get(target)).flatten();
+    real.contents.iter().enumerate().all(|(index, text)| {
+        let at = |one: &&SeenInvocation| one.contents.get(index).map(|text| parsed(text));
+        let first: Vec<Value> = alike.iter().filter_map(at).collect();
+        fits(&parsed(text), &first.iter().collect::<Vec<_>>()) || {
+            let same = |one: &&SeenInvocation| one.journal == real.journal;
+            let every: Vec<Value> = others().filter(same).filter_map(|one| at(&one)).collect();
+            occurs(&parsed(text), &every.iter().collect::<Vec<_>>())
+        }
+    })
+}
+
+/// Whether each part of `real` is somewhere in `allowed` at such a place, or random there.
+fn occurs(real: &Value, allowed: &[&Value]) -> bool {
+    match real {
+        _ if allowed.contains(&real) => true,
+        Value::Object(fields) => fields.iter().all(|(name, value)| {
+            let of = |other: &&Value| -> Option<Value> { other.get(name).cloned() };
+            let others: Vec<Value> = allowed.iter().filter_map(of).collect();
+            occurs(value, &others.iter().collect::<Vec<_>>())
+        }),
+        Value::Array(items) => {
+            let others: Vec<&Value> =
+                allowed.iter().filter_map(|other| other.as_array()).flatten().collect();
+            items.iter().all(|item| occurs(item, &others))
+        }
+        Value::String(text) => is_random(text, allowed),
+        Value::Number(_) | Value::Bool(_) | Value::Null => false,
+    }
 }
 
 /// How much two lists of invocations have in common.
@@ -225,11 +264,32 @@ mod tests {
         let one = &mut other.invocations.get_mut("S/k/h").expect("it has one")[0];
         one.contents[0] = r#"["",1]"#.to_owned();
         check(&other, std::slice::from_ref(&won), &["answer to stop", "invocations of S/k/h"]);
-        let differences = compare(&other, &[seen(r#"{"won":false}"#, "completed"), won]);
+        let differences = compare(&other, &[seen(r#"{"won":false}"#, "completed"), won.clone()]);
         let shown = |text: &str| text.lines().skip(1).collect::<Vec<_>>().join("");
         let Difference { server, simulation, .. } = &differences[1];
         let holds = (shown(server), shown(simulation));
         assert_eq!(holds, (r#"  Input ["",1]"#.to_owned(), r#"  Input ["",null]"#.to_owned()));
+    }
+
+    #[test]
+    fn entries_hold_what_such_entries_can_hold_whoever_came_first() {
+        let holding = |content: &str| {
+            let mut one = seen("true", "completed");
+            one.invocations.get_mut("S/k/h").expect("it has one")[0].contents[1] =
+                format!(r#"["rooms",{content}]"#);
+            one
+        };
+        let simulated = [
+            holding(r#"{"taken":{"1":"ann"},"left":[2,3]}"#),
+            holding(r#"{"taken":{"1":"ann","2":"bob"},"left":[3]}"#),
+            holding(r#"{"taken":{"2":"bob"},"left":[1,3]}"#),
+        ];
+        let what = &["invocations of S/k/h"][..];
+        check(&holding(r#"{"taken":{"2":"bob"},"left":[1]}"#), &simulated, &[]);
+        check(&holding(r#"{"taken":{"2":"ann"},"left":[1]}"#), &simulated, what);
+        check(&holding(r#"{"taken":{},"left":[4]}"#), &simulated, what);
+        check(&holding(r#"{"taken":{},"gone":true}"#), &simulated, what);
+        check(&holding(r#"3"#), &simulated, what);
     }
 
     #[test]
