@@ -3,7 +3,7 @@
 //! Must not know: how it came to be seen.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -223,8 +223,12 @@ impl Log {
     pub(super) fn history(&self, rows: &Rows, catalog: &Catalog) -> History {
         let mut book = Book { log: self, rows, catalog, events: Vec::new(), invs: BTreeMap::new() };
         book.invocations();
-        for (at, seen) in self.seen().clone() {
-            book.add(at, seen);
+        let seen = self.seen().clone();
+        let lost = book.lost_states(&seen);
+        for (index, (at, seen)) in seen.into_iter().enumerate() {
+            if !lost.contains(&index) {
+                book.add(at, seen);
+            }
         }
         book.journals();
         book.ends();
@@ -419,6 +423,36 @@ impl Book<'_> {
         self.events.push((at, event));
     }
 
+    /// Changes of state that a handler sent and that its server never stored, by their places in what was seen: its
+    /// connection was cut. Of several that are alike, the last one was stored.
+    fn lost_states(&self, seen: &[(VirtualTime, Seen)]) -> BTreeSet<usize> {
+        let mut stored: BTreeMap<&str, Vec<(String, Option<Payload>)>> = BTreeMap::new();
+        for row in &self.rows.journal {
+            let stored = stored.entry(text(row, "id")).or_default();
+            let [set, clear] = [MessageType::SetStateCommand, MessageType::ClearStateCommand];
+            let shown = text(row, "entry_type");
+            let Some(ty) = [set, clear].into_iter().find(|ty| ty.journal_name() == shown) else {
+                continue;
+            };
+            let (name, content) = Journal::new(self.log.clock).read(ty, text(row, "raw"));
+            let value = self.log.plain_content(content).value().cloned();
+            stored.push((self.log.plain(&name), value));
+        }
+        let mut lost = BTreeSet::new();
+        for (index, (_, seen)) in seen.iter().enumerate().rev() {
+            let Seen::State { id, name, value } = seen else { continue };
+            // what is not known of a journal is not judged by it
+            let Some(stored) = stored.get_mut(id.as_str()) else { continue };
+            let is_stored = stored.last().is_some_and(|(n, v)| **n == **name && v == value);
+            if is_stored {
+                stored.pop();
+            } else {
+                lost.insert(index);
+            }
+        }
+        lost
+    }
+
     fn journals(&mut self) {
         let mut reader = ("", Journal::new(self.log.clock));
         for row in &self.rows.journal {
@@ -535,6 +569,40 @@ mod tests {
         assert_eq!(begins("inv_2", "a"), "1 Bookings/a/book#2 1");
         assert_eq!(begins("inv_1", "a"), "0 Bookings/a/book#1 2");
         assert_eq!(begins("inv_3", "b"), "2 Bookings/b/book#1 1");
+    }
+
+    #[test]
+    fn what_a_handler_sent_and_its_server_never_stored_changed_nothing() {
+        use prost::Message as _;
+
+        use crate::protocol::messages::{SetStateCommand, Value};
+
+        let log = Log::new(Clock::start(), "op1-");
+        // the first attempt's second change was lost, and made again with another value
+        for (number, value) in [(1, "1"), (1, "2"), (2, "3"), (2, "3")] {
+            let (id, name) = ("inv_1".to_owned(), "room".into());
+            let replayed = number - 1;
+            log.push(Seen::Attempt { id: id.clone(), number, replayed, deployment: 1 });
+            log.push(Seen::State { id, name, value: Some(value.into()) });
+        }
+        let row = |value: serde_json::Value| value.as_object().expect("it is one").clone();
+        let entry = |value: &str| {
+            let value = Some(Value { content: value.to_owned().into() });
+            let set = SetStateCommand { key: "room".into(), value, ..Default::default() };
+            let raw = set.encode_to_vec().into_iter().map(|byte| format!("{byte:02x}"));
+            row(serde_json::json!({ "id": "inv_1", "entry_type": "Command: SetState",
+                "raw": raw.collect::<String>() }))
+        };
+        let invocation = row(serde_json::json!({ "id": "inv_1", "status": "running",
+            "target_service_name": "Rooms", "target_service_key": "1", "target_handler_name": "book" }));
+        let journal = vec![entry("1"), entry("3"), entry("3")];
+        let rows = Rows { invocations: vec![invocation], journal, left: 0 };
+        let history = log.history(&rows, &Catalog::default());
+        let changes = history.records().iter().filter_map(|record| match &record.event {
+            Event::StateChanged { value: Some(value), .. } => Some(value.text().into_owned()),
+            _ => None,
+        });
+        assert_eq!(changes.collect::<Vec<_>>(), ["1", "3", "3"]);
     }
 
     #[test]
