@@ -13,7 +13,7 @@ use std::{
 use super::{
     LiveError,
     agenda::Agenda,
-    clock::Clock,
+    clock::{Clock, pause},
     deliveries::Deliveries,
     go_on,
     ids::{NO_INVOCATION, awakeable_id},
@@ -34,6 +34,10 @@ use crate::{
 
 /// How often the server is looked at while nothing else is to be done.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long a server may take to show an invocation that it was asked for.
+const VISIBLE: Duration = Duration::from_secs(2);
+/// How often it is looked for meanwhile.
+const GLANCE: Duration = Duration::from_millis(20);
 /// How long nothing may have moved before an unanswered request counts as stuck.
 const STUCK: Duration = Duration::from_secs(3);
 
@@ -58,6 +62,8 @@ pub(super) struct Clients<'a> {
     /// The invocations of requests, as far as they are known: the server forgets what is over, and does not show of
     /// everything who asked for it.
     pub(super) ids: RefCell<BTreeMap<String, String>>,
+    /// Steps that were begun and are not over.
+    pub(super) flying: RefCell<BTreeSet<usize>>,
 }
 
 struct Done {
@@ -80,21 +86,21 @@ impl Clients<'_> {
     pub(super) fn act(&self) -> Result<Acted, LiveError> {
         let (send, done) = mpsc::channel();
         let mut agenda = Agenda::new(self.plan, self.clock);
-        let mut flying = BTreeSet::new();
         let mut acted = Acted::default();
         let mut stuck = Stuck::default();
         loop {
             go_on(self.stop)?;
             while let Some(index) = agenda.next() {
-                flying.insert(index);
+                self.flying.borrow_mut().insert(index);
                 self.start(index, &send)?;
             }
-            if agenda.due.is_empty() && flying.is_empty() {
+            let none_flies = self.flying.borrow().is_empty();
+            if agenda.due.is_empty() && none_flies {
                 return Ok(acted);
             }
             let next = agenda.gap();
             let left = self.patience.saturating_sub(self.clock.elapsed());
-            if flying.is_empty()
+            if none_flies
                 && next.is_some_and(|gap| gap > left)
                 && let Some((at, _)) = agenda.due.first().copied()
             {
@@ -111,7 +117,7 @@ impl Clients<'_> {
                     if let Some(answer) = answer? {
                         self.answered(step, &answer);
                     }
-                    flying.remove(&step);
+                    self.flying.borrow_mut().remove(&step);
                     agenda.done(step);
                 }
                 None if agenda.due.is_empty()
@@ -123,6 +129,7 @@ impl Clients<'_> {
                 None => {}
             }
             if self.clock.elapsed() > self.patience {
+                let flying = self.flying.borrow();
                 let first = flying.first().map(|i| self.plan.steps[*i].request.as_str());
                 let what = format!("the answer to {}", first.unwrap_or("a request"));
                 return Err(LiveError::Timeout { what, waited: self.patience });
@@ -149,7 +156,7 @@ impl Clients<'_> {
             if !rows.invocations.iter().any(|row| open(&row)) && !self.deliveries.busy(at) {
                 return Ok(true);
             }
-            super::clock::pause(LOOK);
+            pause(LOOK);
         }
     }
 
@@ -382,6 +389,11 @@ impl Clients<'_> {
         self.server.operate(if kill { "kill" } else { "cancel" }, id)
     }
 
+    /// Whether a request was sent and is not answered.
+    fn flies(&self, request: &str) -> bool {
+        self.flying.borrow().iter().any(|index| self.plan.steps[*index].request == request)
+    }
+
     /// Does something to the invocation of a request, and writes down what was answered. No client waits for it.
     fn operate(
         &self,
@@ -390,7 +402,13 @@ impl Clients<'_> {
         of: &str,
         act: impl FnOnce(&str) -> Result<(u16, String), LiveError>,
     ) -> Result<Option<Ask>, LiveError> {
-        let id = self.invocation_of(of)?;
+        let mut id = self.invocation_of(of)?;
+        // what was just sent may not be in the tables yet
+        let since = self.clock.elapsed();
+        while id.is_none() && self.flies(of) && self.clock.elapsed() - since < VISIBLE {
+            pause(GLANCE);
+            id = self.invocation_of(of)?;
+        }
         // as the simulation says it
         let unknown = || Ok((404, format!("`{of}` has started no invocation yet")));
         let (code, message) = id.as_deref().map_or_else(unknown, act)?;

@@ -38,7 +38,7 @@ use crate::{
 
 /// How many seeds say what can happen without a fault, for each way in which steps came.
 const SEEDS: u64 = 300;
-/// How often simulated code takes its time where an operator may strike, and how long at most.
+/// How often simulated code, and what it sends, takes its time where an operator may strike, and how long at most.
 const SLOW_PPM: u32 = 300_000;
 const SLOW_MS: u64 = 20;
 
@@ -209,6 +209,7 @@ fn on_server(
         deploy: &deploy,
         take_down: &take_down,
         ids: RefCell::default(),
+        flying: RefCell::default(),
     };
     let acted = clients.act()?;
     let rows = guest.settle((options.patience, options.calm), notes)?;
@@ -273,13 +274,15 @@ fn allowed(
     if !moved.is_empty() {
         ways.push(early);
     }
-    // real code takes time, and an operator can strike within it
+    // real code takes time, and so do its messages: an operator can strike within either
     if ways[0].plan.steps.iter().any(|step| is_operators(&step.action)) {
         let mut slow = ways.clone();
         for scenario in &mut slow {
             let faults = &mut scenario.plan.faults;
-            faults.rates.insert(FaultName::BuiltIn(Fault::HandlerSlow), Rate::from_ppm(SLOW_PPM));
-            faults.up_to_ms.insert(FaultName::BuiltIn(Fault::HandlerSlow), SLOW_MS);
+            for fault in [Fault::HandlerSlow, Fault::MessageDelayed] {
+                faults.rates.insert(FaultName::BuiltIn(fault), Rate::from_ppm(SLOW_PPM));
+                faults.up_to_ms.insert(FaultName::BuiltIn(fault), SLOW_MS);
+            }
         }
         ways.extend(slow);
     }
