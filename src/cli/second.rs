@@ -154,10 +154,6 @@ impl Second {
 }
 
 impl Running {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a second process is this one, called as it was called"
-    )]
     fn start() -> std::io::Result<Self> {
         // this very program, also if another one has taken its place in the meantime
         let program = match cfg!(target_os = "linux") {

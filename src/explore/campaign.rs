@@ -215,6 +215,9 @@ impl<'a> Campaign<'a> {
     }
 }
 
+/// How many runs there were, and the one that was looked for, with what did not hold in it.
+pub type First = (u64, Option<(Seed, Vec<Violation>)>);
+
 /// Runs one seed after the other until one violates the oracle `wanted`; how many were run, and what did
 /// not hold in the last one, in the order of the oracles, if that is it.
 ///
@@ -223,10 +226,7 @@ impl<'a> Campaign<'a> {
 ///
 /// # Panics
 /// If a run panics: a bug of this crate.
-pub fn first(
-    campaign: &Campaign<'_>,
-    wanted: &str,
-) -> Result<(u64, Option<(Seed, Vec<Violation>)>), Box<Unfinished>> {
+pub fn first(campaign: &Campaign<'_>, wanted: &str) -> Result<First, Box<Unfinished>> {
     let oracles = campaign.subject.oracles_of(campaign.scenario);
     let watched = campaign.watched();
     let is_found = AtomicBool::new(false);
@@ -245,15 +245,13 @@ pub fn first(
             _ => None,
         }
     };
-    type Counted = (u64, Option<(Seed, Vec<Violation>)>);
-    let fold = |(runs, found): &mut Counted, ran| {
+    let fold = |(runs, found): &mut First, ran| {
         *runs += 1;
         *found = found.take().or(ran);
     };
     let stop = || is_found.load(order) || (campaign.stop)();
     let seeds = campaign.seeds.clone();
-    let (counted, unfinished) =
-        pool::spread(seeds, 1, (watched, stop), Counted::default, each, fold);
+    let (counted, unfinished) = pool::spread(seeds, 1, (watched, stop), First::default, each, fold);
     match unfinished.into_iter().next() {
         Some(run) => Err(Box::new(run)),
         None => Ok(counted.into_iter().next().unwrap_or_default()),

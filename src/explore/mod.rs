@@ -15,7 +15,7 @@ mod sample;
 mod sum;
 mod verdict;
 
-pub use campaign::{Campaign, Explored, Found, RUN_LIMIT, explore, first};
+pub use campaign::{Campaign, Explored, First, Found, RUN_LIMIT, explore, first};
 pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of};
 pub use pool::{Unfinished, Why};
 pub use replay::Replayed;

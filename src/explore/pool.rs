@@ -195,10 +195,10 @@ where
             Err(RecvTimeoutError::Disconnected) => unreachable!("a sender is kept here"),
         }
     }
-    let all = workers.into_iter().filter_map(|worker| {
+    let all = workers.into_iter().map(|worker| {
         worker.slot.release();
         // that of a thread that was left behind is not being changed: it is locked only between two runs
-        Some(std::mem::replace(&mut *lock(&worker.all), new()))
+        std::mem::replace(&mut *lock(&worker.all), new())
     });
     (all.collect(), unfinished)
 }
@@ -206,7 +206,7 @@ where
 /// The run of a worker, if it took too long; its thread is left behind then.
 fn overrun<A>(worker: &mut Worker<A>, limit: Duration) -> Option<Unfinished> {
     let turns = worker.slot.turns();
-    if turns % 2 == 0 || turns != worker.seen.0 {
+    if turns.is_multiple_of(2) || turns != worker.seen.0 {
         worker.seen = (turns, 0);
         return None;
     }

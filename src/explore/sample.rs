@@ -63,7 +63,7 @@ impl Order {
 
     fn samples(self, seed: u64) -> bool {
         let at = seed - self.start;
-        at % EVERY == 0 || at == self.seeds - 1
+        at.is_multiple_of(EVERY) || at == self.seeds - 1
     }
 
     /// How many seeds the sample has.

@@ -197,7 +197,7 @@ impl Slot {
     /// Writes what runs here: `seed 7 of scenarios/a.json: Bookings/b-1/book#1, attempt 2`; false, and nothing written, if
     /// nothing does. For the thread itself, or for one that no longer cares: what is written may be of two moments.
     fn describe(&self, write: &mut dyn FnMut(&str)) -> bool {
-        if self.turns() % 2 == 0 {
+        if self.turns().is_multiple_of(2) {
             return false;
         }
         write("seed ");
