@@ -11,14 +11,17 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     ops::Range,
     process::{Child, ChildStdin, Command, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::exit::Exit;
+use super::{
+    exit::Exit,
+    terminal::{now, since},
+};
 use crate::{
     base::{Digest, Seed},
     choice::Tape,
@@ -34,6 +37,8 @@ const MARK: &str = "ONCEPROOF_SECOND_PROCESS";
 const ANSWER: &str = "onceproof-answer ";
 /// How long an answer may take beyond a run's own limit.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a process may take to end whose pipes are closed.
+const ENDS: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Request {
@@ -108,7 +113,7 @@ impl Second {
         let mut line = serde_json::to_vec(request).expect("a request is plain data");
         line.push(b'\n');
         if let Err(error) = running.requests.write_all(&line) {
-            self.running = Err(running.end(&error.to_string()));
+            self.running = Err(running.end(&error.to_string(), ENDS));
         }
     }
 
@@ -123,7 +128,9 @@ impl Second {
                 Answer::Run { seed, digest } => drop(sample.insert(seed, digest)),
                 Answer::Done => return Ok(sample),
                 Answer::Cannot(why) => return Err(why),
-                Answer::Events(_) => return Err(self.give_up("it answers what nobody asked")),
+                Answer::Events(_) => {
+                    return Err(self.give_up("it answers what nobody asked", Duration::ZERO));
+                }
             }
         }
     }
@@ -136,18 +143,23 @@ impl Second {
         match self.answer()? {
             Answer::Events(events) => Ok(events),
             Answer::Cannot(why) => Err(why),
-            Answer::Run { .. } | Answer::Done => Err(self.give_up("it answers what nobody asked")),
+            Answer::Run { .. } | Answer::Done => {
+                Err(self.give_up("it answers what nobody asked", Duration::ZERO))
+            }
         }
     }
 
     fn answer(&mut self) -> Result<Answer, String> {
         let running = self.running.as_mut().map_err(|why| why.clone())?;
-        running.answers.recv_timeout(self.patience).map_err(|e| self.give_up(&e.to_string()))
+        running.answers.recv_timeout(self.patience).map_err(|error| match error {
+            RecvTimeoutError::Timeout => self.give_up("it takes too long", Duration::ZERO),
+            RecvTimeoutError::Disconnected => self.give_up("its answers cannot be read", ENDS),
+        })
     }
 
-    fn give_up(&mut self, why: &str) -> String {
+    fn give_up(&mut self, why: &str, patience: Duration) -> String {
         if let Ok(running) = &mut self.running {
-            self.running = Err(running.end(why));
+            self.running = Err(running.end(why, patience));
         }
         self.running.as_ref().err().cloned().unwrap_or_default()
     }
@@ -187,10 +199,15 @@ impl Running {
         Ok(Self { child, requests, answers })
     }
 
-    /// Ends it, and says how it ended.
-    fn end(&mut self, why: &str) -> String {
-        // it may be at its end already, and then this says how that came
-        let ended = self.child.try_wait().ok().flatten();
+    /// Ends it, and says how it ended. Its pipes are closed a moment before it has ended by itself: so long that is waited
+    /// for.
+    fn end(&mut self, why: &str, patience: Duration) -> String {
+        let started = now();
+        let mut ended = self.child.try_wait().ok().flatten();
+        while ended.is_none() && since(started) < patience {
+            thread::park_timeout(Duration::from_millis(1));
+            ended = self.child.try_wait().ok().flatten();
+        }
         drop(self.child.kill());
         drop(self.child.wait());
         match ended {
