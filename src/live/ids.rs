@@ -4,10 +4,10 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use crate::protocol::messages::SIGNALS_RESERVED;
+
 /// What an invocation's id begins with: its kind, and the version of its form.
 const INVOCATION: &str = "inv_1";
-/// The signals that an invocation has before its awakeables.
-const RESERVED: u32 = 16;
 
 /// The id of an invocation that no server has.
 pub(super) const NO_INVOCATION: &str = "inv_1000000000000000000000000000000000";
@@ -27,7 +27,7 @@ pub fn awakeable_id(invocation: &str, number: u32) -> Option<String> {
     // a partition key in 11 digits, a number in 22
     let (key, rest) = invocation.strip_prefix(INVOCATION)?.split_at_checked(11)?;
     let key = u64::try_from(base62(key)?).ok()?;
-    let signal = RESERVED.checked_add(number)?;
+    let signal = SIGNALS_RESERVED.checked_add(number)?;
     let bytes = [&key.to_le_bytes()[..], &base62(rest)?.to_le_bytes(), &signal.to_be_bytes()];
     Some(format!("sign_1{}", URL_SAFE_NO_PAD.encode(bytes.concat())))
 }

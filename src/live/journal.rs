@@ -14,17 +14,17 @@ use crate::{
         Frame, MessageType as T, ProtocolError,
         messages::{
             CallCommand, ClearStateCommand, CompleteAwakeableCommand, CompletePromiseCommand,
-            EagerResult, Failure, GetEagerStateCommand, GetLazyStateCommand, GetPromiseCommand,
-            InputCommand, Notification, NotificationId, NotificationResult, OneWayCallCommand,
-            OutputCommand, OutputResult, PeekPromiseCommand, PromiseCompletion, RunCommand,
-            SIGNAL_CANCEL, SendSignalCommand, SetStateCommand, SignalId, SignalResult,
-            SleepCommand,
+            GetEagerStateCommand, GetLazyStateCommand, GetPromiseCommand, InputCommand,
+            Notification, NotificationId, NotificationResult, OneWayCallCommand, OutputCommand,
+            PeekPromiseCommand, RunCommand, SIGNAL_CANCEL, SendSignalCommand, SetStateCommand,
+            SignalId, SleepCommand,
         },
     },
+    restate::{
+        awakeable_name,
+        content::{self, content_of},
+    },
 };
-
-/// The number of the signal before an invocation's first awakeable.
-const SIGNALS_RESERVED: u32 = 16;
 
 /// Reads one journal, entry by entry.
 pub(super) struct Journal {
@@ -58,20 +58,11 @@ impl Journal {
             }
             T::OutputCommand => {
                 let output: OutputCommand = frame.decode()?;
-                let content = match output.result {
-                    Some(OutputResult::Value(of)) => value(of.content),
-                    Some(OutputResult::Failure(of)) => failure(of),
-                    None => Content::Nothing,
-                };
-                (String::new(), content)
+                (String::new(), content::of_output(output.result))
             }
             T::GetEagerStateCommand => {
                 let get: GetEagerStateCommand = frame.decode()?;
-                let content = match get.result {
-                    Some(EagerResult::Value(of)) => value(of.content),
-                    Some(EagerResult::Void(_)) | None => Content::Nothing,
-                };
-                (text(&get.key), content)
+                (text(&get.key), content::of_eager(get.result))
             }
             T::GetLazyStateCommand => {
                 let get: GetLazyStateCommand = frame.decode()?;
@@ -106,12 +97,7 @@ impl Journal {
                     Some(SignalId::Name(name)) => name,
                     Some(SignalId::Index(_)) | None => String::new(),
                 };
-                let content = match signal.result {
-                    Some(SignalResult::Value(of)) => value(of.content),
-                    Some(SignalResult::Failure(of)) => failure(of),
-                    Some(SignalResult::Void(_)) | None => Content::Nothing,
-                };
-                (name, content)
+                (name, brought(signal.result.map(content::signal_result)))
             }
             T::RunCommand => {
                 let run: RunCommand = frame.decode()?;
@@ -127,12 +113,12 @@ impl Journal {
             }
             T::CompletePromiseCommand => {
                 let complete: CompletePromiseCommand = frame.decode()?;
-                let content = completion(complete.completion);
+                let content = brought(complete.completion.map(content::completion_result));
                 (self.named(complete.result_completion_id, complete.key), content)
             }
             T::CompleteAwakeableCommand => {
                 let complete: CompleteAwakeableCommand = frame.decode()?;
-                (String::new(), completion(complete.result))
+                (String::new(), brought(complete.result.map(content::completion_result)))
             }
             // they have neither
             _ => <(String, Content)>::default(),
@@ -146,22 +132,9 @@ impl Journal {
             }
             Some(NotificationId::NamedSignal(name)) => name,
             Some(NotificationId::Signal(SIGNAL_CANCEL)) | None => String::new(),
-            Some(NotificationId::Signal(index)) => {
-                format!("awakeable {}", index.saturating_sub(SIGNALS_RESERVED))
-            }
+            Some(NotificationId::Signal(index)) => awakeable_name(index),
         };
-        let content = match notification.result {
-            Some(NotificationResult::Value(of)) => value(of.content),
-            Some(NotificationResult::Failure(of)) => failure(of),
-            Some(NotificationResult::InvocationId(id)) => value(id.into()),
-            Some(NotificationResult::StateKeys(names)) => {
-                let names: Vec<_> =
-                    names.keys.iter().map(|name| String::from_utf8_lossy(name)).collect();
-                value(serde_json::Value::from(names).to_string().into())
-            }
-            Some(NotificationResult::Void(_)) | None => Content::Nothing,
-        };
-        (name, content)
+        (name, brought(notification.result))
     }
 
     /// Remembers the name of what completes a command.
@@ -175,16 +148,9 @@ fn value(bytes: Bytes) -> Content {
     Content::Value(Payload(bytes))
 }
 
-fn failure(failure: Failure) -> Content {
-    Content::Failure { code: failure.code, message: failure.message }
-}
-
-fn completion(completion: Option<PromiseCompletion>) -> Content {
-    match completion {
-        Some(PromiseCompletion::Value(of)) => value(of.content),
-        Some(PromiseCompletion::Failure(of)) => failure(of),
-        None => Content::Nothing,
-    }
+/// What a notification brings; nothing if it has nothing.
+fn brought(result: Option<NotificationResult>) -> Content {
+    result.as_ref().map_or(Content::Nothing, content_of)
 }
 
 /// The bytes that hexadecimal digits stand for; none if they stand for none.
@@ -199,7 +165,7 @@ mod tests {
     use super::*;
     use crate::{
         live::clock::Clock,
-        protocol::messages::{StateKeys, Void},
+        protocol::messages::{Failure, StateKeys, Void},
     };
 
     fn hex(message: &impl prost::Message) -> String {

@@ -351,6 +351,9 @@ pub enum NotificationResult {
 /// The index of the built-in signal that cancels an invocation.
 pub const SIGNAL_CANCEL: u32 = 1;
 
+/// The number of the signal before an invocation's first awakeable: those up to it are Restate's own.
+pub const SIGNALS_RESERVED: u32 = 16;
+
 // ---- commands -----------------------------------------------------------------------------------
 
 /// The invocation's input: the first entry of every journal.

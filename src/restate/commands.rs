@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     AttemptId, Engine, Output,
-    engine::content_of,
+    content::{self, content_of},
     invocation::{Request, Status},
     journal::{Awaited, Pending},
     object::ObjectId,
@@ -20,11 +20,11 @@ use crate::{
     protocol::{
         Frame, MessageType,
         messages::{
-            AwaitingOn, CallCommand, ClearStateCommand, EagerResult, Error, Failure,
-            GetEagerStateCommand, GetLazyStateCommand, GetLazyStateKeysCommand, Header,
-            Notification, NotificationId, NotificationResult, OneWayCallCommand, OutputCommand,
-            OutputResult, ProposeRunCompletion, ProposeRunCompletionAck, ProposedResult,
-            RunCommand, SetStateCommand, SleepCommand, StateKeys, Suspension, Value, Void,
+            AwaitingOn, CallCommand, ClearStateCommand, Error, GetEagerStateCommand,
+            GetLazyStateCommand, GetLazyStateKeysCommand, Header, Notification, NotificationId,
+            NotificationResult, OneWayCallCommand, OutputCommand, OutputResult,
+            ProposeRunCompletion, ProposeRunCompletionAck, ProposedResult, RunCommand,
+            SetStateCommand, SleepCommand, StateKeys, Suspension, Value, Void,
         },
     },
 };
@@ -79,11 +79,7 @@ impl Engine {
             T::ProposeRunCompletion => self.run_result(now, inv, &frame),
             T::GetEagerStateCommand => {
                 let GetEagerStateCommand { key, result, .. } = frame.decode()?;
-                let content = match result {
-                    Some(EagerResult::Value(value)) => Content::Value(Payload(value.content)),
-                    Some(EagerResult::Void(_)) | None => Content::Nothing,
-                };
-                self.append(now, inv, frame, text(&key)?, content);
+                self.append(now, inv, frame, text(&key)?, content::of_eager(result));
                 Ok(())
             }
             T::GetEagerStateKeysCommand => self.plain(now, inv, frame),
@@ -97,13 +93,7 @@ impl Engine {
             T::OneWayCallCommand => self.one_way_call(now, inv, frame),
             T::SendSignalCommand => self.send_signal(now, inv, frame),
             T::OutputCommand => {
-                let content = match frame.decode::<OutputCommand>()?.result {
-                    Some(OutputResult::Value(value)) => Content::Value(Payload(value.content)),
-                    Some(OutputResult::Failure(Failure { code, message, .. })) => {
-                        Content::Failure { code, message }
-                    }
-                    None => Content::Nothing,
-                };
+                let content = content::of_output(frame.decode::<OutputCommand>()?.result);
                 self.append(now, inv, frame, self.no_name.clone(), content);
                 Ok(())
             }

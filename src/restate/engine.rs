@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::{
     AttemptId, Catalog, Config, Output,
+    content::content_of,
     deployments::{Deployments, Spoken},
     invocation::{Invocation, Status},
     object::Objects,
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     base::{Name, Target, VirtualTime},
-    history::{Content, Event, Inv, Payload, Phase},
+    history::{Content, Event, Inv, Phase},
     protocol::{
         Frame, MessageType,
         messages::{Notification, NotificationId, NotificationResult},
@@ -222,23 +223,6 @@ impl Engine {
                 self.begin_attempt(now, inv);
             }
             _ => {}
-        }
-    }
-}
-
-/// What a notification brings.
-pub(super) fn content_of(result: &NotificationResult) -> Content {
-    match result {
-        NotificationResult::Void(_) => Content::Nothing,
-        NotificationResult::Value(value) => Content::Value(Payload(value.content.clone())),
-        NotificationResult::Failure(failure) => {
-            Content::Failure { code: failure.code, message: failure.message.clone() }
-        }
-        NotificationResult::InvocationId(id) => Content::Value(id.as_str().into()),
-        NotificationResult::StateKeys(names) => {
-            let names: Vec<_> =
-                names.keys.iter().map(|name| String::from_utf8_lossy(name)).collect();
-            Content::Value(serde_json::Value::from(names).to_string().as_str().into())
         }
     }
 }

@@ -14,6 +14,7 @@ mod attach;
 mod cancel;
 mod catalog;
 mod commands;
+pub(crate) mod content;
 mod deployments;
 mod engine;
 mod http;
@@ -50,6 +51,8 @@ pub(crate) use deployments::FIRST;
 pub use deployments::Spoken;
 pub use engine::Engine;
 pub use http::HttpRequest;
+#[cfg(feature = "serve")]
+pub(crate) use signal::awakeable_name;
 
 /// How a server is set up, where a handler's own options do not say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]

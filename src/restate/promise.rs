@@ -4,7 +4,7 @@
 
 use super::{
     Engine,
-    engine::content_of,
+    content::{completion_result, content_of},
     invocation::Status,
     journal::Awaited,
     object::{ObjectId, Promise},
@@ -113,9 +113,6 @@ impl Engine {
 pub(super) fn result_of(
     completion: Option<PromiseCompletion>,
 ) -> Result<NotificationResult, Refusal> {
-    match completion {
-        Some(PromiseCompletion::Value(value)) => Ok(NotificationResult::Value(value)),
-        Some(PromiseCompletion::Failure(failure)) => Ok(NotificationResult::Failure(failure)),
-        None => Err(Refusal::Violation("a completion brings nothing".to_owned())),
-    }
+    let nothing = || Refusal::Violation("a completion brings nothing".to_owned());
+    completion.map(completion_result).ok_or_else(nothing)
 }

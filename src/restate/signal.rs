@@ -2,7 +2,12 @@
 //!
 //! Must not know: what handlers do about them.
 
-use super::{Engine, engine::content_of, promise::result_of, refusal::Refusal};
+use super::{
+    Engine,
+    content::{content_of, signal_result},
+    promise::result_of,
+    refusal::Refusal,
+};
 use crate::{
     base::{Name, VirtualTime},
     history::{Event, Inv, Outcome, Payload, Phase},
@@ -10,16 +15,13 @@ use crate::{
         Frame, MessageType,
         messages::{
             CompleteAwakeableCommand, Failure, NotificationId, NotificationResult, SIGNAL_CANCEL,
-            SendSignalCommand, SignalId, SignalResult, Value,
+            SIGNALS_RESERVED, SendSignalCommand, SignalId, Value,
         },
     },
 };
 
 /// What every awakeable's id begins with.
 const AWAKEABLE: &str = "sign_1";
-
-/// The number of the signal before an invocation's first awakeable: those up to it are Restate's own.
-const SIGNALS_RESERVED: u32 = 16;
 
 impl Engine {
     /// A client completes an awakeable of `inv`, its `number`th, from 1.
@@ -76,11 +78,7 @@ impl Engine {
             SignalId::Index(index) => NotificationId::Signal(index),
             SignalId::Name(name) => NotificationId::NamedSignal(name),
         };
-        let result = match signal.result.ok_or_else(nothing)? {
-            SignalResult::Void(void) => NotificationResult::Void(void),
-            SignalResult::Value(value) => NotificationResult::Value(value),
-            SignalResult::Failure(failure) => NotificationResult::Failure(failure),
-        };
+        let result = signal_result(signal.result.ok_or_else(nothing)?);
         let name = match &id {
             NotificationId::NamedSignal(name) => name.as_str().into(),
             _ => self.no_name.clone(),
@@ -127,7 +125,7 @@ impl Engine {
         let name: Name = match &id {
             NotificationId::NamedSignal(name) => name.as_str().into(),
             NotificationId::Signal(index) | NotificationId::Completion(index) => {
-                format!("awakeable {}", index.saturating_sub(SIGNALS_RESERVED)).into()
+                awakeable_name(*index).into()
             }
         };
         let phase = self.phase(inv);
@@ -136,6 +134,11 @@ impl Engine {
             self.notify(now, inv, MessageType::SignalNotification, id, result, name);
         }
     }
+}
+
+/// What an entry is called that a signal with this number makes.
+pub(crate) fn awakeable_name(index: u32) -> String {
+    format!("awakeable {}", index.saturating_sub(SIGNALS_RESERVED))
 }
 
 /// The invocation's id and the signal's number in an awakeable's id.
