@@ -4,16 +4,26 @@
 
 use crate::{
     base::Seed,
-    restate::{Config, OnMaxAttempts, Protocol},
+    restate::{Config, OnMaxAttempts, Protocol, Spoken},
     scenario::plan::Plan,
 };
 
+/// How a deployment is spoken to that speaks `protocol`.
+pub(super) fn spoken(plan: &Plan, protocol: Protocol) -> Spoken {
+    let restate = &plan.restate;
+    Spoken {
+        version: protocol.version(restate.protocol_version),
+        request_response: protocol.request_response || restate.always_replay,
+    }
+}
+
 pub(super) fn config(plan: &Plan, seed: Seed, protocol: Protocol) -> Config {
     let restate = &plan.restate;
+    let Spoken { version: protocol_version, request_response } = spoken(plan, protocol);
     Config {
         seed,
-        protocol_version: protocol.version(restate.protocol_version),
-        request_response: protocol.request_response || restate.always_replay,
+        protocol_version,
+        request_response,
         retry_initial_ms: restate.retry_initial_ms,
         retry_max_ms: restate.retry_max_ms,
         retry_max_attempts: restate.retry_max_attempts,

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use super::{Due, Sim, Struck};
+use super::{Due, Sim, Struck, config::spoken};
 use crate::{
     history::{Crash, Event},
-    restate::{AttemptId, Spoken},
+    restate::AttemptId,
     scenario::plan::{Fault, Revision},
 };
 
@@ -78,13 +78,8 @@ impl Sim<'_> {
     pub(super) fn deploy(&mut self, revision: &Revision) {
         let built = self.deployment.later(revision);
         let protocol = built.catalog.protocol();
-        let restate = &self.core.plan.restate;
-        let version = protocol.version(restate.protocol_version);
-        let spoken = Spoken {
-            version,
-            request_response: protocol.request_response || restate.always_replay,
-        };
-        self.host.add(&built.factory, protocol, version, self.core.now);
+        let spoken = spoken(self.core.plan, protocol);
+        self.host.add(&built.factory, protocol, spoken.version, self.core.now);
         let name = revision.to_string().as_str().into();
         let deployment = self.engine.register(Arc::clone(&built.catalog), spoken, name);
         self.process_started(deployment);
