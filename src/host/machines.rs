@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     Factory,
     process::{Host, Polled, Unopened},
+    watch::{self, Doing},
 };
 use crate::{
     base::{Name, Seed, Target, VirtualTime},
@@ -14,13 +15,16 @@ use crate::{
     history::CallId,
     protocol::Frame,
     restate::{AttemptId, Protocol},
-    system::{Outgoing, Reply, World},
+    system::{Hub, Outgoing, Reply, World},
 };
 
 /// The first stretch of time for which machines run beside each other.
 const STRETCH_MIN: Duration = Duration::from_millis(1);
 /// How much of the time that they have run the next one is: so much a machine may be ahead of another's timer.
 const STRETCH_PART: u32 = 8;
+
+/// How long a run waits, in real time, for threads that handlers started, in milliseconds.
+pub(crate) const THREADS_MS_MAX: u64 = 1_000;
 
 /// Every machine, in the order of deployments.
 pub(crate) struct Machines {
@@ -31,6 +35,8 @@ pub(crate) struct Machines {
     seed: Seed,
     /// How many processes there were.
     processes: u32,
+    /// How many milliseconds this run may still wait for threads that handlers started.
+    patience_ms: u64,
 }
 
 struct Machine {
@@ -51,7 +57,14 @@ impl Machine {
 impl Machines {
     /// None yet.
     pub(crate) const fn new(world: World, seed: Seed) -> Self {
-        Self { all: Vec::new(), of: BTreeMap::new(), world, seed, processes: 0 }
+        Self {
+            all: Vec::new(),
+            of: BTreeMap::new(),
+            world,
+            seed,
+            processes: 0,
+            patience_ms: THREADS_MS_MAX,
+        }
     }
 
     /// Adds a deployment with a process of its own, which is spoken to in `version` of the service protocol. The first
@@ -234,7 +247,28 @@ impl Machines {
     /// Whether a thread that a handler started was waited for as long as this run may, and is still there: what it would
     /// have done is not known.
     pub(crate) fn gave_up_on_threads(&self) -> bool {
-        self.all.iter().any(|one| one.host.gave_up_on_threads())
+        self.patience_ms == 0 && entropy::threads() > 0
+    }
+
+    /// Waits, in real time, for threads that handlers started: as long as one may still wake something, virtual time stands
+    /// still.
+    fn wait_for_threads(&mut self) {
+        if entropy::threads() == 0 {
+            return;
+        }
+        let may_wake = |all: &[Machine], hub: &Hub| {
+            !all.iter().any(|one| one.host.woken().next().is_some()) && !hub.has_outgoing()
+        };
+        watch::during(Doing::Thread, || {
+            while entropy::threads() > 0
+                && self.patience_ms > 0
+                && may_wake(&self.all, self.world.hub())
+            {
+                self.patience_ms -= 1;
+                #[expect(clippy::disallowed_methods, reason = "other threads are in real time")]
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
     }
 
     /// The attempts that were woken by `now` and not polled since, in order.
@@ -271,12 +305,14 @@ impl Machines {
         if let [at] = waiting[..]
             && !self.all[at].is_early(now)
         {
+            self.wait_for_threads();
             self.enter(at);
             return self.all[at].host.run_tokio(now, until, may_idle);
         }
         // nobody knows when the next timer is due: all run for a while, and then for a longer one
         let mut run = Duration::ZERO;
         loop {
+            self.wait_for_threads();
             run += STRETCH_MIN.max(run / STRETCH_PART);
             let stop = until.min(now.after(run));
             let (mut reached, mut idle) = (stop, false);

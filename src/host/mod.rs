@@ -18,8 +18,8 @@ pub(crate) mod watch;
 pub(crate) use attempt::Step;
 pub use discover::{DiscoveryError, discover};
 pub use endpoint::{Endpoint, RequestBody};
-pub(crate) use machines::Machines;
-pub(crate) use process::{Polled, THREADS_MS_MAX, Unopened, attempt_of};
+pub(crate) use machines::{Machines, THREADS_MS_MAX};
+pub(crate) use process::{Polled, Unopened, attempt_of};
 #[cfg(feature = "serve")]
 pub(crate) use runs::OpenRuns;
 

@@ -4,10 +4,7 @@
 //! world live with the caller. A process crash drops runtime, tasks, attempts and the services'
 //! memory, and builds them anew.
 
-use std::{
-    cell::Cell, collections::BTreeMap, future::Future, pin::pin, sync::Arc, task::Poll,
-    time::Duration,
-};
+use std::{cell::Cell, collections::BTreeMap, future::Future, pin::pin, sync::Arc, task::Poll};
 
 use tokio::runtime::Runtime;
 
@@ -49,12 +46,7 @@ pub(super) struct Host {
     seed: Seed,
     /// The number of the process, from 1.
     number: u32,
-    /// How many milliseconds this run may still wait for threads that handlers started.
-    patience_ms: u64,
 }
-
-/// How long a run waits, in real time, for threads that handlers started, in milliseconds.
-pub(crate) const THREADS_MS_MAX: u64 = 1_000;
 
 /// How the deployment is built and spoken to.
 struct Deployed {
@@ -163,8 +155,7 @@ impl Host {
         let deployed = Deployed { factory, version, runs_announced, endpoint: None };
         entropy::set_clock(now);
         let process = Process::start(now);
-        let patience_ms = THREADS_MS_MAX;
-        let mut host = Self { deployed, world, seed, number, patience_ms, process };
+        let mut host = Self { deployed, world, seed, number, process };
         host.build(number, now);
         host
     }
@@ -324,31 +315,6 @@ impl Host {
         attempts.filter(|(_, a)| a.woken.is_set()).map(|(id, _)| *id)
     }
 
-    /// Whether a thread that a handler started was waited for as long as this run may, and is still there: what it would
-    /// have done is not known.
-    pub(super) fn gave_up_on_threads(&self) -> bool {
-        self.patience_ms == 0 && entropy::threads() > 0
-    }
-
-    /// Waits, in real time, for threads that handlers started: as long as one may still wake something, virtual time stands
-    /// still.
-    fn wait_for_threads(&mut self) {
-        let may_wake = |host: &Self| {
-            let attempts = &host.process.attempts;
-            !attempts.values().any(|a| a.woken.is_set()) && !host.hub().has_outgoing()
-        };
-        if entropy::threads() == 0 {
-            return;
-        }
-        watch::during(Doing::Thread, || {
-            while entropy::threads() > 0 && self.patience_ms > 0 && may_wake(self) {
-                self.patience_ms -= 1;
-                #[expect(clippy::disallowed_methods, reason = "other threads are in real time")]
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-    }
-
     /// Lets tokio run until an attempt is woken, a task calls the world, its clock shows `until`, or nothing came of
     /// [`IDLE_MAX`](idle::IDLE_MAX) timers in a row and no attempt waits. Returns the virtual time it got to; none in the
     /// last case.
@@ -358,7 +324,6 @@ impl Host {
         until: VirtualTime,
         may_idle: bool,
     ) -> Option<VirtualTime> {
-        self.wait_for_threads();
         self.sync_tokio(now);
         let process = &mut self.process;
         let attempts = &process.attempts;

@@ -1,6 +1,9 @@
 //! A new deployment is registered while things are under way: what runs where.
 
+use std::time::Duration;
+
 use onceproof::subject::Variant;
+use restate_sdk::prelude::*;
 
 use crate::{
     by_hand,
@@ -144,4 +147,36 @@ fn a_process_crash_strikes_the_process_of_one_deployment() {
         assert_eq!(replies(seen).len(), 2);
         assert!(seen.violations.is_empty(), "{:?}", seen.violations);
     }
+}
+
+/// Its handler leaves a task behind that wakes up every second, for ever.
+struct Ticker;
+
+#[service]
+impl Ticker {
+    #[handler]
+    #[expect(clippy::disallowed_methods, reason = "code under test does as it likes")]
+    async fn tick(&self, _: Context<'_>) -> HandlerResult<()> {
+        tokio::spawn(async {
+            let mut ticks = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                ticks.tick().await;
+            }
+        });
+        Ok(())
+    }
+}
+
+#[test]
+fn tasks_that_only_tick_keep_no_run_alive_also_in_several_processes() {
+    let build = |_: &World| onceproof::endpoint!(Endpoint::builder().bind(Ticker).build());
+    let steps = r#"{ "id": "one", "call": "Ticker/tick" },
+                   { "id": "next", "deploy": {}, "at_ms": 100 },
+                   { "id": "two", "call": "Ticker/tick", "at_ms": 5000 }"#;
+    let subject = Subject::new(build);
+    let simulation = Simulation::of(subject).scenario_text("ticks", scenario(steps, ""));
+    let seen = replayed_twice(&simulation, 0);
+    assert_eq!(deployments(&seen), [(0, 1), (1, 2)]);
+    assert_eq!((seen.inconclusive, &seen.violations[..]), (None, &[][..]));
+    assert_eq!(replies(&seen).len(), 2);
 }
