@@ -119,8 +119,12 @@ where
     // one job after another on a thread, until the thread is used up
     let serve = |all: &Mutex<A>| {
         while let Some(i) = take() {
-            match panics::catch(|| each(i)) {
-                Ok(result) => fold(&mut lock(all), result),
+            let folded = panics::catch(|| {
+                let result = each(i);
+                fold(&mut lock(all), result);
+            });
+            match folded {
+                Ok(()) => {}
                 Err(message) => {
                     let (why, doing) = (Why::Panicked(message), watch::left());
                     let seed = watch::seed();
@@ -161,7 +165,6 @@ where
     for (index, worker) in workers.iter_mut().enumerate() {
         start(index, worker, &tell);
     }
-    assert!(workers.iter().any(|worker| worker.thread.is_some()), "no thread can be started");
     let mut unfinished = Vec::new();
     while workers.iter().any(|worker| worker.thread.is_some()) {
         match told.recv_timeout(TICK) {
@@ -195,6 +198,8 @@ where
             Err(RecvTimeoutError::Disconnected) => unreachable!("a sender is kept here"),
         }
     }
+    // not before every thread has ended: they borrow from here
+    assert!(take().is_none(), "no thread can be started");
     let all = workers.into_iter().map(|worker| {
         worker.slot.release();
         // that of a thread that was left behind is not being changed: it is locked only between two runs
@@ -333,5 +338,23 @@ mod tests {
             (Seed(4), Some("the end of S/k/h#1, attempt 3"))
         );
         assert!(matches!(&run.why, Why::Panicked(message) if message.starts_with("boom at ")));
+    }
+
+    #[test]
+    fn adding_up_that_panics_ends_the_spread_and_hangs_nobody() {
+        let each = |i| {
+            let _run = watch::run(watched().scenario, Seed(i));
+            i
+        };
+        let fold = |all: &mut Vec<u64>, i| {
+            assert!(i < 4, "no room");
+            all.push(i);
+        };
+        let (parts, unfinished) =
+            spread(0..1_000_000_000, 1, (watched(), || false), Vec::new, each, fold);
+        assert_eq!(parts.concat(), [0, 1, 2, 3]);
+        let [run] = &unfinished[..] else { panic!("{unfinished:?}") };
+        assert_eq!((run.seed, run.doing.as_deref()), (Seed(4), None));
+        assert!(matches!(&run.why, Why::Panicked(message) if message.starts_with("no room at ")));
     }
 }

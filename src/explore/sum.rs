@@ -78,35 +78,19 @@ impl Sum {
         // commutative, so that threads can share the work: each run's digest is mixed with its seed first
         let mixed = Digest::of(format!("{seed} {digest}").as_bytes());
         self.digest = self.digest.wrapping_add(mixed.0);
-        for (fault, counts) in result.tally {
-            self.tally.entry(fault).or_default().add(counts);
-        }
+        self.fired(result.tally);
         steps.count(&result.history, &mut self.replies);
         self.left_behind = earlier(self.left_behind.take(), left_behind);
-        for (number, times) in reached {
-            *self.reached.entry(number).or_default() += times;
-        }
+        self.reached(reached);
         match verdict {
             Verdict::Held => {}
             Verdict::Violated(violations) => {
                 let names: BTreeSet<String> = violations.into_iter().map(|v| v.oracle).collect();
-                for name in names {
-                    let entry = self.violated.entry(name).or_insert((seed, digest, 0));
-                    if seed < entry.0 {
-                        (entry.0, entry.1) = (seed, digest);
-                    }
-                    entry.2 += 1;
-                }
+                names.into_iter().for_each(|name| self.violated(name, (seed, digest, 1)));
             }
-            Verdict::Inconclusive { bound, limit } => {
-                self.inconclusive.entry(bound).or_insert((limit, 0)).1 += 1;
-            }
+            Verdict::Inconclusive { bound, limit } => self.inconclusive(bound, (limit, 1)),
             Verdict::Panicked { oracle, message, .. } => {
-                let first =
-                    self.panicked.get_or_insert_with(|| (seed, oracle.clone(), message.clone()));
-                if seed < first.0 {
-                    *first = (seed, oracle, message);
-                }
+                self.panicked(Some((seed, oracle, message)));
             }
         }
     }
@@ -116,26 +100,43 @@ impl Sum {
         self.events += other.events;
         self.threads += other.threads;
         self.digest = self.digest.wrapping_add(other.digest);
-        for (fault, counts) in other.tally {
+        self.fired(other.tally);
+        self.replies.add(other.replies);
+        self.left_behind = earlier(self.left_behind.take(), other.left_behind);
+        self.panicked(other.panicked);
+        self.reached(other.reached);
+        other.violated.into_iter().for_each(|(name, seen)| self.violated(name, seen));
+        other.inconclusive.into_iter().for_each(|(bound, seen)| self.inconclusive(bound, seen));
+        self
+    }
+
+    fn fired(&mut self, tally: Tally) {
+        for (fault, counts) in tally {
             self.tally.entry(fault).or_default().add(counts);
         }
-        self.replies.add(other.replies);
-        self.left_behind = earlier(self.left_behind, other.left_behind);
-        self.panicked = [self.panicked, other.panicked].into_iter().flatten().min();
-        for (number, times) in other.reached {
+    }
+
+    fn reached(&mut self, reached: BTreeMap<usize, u64>) {
+        for (number, times) in reached {
             *self.reached.entry(number).or_default() += times;
         }
-        for (name, (seed, digest, times)) in other.violated {
-            let entry = self.violated.entry(name).or_insert((seed, digest, 0));
-            if seed < entry.0 {
-                (entry.0, entry.1) = (seed, digest);
-            }
-            entry.2 += times;
+    }
+
+    fn violated(&mut self, oracle: String, (seed, digest, times): (u64, Digest, u64)) {
+        let entry = self.violated.entry(oracle).or_insert((seed, digest, 0));
+        if seed < entry.0 {
+            (entry.0, entry.1) = (seed, digest);
         }
-        for (bound, (limit, times)) in other.inconclusive {
-            self.inconclusive.entry(bound).or_insert((limit, 0)).1 += times;
-        }
-        self
+        entry.2 += times;
+    }
+
+    fn inconclusive(&mut self, bound: &'static str, (limit, times): (u64, u64)) {
+        self.inconclusive.entry(bound).or_insert((limit, 0)).1 += times;
+    }
+
+    /// Of two, that with the smaller seed counts.
+    fn panicked(&mut self, other: Option<(u64, String, String)>) {
+        self.panicked = [self.panicked.take(), other].into_iter().flatten().min();
     }
 }
 
