@@ -112,25 +112,18 @@ fn main() -> ExitCode {
             })
         })
         .collect();
-    tests.push(Trial::test("the_table_in_the_documentation_has_every_case", || {
-        the_table_has_every_case();
-        Ok(())
-    }));
-    tests.push(Trial::test("what_is_done_before_a_process_dies_is_not_lost", || {
-        what_is_done_is_not_lost();
-        Ok(())
-    }));
-    tests.push(Trial::test("a_test_sees_it_too", || {
-        a_test_sees_it_too();
-        Ok(())
-    }));
-    tests.push(Trial::test("a_second_process_that_ends_early_is_told", || {
-        a_second_process_that_ends_early_is_told();
-        Ok(())
-    }));
-    tests.push(Trial::test("what_fails_in_one_process_only_is_told", || {
-        what_fails_in_one_process_only_is_told();
-        Ok(())
+    let others: [(&str, fn()); 5] = [
+        ("the_table_in_the_documentation_has_every_case", the_table_has_every_case),
+        ("what_is_done_before_a_process_dies_is_not_lost", what_is_done_is_not_lost),
+        ("a_test_sees_it_too", a_test_sees_it_too),
+        ("a_second_process_that_ends_early_is_told", a_second_process_that_ends_early_is_told),
+        ("what_fails_in_one_process_only_is_told", what_fails_in_one_process_only_is_told),
+    ];
+    tests.extend(others.into_iter().map(|(name, test)| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
     }));
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
 }
