@@ -11,7 +11,9 @@ use std::{
 
 use crate::{
     base::{Seed, printable::printable_path},
-    explore::{Campaign, Explored, RUN_LIMIT, Replayed, Unfinished, explore, outcome::Summary},
+    explore::{
+        Campaign, Explored, RUN_LIMIT, Replayed, Strategy, Unfinished, explore, outcome::Summary,
+    },
     host::Endpoint,
     oracle::Oracle,
     report::{
@@ -117,6 +119,7 @@ pub struct Simulation {
     subject: Subject,
     sources: Vec<Source>,
     seeds: Option<Range<u64>>,
+    strategy: Strategy,
     jobs: Option<usize>,
     run_limit: Duration,
     out: PathBuf,
@@ -174,6 +177,7 @@ impl Simulation {
             subject,
             sources: Vec::new(),
             seeds: None,
+            strategy: Strategy::default(),
             jobs: None,
             run_limit: RUN_LIMIT,
             out,
@@ -241,6 +245,19 @@ impl Simulation {
         self.seeds(seed..seed.saturating_add(1))
     }
 
+    /// In which order what may happen next is tried, and which faults; otherwise as the portfolio has it.
+    ///
+    /// ```
+    /// # use onceproof::{Simulation, explore::Strategy};
+    /// fn with_faults_alone(bookings: Simulation) -> Simulation {
+    ///     bookings.strategy(Strategy::Fifo)
+    /// }
+    /// ```
+    pub const fn strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
     /// Has every await suspend and every resume replay the journal, whatever the scenarios say: what a handler
     /// does differently when it is replayed then shows without any fault. A team runs its tests both ways.
     ///
@@ -305,8 +322,8 @@ impl Simulation {
         deployment: &'a Deployment,
         scenario: &'a Scenario,
     ) -> Campaign<'a> {
-        let run_limit = self.run_limit;
-        Campaign { run_limit, ..Campaign::new(name, &self.subject, deployment, scenario) }
+        let (run_limit, strategy) = (self.run_limit, self.strategy);
+        Campaign { run_limit, strategy, ..Campaign::new(name, &self.subject, deployment, scenario) }
     }
 
     /// Runs one seed of the (first) scenario and returns everything that happened; writes nothing.

@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
+use crate::explore::{Strategy, UnknownStrategy};
 #[cfg(feature = "serve")]
 use crate::live::IdentityKey;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -53,6 +54,13 @@ pub(super) struct Bugs {
     /// Scenario files and folders in which planted bugs are looked for [default: those of the services].
     #[arg(long, value_name = "PATH")]
     pub(super) scenarios: Vec<PathBuf>,
+    /// Which order, and which of the faults, seeds try: some of `list`'s strategies, or `all` [default: portfolio].
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = strategies)]
+    pub(super) strategy: Vec<Strategies>,
+    /// In how many ranges of seeds, far from each other, each is hunted: the table has medians then [default: 1, or 5
+    /// for several strategies].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(super) ranges: Option<u64>,
     /// How to print the table.
     #[arg(long, value_enum, default_value_t = BugFormat::Text)]
     pub(super) format: BugFormat,
@@ -65,6 +73,18 @@ pub(super) struct Bugs {
 pub(super) enum BugFormat {
     Text,
     Markdown,
+    Json,
+}
+
+/// What one name stands for.
+#[derive(Clone, Debug)]
+pub(super) struct Strategies(pub(super) Vec<Strategy>);
+
+fn strategies(name: &str) -> Result<Strategies, UnknownStrategy> {
+    Ok(Strategies(match name {
+        "all" => Strategy::all().map(|(strategy, _)| strategy).collect(),
+        one => vec![one.parse()?],
+    }))
 }
 
 #[derive(Debug, ClapArgs)]
@@ -78,6 +98,9 @@ pub(super) struct Run {
     /// Run exactly this seed.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..u64::MAX))]
     pub(super) seed: Option<u64>,
+    /// Which order, and which of the faults, seeds try: one of `list`'s strategies.
+    #[arg(long, value_name = "NAME", default_value_t = Strategy::default())]
+    pub(super) strategy: Strategy,
     /// Threads to use, at most 256 [default: one per core]. The result is the same for any number.
     #[arg(long, value_name = "J")]
     pub(super) jobs: Option<std::num::NonZeroUsize>,
@@ -201,6 +224,9 @@ pub(super) struct Replay {
     /// The seed.
     #[arg(long, value_name = "S", requires = "scenario")]
     pub(super) seed: Option<u64>,
+    /// Which order, and which of the faults, the seed tries; a reproducer says itself how it ran.
+    #[arg(long, value_name = "NAME", default_value_t = Strategy::default(), requires = "scenario")]
+    pub(super) strategy: Strategy,
     /// Have every await suspend and every resume replay the journal; a reproducer says itself how it ran.
     #[arg(long, requires = "scenario")]
     pub(super) always_replay: bool,

@@ -11,8 +11,11 @@ use super::{
 };
 use crate::{
     base::printable::printable,
-    explore::{Hunt, hunt, planted_bugs, scenario_of},
-    report::planted::{Row, markdown, text},
+    explore::{Hunt, Strategy, hunt, planted_bugs, scenario_of},
+    report::{
+        medians::{self, Measured},
+        planted::{self, Row},
+    },
     scenario,
     subject::Subject,
 };
@@ -20,6 +23,11 @@ use crate::{
 /// What stands before and after the table in the file that it is written to.
 const MARKS: (&str, &str) =
     ("<!-- planted bugs: made by `onceproof bugs --write` -->\n", "<!-- end of planted bugs -->");
+
+/// How far the ranges of seeds are apart: further than any budget.
+const APART: u64 = 10_000_000;
+/// How many ranges there are for several strategies.
+const RANGES: u64 = 5;
 
 pub(super) fn bugs(subject: &Subject, args: &Bugs) -> Result<Exit, Failure> {
     let stop = stop_on_interrupt();
@@ -35,32 +43,74 @@ pub(super) fn bugs(subject: &Subject, args: &Bugs) -> Result<Exit, Failure> {
     let catalog = subject.catalog()?;
     let all = hunted.len();
     let bar = terminal::progress(all as u64);
+    let strategies = strategies(args);
+    let ranges = args.ranges.unwrap_or(if strategies.len() > 1 { RANGES } else { 1 });
     let mut rows = Vec::new();
     for bug in hunted {
+        bar.set_message(printable(&bug.title).into_owned());
+        let (_, scenario) = scenario_of(&catalog, &files, &bug)?;
+        let started = now();
+        let search = |strategy: Strategy, range: u64| {
+            let from = range * APART;
+            let search = (strategy, from);
+            let hunt = hunt(subject, &scenario, &bug, search, &stopped, || since(started))?;
+            Ok::<_, Failure>((from, hunt))
+        };
+        let by = |strategy: &Strategy| {
+            let hunts: Result<_, Failure> = (0..ranges).map(|n| search(*strategy, n)).collect();
+            Ok::<_, Failure>((*strategy, hunts?))
+        };
+        let by: Vec<_> = strategies.iter().map(by).collect::<Result<_, _>>()?;
+        // what was not hunted to its end is not known
         if stopped() {
             break;
         }
-        bar.set_message(printable(&bug.title).into_owned());
-        let started = now();
-        let (_, scenario) = scenario_of(&catalog, &files, &bug)?;
-        let hunt = hunt(subject, &scenario, &bug, &stopped, || since(started))?;
-        rows.push(Row { bug, hunt });
+        rows.push(Measured { bug, by });
         bar.inc(1);
     }
     bar.finish_and_clear();
-    terminal::say(&match args.format {
-        BugFormat::Text => text(&rows),
-        BugFormat::Markdown => markdown(&rows),
-    });
+    let table = |format| match (format, once(&rows)) {
+        (BugFormat::Json, _) => medians::json(&rows),
+        (BugFormat::Text, Some(rows)) => planted::text(&rows),
+        (BugFormat::Markdown, Some(rows)) => planted::markdown(&rows),
+        (BugFormat::Text, None) => medians::text(&rows),
+        (BugFormat::Markdown, None) => medians::markdown(&rows),
+    };
+    terminal::say(&table(args.format));
     if stopped() {
         terminal::complain(&format!("{} of {all} planted bugs were hunted", rows.len()));
         return Ok(interrupted(Exit::Held));
     }
     if let Some(file) = &args.write {
-        write(file, &markdown(&rows))?;
+        write(file, &table(BugFormat::Markdown))?;
     }
-    let all_found = rows.iter().all(|row| matches!(row.hunt, Hunt::Found { .. }));
+    let mut hunts = rows.iter().flat_map(|row| &row.by).flat_map(|(_, hunts)| hunts);
+    let all_found = hunts.all(|(_, hunt)| matches!(hunt, Hunt::Found { .. }));
     Ok(if all_found { Exit::Held } else { Exit::Violated })
+}
+
+/// The strategies that are asked for.
+fn strategies(args: &Bugs) -> Vec<Strategy> {
+    let asked = args.strategy.iter().flat_map(|some| &some.0);
+    let mut all: Vec<Strategy> = Vec::new();
+    for strategy in asked {
+        if !all.contains(strategy) {
+            all.push(*strategy);
+        }
+    }
+    if all.is_empty() { vec![Strategy::default()] } else { all }
+}
+
+/// The rows of a table without medians; none if there is more to tell.
+fn once(rows: &[Measured]) -> Option<Vec<Row>> {
+    let row = |measured: &Measured| match &measured.by[..] {
+        [(_, hunts)] => match &hunts[..] {
+            [(_, hunt)] => Some(Row { bug: measured.bug.clone(), hunt: hunt.clone() }),
+            _ => None,
+        },
+        _ => None,
+    };
+    rows.iter().map(row).collect()
 }
 
 fn unknown_class(class: u16, last: Option<u16>) -> String {

@@ -7,6 +7,7 @@ use super::{
     terminal,
 };
 use crate::{
+    explore::Strategy,
     scenario::{self, Input, plan::Fault},
     subject::Subject,
 };
@@ -62,6 +63,10 @@ pub(super) fn list(subject: &Subject) -> Result<Exit, Failure> {
     text.push_str("\nsettings of Restate\n");
     for (name, summary) in scenario::restate_settings() {
         writeln!(text, "  {name:<26} {summary}")?;
+    }
+    text.push_str("\nstrategies\n");
+    for (strategy, summary) in Strategy::all() {
+        writeln!(text, "  {strategy:<20} {summary}")?;
     }
     text.push_str("\noracles\n");
     for (name, summary) in &catalog.invariants {

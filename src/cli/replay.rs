@@ -12,7 +12,7 @@ use super::{
 use crate::{
     base::{Seed, printable::printable},
     choice::Tape,
-    explore::{Campaign, Replayed, Unfinished, Why, outcome::Difference},
+    explore::{Campaign, Replayed, Strategy, Unfinished, Why, outcome::Difference},
     report::{
         explain::{difference, events, unfinished},
         timeline::{Detail, timeline},
@@ -24,7 +24,9 @@ use crate::{
 pub(super) fn replay(subject: &Subject, args: &args::Replay) -> Result<Exit, Failure> {
     match (&args.file, &args.scenario, args.seed) {
         (Some(file), ..) => replay_file(subject, file, args),
-        (None, Some(scenario), Some(seed)) => replay_scenario(subject, scenario, Seed(seed), args),
+        (None, Some(scenario), Some(seed)) => {
+            replay_scenario(subject, scenario, args.strategy, Seed(seed), args)
+        }
         _ => Err(Failure("error: give a reproducer, or --scenario with --seed".into())),
     }
 }
@@ -32,6 +34,7 @@ pub(super) fn replay(subject: &Subject, args: &args::Replay) -> Result<Exit, Fai
 fn replay_scenario(
     subject: &Subject,
     file: &Path,
+    strategy: Strategy,
     seed: Seed,
     args: &args::Replay,
 ) -> Result<Exit, Failure> {
@@ -42,7 +45,8 @@ fn replay_scenario(
     let deployment = subject.deployment_of(&scenario)?;
     let name = file.display().to_string();
     let run_limit = args.run_limit;
-    let campaign = Campaign { run_limit, ..Campaign::new(&name, subject, &deployment, &scenario) };
+    let campaign =
+        Campaign { run_limit, strategy, ..Campaign::new(&name, subject, &deployment, &scenario) };
     let replayed = match twice(&campaign, (seed, None)) {
         Ok(replayed) => replayed,
         Err(exit) => return Ok(exit),

@@ -160,6 +160,7 @@ impl Command<'_> {
         bar.set_message(printable(name).into_owned());
         let deployment = self.subject.deployment_of(scenario)?;
         let campaign = Campaign {
+            strategy: self.args.strategy,
             seeds: seeds(self.args, scenario),
             jobs: jobs(self.args.jobs.map(usize::from)),
             run_limit: self.args.run_limit.unwrap_or(RUN_LIMIT),

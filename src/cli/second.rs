@@ -25,7 +25,7 @@ use super::{
 use crate::{
     base::{Digest, Seed},
     choice::Tape,
-    explore::Campaign,
+    explore::{Campaign, Strategy},
     report::explain::{EventText, events},
     scenario::plan::Scenario,
     subject::Subject,
@@ -43,7 +43,7 @@ const ENDS: Duration = Duration::from_secs(5);
 #[derive(Debug, Serialize, Deserialize)]
 enum Request {
     /// From now on it is about this scenario.
-    Begin { name: String, scenario: Box<Scenario>, run_limit_ms: u64 },
+    Begin { name: String, scenario: Box<Scenario>, strategy: String, run_limit_ms: u64 },
     /// The fingerprints of the sample of these seeds.
     Sample { seeds: Range<u64> },
     /// All events of one run, from its seed, or by its tape.
@@ -95,7 +95,8 @@ impl Second {
         self.patience = campaign.run_limit.saturating_add(PATIENCE);
         let run_limit_ms = u64::try_from(campaign.run_limit.as_millis()).unwrap_or(u64::MAX);
         let scenario = Box::new(campaign.scenario.clone());
-        self.ask(&Request::Begin { name: campaign.name.to_owned(), scenario, run_limit_ms });
+        let (name, strategy) = (campaign.name.to_owned(), campaign.strategy.to_string());
+        self.ask(&Request::Begin { name, scenario, strategy, run_limit_ms });
     }
 
     /// Has it make the sample of these seeds again, while others do other things.
@@ -252,8 +253,10 @@ pub(super) fn answer_all(subject: &Subject, say: &(dyn Fn(&str) -> bool + Sync))
             }
         };
         let heard = match request {
-            Request::Begin { name, scenario, run_limit_ms } => {
-                about = Some((name, *scenario, Duration::from_millis(run_limit_ms)));
+            Request::Begin { name, scenario, strategy, run_limit_ms } => {
+                // this very program named it
+                let strategy = strategy.parse().unwrap_or_default();
+                about = Some((name, *scenario, strategy, Duration::from_millis(run_limit_ms)));
                 true
             }
             question => match &about {
@@ -276,7 +279,7 @@ fn parse<T: DeserializeOwned>(line: &str) -> Result<T, Answer> {
 /// Answers one question; false if nobody listens any more.
 fn answer(
     subject: &Subject,
-    (name, scenario, run_limit): &(String, Scenario, Duration),
+    (name, scenario, strategy, run_limit): &(String, Scenario, Strategy, Duration),
     question: Request,
     say: &(impl Fn(&Answer) -> bool + Sync),
 ) -> bool {
@@ -285,8 +288,11 @@ fn answer(
         Ok(deployment) => deployment,
         Err(e) => return cannot(format!("cannot use the scenario: {e}")),
     };
-    let campaign =
-        Campaign { run_limit: *run_limit, ..Campaign::new(name, subject, &deployment, scenario) };
+    let campaign = Campaign {
+        run_limit: *run_limit,
+        strategy: *strategy,
+        ..Campaign::new(name, subject, &deployment, scenario)
+    };
     let no_end = |seed: Seed| cannot(format!("came to no end with seed {seed}"));
     match question {
         Request::Sample { seeds } => {

@@ -12,12 +12,13 @@ use super::{
     pool::{self, Unfinished, Watched, Why},
     replies::{self, Steps},
     sample::{Differs, Order, Samples},
+    strategy::{Sources, Strategy},
     sum::{Ran, Sum},
     verdict::SYSTEMS,
 };
 use crate::{
     base::{Digest, Seed},
-    choice::{Seeded, Tape},
+    choice::Tape,
     history::History,
     host::watch::{self, Doing},
     oracle::{Verdict, Violation, judge},
@@ -43,6 +44,8 @@ pub struct Campaign<'a> {
     pub deployment: &'a Deployment,
     /// What runs and what must hold.
     pub scenario: &'a Scenario,
+    /// Which order, and which of the faults, they try.
+    pub strategy: Strategy,
     /// The seeds to run.
     pub seeds: Range<u64>,
     /// Threads to use.
@@ -54,6 +57,12 @@ pub struct Campaign<'a> {
     pub stop: &'a (dyn Fn() -> bool + Sync),
     /// Called after each run.
     pub progress: &'a (dyn Fn() + Sync),
+}
+
+impl Campaign<'_> {
+    pub(super) fn sources(&self) -> Sources<'_> {
+        Sources::new(self.strategy, (self.deployment, &self.scenario.plan), self.watched())
+    }
 }
 
 /// A violation that was seen again when its seed was run again.
@@ -100,12 +109,13 @@ pub fn explore(campaign: &Campaign<'_>) -> Explored {
     let oracles = campaign.subject.oracles_of(campaign.scenario);
     let steps = Steps::of(&campaign.scenario.plan);
     let watched = campaign.watched();
+    let sources = campaign.sources();
     let order = Order::of(&campaign.seeds);
     let samples = Samples::new(order);
     let each = |number| {
         let (seed, again) = order.seed(number);
         let _run = watch::run(watched.scenario, Seed(seed));
-        let result = campaign.run(seed);
+        let result = campaign.run(&sources, seed);
         samples.note(seed, &result.history);
         if again {
             return None;
@@ -174,15 +184,27 @@ impl<'a> Campaign<'a> {
     ) -> Self {
         let (seeds, jobs, run_limit) = (0..0, 1, RUN_LIMIT);
         let (stop, progress) = (&|| false, &|| {});
-        Self { name, subject, deployment, scenario, seeds, jobs, run_limit, stop, progress }
+        let strategy = Strategy::Portfolio;
+        Self {
+            name,
+            subject,
+            deployment,
+            scenario,
+            strategy,
+            seeds,
+            jobs,
+            run_limit,
+            stop,
+            progress,
+        }
     }
 
     pub(super) fn watched(&self) -> Watched {
         Watched { scenario: watch::scenario(self.name), limit: self.run_limit }
     }
 
-    fn run(&self, seed: u64) -> RunResult {
-        let mut source = Seeded::new(Seed(seed));
+    fn run(&self, sources: &Sources<'_>, seed: u64) -> RunResult {
+        let mut source = sources.source(Seed(seed));
         sim::run(self.deployment, &self.scenario.plan, Seed(seed), &mut source, Logs::Discard)
     }
 
@@ -198,14 +220,14 @@ impl<'a> Campaign<'a> {
         &self,
         tell: &(dyn Fn(Seed, Digest) -> bool + Sync),
     ) -> Result<(), Box<Unfinished>> {
-        let watched = self.watched();
+        let (watched, sources) = (self.watched(), self.sources());
         let order = Order::of(&self.seeds);
         let deaf = AtomicBool::new(false);
         let relaxed = Ordering::Relaxed;
         let each = |number| {
             let seed = Seed(order.sampled(number));
             let _run = watch::run(watched.scenario, seed);
-            let digest = self.run(seed.0).history.digest();
+            let digest = self.run(&sources, seed.0).history.digest();
             deaf.fetch_or(!tell(seed, digest), relaxed);
         };
         let stop = || deaf.load(relaxed);
@@ -229,11 +251,12 @@ pub type First = (u64, Option<(Seed, Vec<Violation>)>);
 pub fn first(campaign: &Campaign<'_>, wanted: &str) -> Result<First, Box<Unfinished>> {
     let oracles = campaign.subject.oracles_of(campaign.scenario);
     let watched = campaign.watched();
+    let sources = campaign.sources();
     let is_found = AtomicBool::new(false);
     let order = Ordering::Relaxed;
     let each = |seed| {
         let _run = watch::run(watched.scenario, Seed(seed));
-        let run = campaign.run(seed);
+        let run = campaign.run(&sources, seed);
         let judged = || judge(&run.history, oracles.iter().copied());
         let verdict = watch::during(Doing::Oracles, judged);
         (campaign.progress)();

@@ -4,7 +4,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{Campaign, first};
+use super::{Campaign, first, strategy::Strategy};
 use crate::{
     base::Seed,
     scenario::{self, Catalog, plan::Scenario},
@@ -127,8 +127,8 @@ pub fn scenario_of(
     Err(HuntError::NoScenario { service, variant })
 }
 
-/// Runs the scenario of a planted bug, seed by seed, until its oracle catches it or the scenario's `runs`, its
-/// published budget, are used up. `since` says how long it is since the call.
+/// Runs the scenario of a planted bug, seed by seed from `from`, as `strategy` has it, until its oracle catches it or
+/// the scenario's `runs`, its published budget, are used up. `since` says how long it is since the call.
 ///
 /// # Errors
 /// If its services cannot be simulated, or a run has no end.
@@ -136,6 +136,7 @@ pub fn hunt(
     subject: &Subject,
     scenario: &Scenario,
     bug: &PlantedBug,
+    (strategy, from): (Strategy, u64),
     stop: &(dyn Fn() -> bool + Sync),
     since: impl Fn() -> Duration,
 ) -> Result<Hunt, HuntError> {
@@ -143,8 +144,9 @@ pub fn hunt(
     let deployment = subject.deployment_of(scenario)?;
     let before = since();
     let name = format!("the planted bug {}", bug.variant.name);
-    let seeds = 0..scenario.runs;
-    let campaign = Campaign { seeds, stop, ..Campaign::new(&name, subject, &deployment, scenario) };
+    let seeds = from..from + scenario.runs;
+    let campaign =
+        Campaign { strategy, seeds, stop, ..Campaign::new(&name, subject, &deployment, scenario) };
     let (seeds, found) = first(&campaign, wanted).map_err(|run| HuntError::Unfinished {
         variant: bug.variant.name.clone(),
         seed: run.seed,

@@ -12,6 +12,7 @@ mod pool;
 mod replay;
 mod replies;
 mod sample;
+mod strategy;
 mod sum;
 mod verdict;
 
@@ -20,4 +21,5 @@ pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of};
 pub use pool::{Unfinished, Why};
 pub use replay::Replayed;
 pub use sample::{Differs, sample};
+pub use strategy::{Strategy, UnknownStrategy};
 pub use verdict::judge_run;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::{Digest, Seed},
-    choice::{Recorder, Seeded, Tape},
+    choice::{Recorder, Tape},
     history::History,
     host::watch::{self, Doing},
     oracle::{Verdict, Violation},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Campaign<'_> {
-    /// Runs one seed, and keeps everything.
+    /// Runs one seed as the campaign's strategy has it, and keeps everything.
     ///
     /// # Errors
     /// If the run has no end.
@@ -30,7 +30,7 @@ impl Campaign<'_> {
     /// If the run panics: a bug of this crate.
     pub fn replay_seed(&self, seed: Seed) -> Result<Replayed, Box<Unfinished>> {
         self.alone(seed, || {
-            let mut source = Recorder::new(Seeded::new(seed), true);
+            let mut source = Recorder::new(self.sources().source(seed), true);
             let (deployment, plan) = (self.deployment, &self.scenario.plan);
             let result = sim::run(deployment, plan, seed, &mut source, Logs::Keep);
             let (_, tape) = source.finish();

@@ -673,12 +673,24 @@ pub struct LogLine {
     pub at: VirtualTime,
     /// The invocation and attempt whose code logged it, if it was a handler's.
     pub attempt: Option<(Inv, u32)>,
-    /// `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`.
+    /// `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`; [`LogLine::ORDER`] for what is no handler's.
     pub level: &'static str,
     /// The module path of the code.
     pub module: String,
     /// The message, followed by the fields as ` name=value`.
     pub message: String,
+}
+
+impl LogLine {
+    /// The level of a line that tells that something went before what would have been the next: a choice of the
+    /// simulation, `THIS before THAT`.
+    pub const ORDER: &'static str = "ORDER";
+
+    /// Such a line.
+    pub(crate) fn order(at: VirtualTime, message: String) -> Self {
+        let (attempt, module) = (None, String::new());
+        Self { after: 0, at, attempt, level: Self::ORDER, module, message }
+    }
 }
 
 /// The append-only log of one run.

@@ -201,6 +201,11 @@ impl Machines {
         self.all[self.at(attempt)].host.has(attempt)
     }
 
+    /// How often the code of an attempt was polled.
+    pub(crate) fn polls(&self, attempt: AttemptId) -> u64 {
+        self.all[self.at(attempt)].host.polls(attempt)
+    }
+
     /// All attempts, in order.
     pub(crate) fn attempts(&self) -> Vec<AttemptId> {
         let mut all: Vec<_> = self.all.iter().flat_map(|one| one.host.attempts()).collect();

@@ -256,6 +256,11 @@ impl Host {
         self.process.attempts.contains_key(&attempt)
     }
 
+    /// How often an attempt was polled; 0 if it is gone.
+    pub(super) fn polls(&self, attempt: AttemptId) -> u64 {
+        self.process.attempts.get(&attempt).map_or(0, |attempt| attempt.polls)
+    }
+
     /// The attempts of the process, in order.
     pub(super) fn attempts(&self) -> impl Iterator<Item = AttemptId> {
         self.process.attempts.keys().copied()

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     base::Seed,
     choice::Rate,
-    explore::{Campaign, judge_run},
+    explore::{Campaign, Strategy, judge_run},
     history::{Event, History, Record},
     oracle::{Oracle, Verdict, Violation},
     scenario::plan::{
@@ -223,7 +223,10 @@ fn on_server(
 /// The keys of the objects that a simulated run comes to: the real run's have a prefix, also where only a body names them.
 fn objects_of(subject: &Subject, deployment: &Deployment, scenario: &Scenario) -> BTreeSet<String> {
     let plain = without_faults(scenario, &mut Vec::new());
-    let campaign = Campaign::new("the simulation", subject, deployment, &plain);
+    let campaign = Campaign {
+        strategy: Strategy::Fifo,
+        ..Campaign::new("the simulation", subject, deployment, &plain)
+    };
     // a run that has no end knows no objects
     let Ok(run) = campaign.replay_seed(Seed(0)) else { return BTreeSet::new() };
     let key = |record: &Record| match &record.event {
@@ -320,7 +323,10 @@ pub fn simulate(
     seeds: &[u64],
     calm: Duration,
 ) -> Vec<Observed> {
-    let campaign = Campaign::new("the simulation", subject, deployment, scenario);
+    let campaign = Campaign {
+        strategy: Strategy::Fifo,
+        ..Campaign::new("the simulation", subject, deployment, scenario)
+    };
     let one = |seed: &u64| {
         // a run that has no end shows nothing that could be compared
         let run = campaign.replay_seed(Seed(*seed)).ok()?;

@@ -125,7 +125,8 @@ impl<'h> Focus<'h> {
 
     /// True if a person needs to see this log line.
     pub(crate) fn shows_log(&self, line: &LogLine) -> bool {
-        line.attempt.is_none_or(|(inv, _)| self.invocations.contains(&inv))
+        line.level != LogLine::ORDER
+            && line.attempt.is_none_or(|(inv, _)| self.invocations.contains(&inv))
     }
 
     /// True unless the place of a fault lies in something that is not concerned.

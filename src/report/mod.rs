@@ -5,8 +5,10 @@
 pub mod explain;
 mod focus;
 pub mod json;
+pub mod medians;
 pub mod paint;
 pub mod planted;
+mod table;
 pub mod text;
 pub mod timeline;
 mod width;

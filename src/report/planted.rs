@@ -2,13 +2,10 @@
 //!
 //! Must not know: how a hunt is made.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
-use super::width::{padded, width};
-use crate::{
-    base::printable::printable,
-    explore::{Hunt, PlantedBug},
-};
+use super::table::Table;
+use crate::explore::{Hunt, PlantedBug};
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -49,46 +46,24 @@ fn cells(row: &Row) -> [String; 7] {
         seconds,
         also,
     ]
-    .map(|cell| printable(&cell).into_owned())
 }
 
 /// The table for a terminal, with what it adds up to. Ends with a line break.
 #[must_use]
 pub fn text(rows: &[Row]) -> String {
-    let table: Vec<[String; 7]> = rows.iter().map(cells).collect();
-    let headings = HEADINGS.map(str::to_owned);
-    let widths: [usize; 7] = std::array::from_fn(|column| {
-        let all = std::iter::once(&headings).chain(&table);
-        all.map(|cells| width(&cells[column])).max().unwrap_or(0)
-    });
-    let mut out = String::new();
-    for cells in std::iter::once(&headings).chain(&table) {
-        let mut line = String::new();
-        for (column, (cell, columns)) in cells.iter().zip(widths).enumerate() {
-            // numbers are aligned to the right
-            let padded = if matches!(column, 0 | 4 | 5) {
-                format!("{cell:>columns$}  ")
-            } else {
-                padded(cell, columns) + "  "
-            };
-            line.push_str(&padded);
-        }
-        writeln!(out, "{}", line.trim_end()).expect("writing to a String cannot fail");
-    }
-    writeln!(out, "\n{}", totals(rows)).expect("writing to a String cannot fail");
-    out
+    format!("{}\n{}\n", table(rows).text(|column| matches!(column, 0 | 4 | 5)), totals(rows))
 }
 
 /// The table for the README. Ends with a line break.
 #[must_use]
 pub fn markdown(rows: &[Row]) -> String {
-    let mut out = format!("| {} |\n|{}\n", HEADINGS.join(" | "), "---|".repeat(HEADINGS.len()));
-    for row in rows {
-        let cells = cells(row).map(|cell| cell.replace('|', r"\|"));
-        writeln!(out, "| {} |", cells.join(" | ")).expect("writing to a String cannot fail");
-    }
-    writeln!(out, "\n{}", totals(rows)).expect("writing to a String cannot fail");
-    out
+    format!("{}\n{}\n", table(rows).markdown(), totals(rows))
+}
+
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new(&HEADINGS);
+    rows.iter().for_each(|row| table.row(cells(row)));
+    table
 }
 
 /// `35 of 36 classes found`.
@@ -106,7 +81,7 @@ fn totals(rows: &[Row]) -> String {
 }
 
 /// Seconds with three decimals, through text: a float is never computed with.
-fn seconds(elapsed: Duration) -> String {
+pub(super) fn seconds(elapsed: Duration) -> String {
     format!("{}.{:03}", elapsed.as_secs(), elapsed.subsec_millis())
 }
 

@@ -50,7 +50,10 @@ pub fn timeline(history: &History, violations: &[Violation], look: Look) -> Stri
     let marked: BTreeSet<usize> =
         violations.iter().flat_map(|violation| violation.records.iter().copied()).collect();
     let lines = lines(history, &marked, look.detail);
-    let hidden = history.len() + history.logs().len() - lines.len();
+    // what went first is no event that was left out
+    let is_order = |log: &&LogLine| log.level == LogLine::ORDER && look.detail == Detail::Brief;
+    let orders = history.logs().iter().filter(is_order).count();
+    let hidden = history.len() + history.logs().len() - orders - lines.len();
     let widths = Widths::of(&lines);
     let mut text = String::new();
     for line in &lines {
@@ -120,6 +123,9 @@ fn lines<'h>(history: &'h History, marked: &BTreeSet<usize>, detail: Detail) -> 
 }
 
 fn logged<'h>(log: &LogLine, names: &Names<'_>) -> Wording<'h> {
+    if log.level == LogLine::ORDER {
+        return Wording { who: Who::Order, text: log.message.clone() };
+    }
     let by = log.attempt.map_or_else(String::new, |(inv, _)| names.by(inv));
     Wording { who: Who::Handler, text: format!("{} {}{by}", log.level, log.message) }
 }
@@ -137,7 +143,9 @@ impl Line<'_> {
             _ if self.marked => (paint.paint(Tone::Bad, who), paint.paint(Tone::Bad, text)),
             Who::Fault => (paint.paint(Tone::Warning, who), paint.paint(Tone::Warning, text)),
             Who::Client => (paint.paint(Tone::Strong, who), text),
-            Who::Restate | Who::Process | Who::End => (paint.paint(Tone::Faint, who), text),
+            Who::Restate | Who::Process | Who::Order | Who::End => {
+                (paint.paint(Tone::Faint, who), text)
+            }
             Who::Handler | Who::System(_) => (who, text),
         };
         out.push_str(&format!("{mark} {time}  {who}  {text}\n"));

@@ -33,6 +33,8 @@ pub(crate) enum Who<'h> {
     Handler,
     /// The simulation, by injecting a fault.
     Fault,
+    /// The simulation, by letting something go first.
+    Order,
     /// The simulation, at the end of the run.
     End,
     /// A system of the outside world, by its name.
@@ -48,6 +50,7 @@ impl<'h> Who<'h> {
             Self::Process => "process",
             Self::Handler => "handler",
             Self::Fault => "fault",
+            Self::Order => "order",
             Self::End => "end",
             Self::System(name) => name,
         }

@@ -92,6 +92,12 @@ impl Engine {
         self.timers.next()
     }
 
+    /// Whether something that is due at or before `at` is to come after all else of its time.
+    #[must_use]
+    pub fn awaits_quiet(&self, at: VirtualTime) -> bool {
+        self.timers.has_answer(at)
+    }
+
     /// What an invocation is addressed to.
     #[must_use]
     pub fn target(&self, inv: Inv) -> &Target {

@@ -61,6 +61,12 @@ impl Timers {
         self.set.first_key_value().map(|(id, _)| id.at)
     }
 
+    /// Whether one that fires at or before `at` waits until all else of its time has happened.
+    pub(super) fn has_answer(&self, at: VirtualTime) -> bool {
+        let due = self.set.iter().take_while(|(id, _)| id.at <= at);
+        due.into_iter().any(|(_, timer)| matches!(timer, Timer::Answer(_)))
+    }
+
     /// Takes the next one that fires at or before `now`.
     pub(super) fn pop_due(&mut self, now: VirtualTime) -> Option<Timer> {
         let first = self.set.first_entry().filter(|first| first.key().at <= now)?;

@@ -67,6 +67,9 @@ pub struct Plan {
     /// [`VirtualTime::EPOCH_UNIX_MS`]: crate::base::VirtualTime::EPOCH_UNIX_MS
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_unix_ms: Option<u64>,
+    /// In which order what is ready happens.
+    #[serde(default, skip_serializing_if = "Order::is_any")]
+    pub order: Order,
     /// What clients do.
     pub steps: Vec<Step>,
     /// What goes wrong.
@@ -85,10 +88,35 @@ impl Plan {
         self.faults.rates.remove(&FaultName::BuiltIn(Fault::Suspend));
     }
 
+    /// Whether everything happens first in, first out.
+    #[must_use]
+    pub fn is_fifo(&self) -> bool {
+        self.order == Order::Fifo
+    }
+
     /// When the run begins; what the plan dates from the start is dated from here.
     #[must_use]
     pub fn start(&self) -> VirtualTime {
         self.start_unix_ms.map_or(VirtualTime::ZERO, VirtualTime::from_unix_millis)
+    }
+}
+
+/// In which order what is ready happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Any that Restate and the network may show: it is a choice.
+    #[default]
+    Any,
+    /// First in, first out, and without any time on the way.
+    Fifo,
+}
+
+impl Order {
+    // serde asks by reference
+    #[expect(clippy::trivially_copy_pass_by_ref)]
+    fn is_any(&self) -> bool {
+        *self == Self::Any
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
     let restate = fields.get("restate").map(|n| settings::restate(reader, n));
     let docs = fields.get("steps").map_or_else(Vec::new, |n| steps::read(reader, n, catalog));
     let steps = expand::expand(reader, &docs);
+    let order = fields.get("order").map(|n| settings::order(reader, n)).unwrap_or_default();
     let faults = fields.get("faults").map(|n| faults::read(reader, n, catalog));
     let bounds = fields.get("bounds").map(|n| settings::bounds(reader, n));
     let invariants = checks::invariants(reader, fields.get("invariants"), catalog);
@@ -70,6 +71,7 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
         clients: clients.unwrap_or_default(),
         restate: restate.unwrap_or_default(),
         start_unix_ms: None,
+        order,
         steps,
         faults: faults.unwrap_or_default(),
         bounds: bounds.unwrap_or_default(),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     catalog::{Catalog, REFERENCE},
     diagnostic::Diagnostic,
-    plan::{Bounds, ClientPlan, RestatePlan},
+    plan::{Bounds, ClientPlan, Order, RestatePlan},
     reader::{Fields, MILLIS, Reader, Whole},
     suggest,
     syntax::Node,
@@ -54,6 +54,21 @@ pub(crate) fn clients(reader: &mut Reader, node: &Node) -> ClientPlan {
         plan.tries = u32::try_from(tries).expect("the maximum fits");
     }
     plan
+}
+
+/// `order`.
+pub(crate) fn order(reader: &mut Reader, node: &Node) -> Order {
+    let Some(text) = reader.string(node, "\"any\" or \"fifo\"") else { return Order::default() };
+    match text.value.as_str() {
+        "any" => Order::Any,
+        "fifo" => Order::Fifo,
+        other => {
+            let problem = format!("unknown order `{other}`");
+            let help = "write \"any\", for every order that Restate allows, or \"fifo\"";
+            reader.report(Diagnostic::new(text.span, problem).help(help));
+            Order::default()
+        }
+    }
 }
 
 /// `restate`.

@@ -69,6 +69,7 @@ pub(crate) static SCENARIO: Form<'static> = form(
         field("clients", "how patient clients are"),
         field("restate", "how Restate is configured"),
         needed("steps", "what clients and operators do"),
+        field("order", "in which order what is ready happens: \"any\", or \"fifo\""),
         field("faults", "what goes wrong"),
         field("invariants", "what must hold: \"all\", a list of names, or { \"except\": [...] }"),
         field("must_violate", "the invariant that must catch the planted bug"),

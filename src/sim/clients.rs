@@ -153,6 +153,26 @@ impl Clients {
         }
     }
 
+    /// A request's name.
+    pub(super) fn name(&self, request: usize) -> &Name {
+        &self.requests[request].name
+    }
+
+    /// The request that arrives.
+    pub(super) fn request_of(&self, ticket: Ticket) -> usize {
+        self.arrivals[ticket.0 as usize].request
+    }
+
+    /// An arrival in words, unlike any other's.
+    pub(super) fn arrival(&self, ticket: Ticket) -> String {
+        let Arrival { request, attempt, awaited, .. } = self.arrivals[ticket.0 as usize];
+        let name = self.name(request);
+        match awaited {
+            true => format!("request {name} try {attempt}"),
+            false => format!("copy {} of request {name} try {attempt}", ticket.0),
+        }
+    }
+
     fn sender(&self, request: usize) -> Option<&Sender> {
         match &self.requests[request].ask {
             Ask::Call(call) => call.sender.as_ref(),

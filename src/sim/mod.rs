@@ -11,6 +11,7 @@ mod network;
 mod operators;
 mod places;
 mod queue;
+mod ready;
 mod run;
 mod world;
 

@@ -1,61 +1,45 @@
 //! What is to happen, in order of virtual time; ties in the order of scheduling.
 
-use std::{cmp::Ordering, collections::BinaryHeap};
+use std::collections::BTreeMap;
 
 use crate::base::VirtualTime;
 
 #[derive(Debug)]
-struct Item<T> {
-    at: VirtualTime,
-    scheduled: u64,
-    event: T,
-}
-
-impl<T> PartialEq for Item<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl<T> Eq for Item<T> {}
-
-impl<T> PartialOrd for Item<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Item<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // a BinaryHeap gives the greatest first
-        (other.at, other.scheduled).cmp(&(self.at, self.scheduled))
-    }
-}
-
-#[derive(Debug)]
 pub(super) struct EventQueue<T> {
-    items: BinaryHeap<Item<T>>,
+    items: BTreeMap<(VirtualTime, u64), T>,
     scheduled: u64,
 }
 
 impl<T> Default for EventQueue<T> {
     fn default() -> Self {
-        Self { items: BinaryHeap::new(), scheduled: 0 }
+        Self { items: BTreeMap::new(), scheduled: 0 }
     }
 }
 
 impl<T> EventQueue<T> {
     pub(super) fn schedule(&mut self, at: VirtualTime, event: T) {
         self.scheduled += 1;
-        self.items.push(Item { at, scheduled: self.scheduled, event });
+        self.items.insert((at, self.scheduled), event);
     }
 
     pub(super) fn next_at(&self) -> Option<VirtualTime> {
-        self.items.peek().map(|i| i.at)
+        self.items.first_key_value().map(|((at, _), _)| *at)
     }
 
     pub(super) fn pop(&mut self) -> Option<T> {
-        self.items.pop().map(|i| i.event)
+        self.items.pop_first().map(|(_, event)| event)
+    }
+
+    /// What is due at the very time at which the next is, each with a number of its own.
+    pub(super) fn next(&self) -> impl Iterator<Item = (u64, &T)> {
+        let first = self.next_at();
+        let all = self.items.iter().take_while(move |((at, _), _)| Some(*at) == first);
+        all.map(|((_, number), event)| (*number, event))
+    }
+
+    /// Takes what is due at `at` and has this number.
+    pub(super) fn take(&mut self, at: VirtualTime, number: u64) -> Option<T> {
+        self.items.remove(&(at, number))
     }
 }
 
@@ -72,5 +56,19 @@ mod tests {
         assert_eq!(queue.next_at(), Some(VirtualTime::from_millis(1)));
         let order: String = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(order, "abcd");
+    }
+
+    #[test]
+    fn what_is_due_at_one_time_can_be_taken_in_any_order() {
+        let mut queue = EventQueue::default();
+        for (at, event) in [(2, 'c'), (1, 'a'), (1, 'b')] {
+            queue.schedule(VirtualTime::from_millis(at), event);
+        }
+        let next: Vec<(u64, char)> = queue.next().map(|(n, event)| (n, *event)).collect();
+        assert_eq!(next, [(2, 'a'), (3, 'b')]);
+        assert_eq!(queue.take(VirtualTime::from_millis(1), 3), Some('b'));
+        assert_eq!(queue.take(VirtualTime::from_millis(1), 1), None, "it is due later");
+        assert_eq!(queue.pop(), Some('a'));
+        assert_eq!(queue.take(VirtualTime::from_millis(2), 1), Some('c'));
     }
 }

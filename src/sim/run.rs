@@ -4,15 +4,18 @@
 
 mod config;
 mod delivery;
+mod ends;
 mod machines;
+mod next;
+mod order;
+mod time;
 mod under_way;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use config::config;
+use ends::Advance;
+use next::{Next, Offer};
 use under_way::{Delivered, UnderWay};
 
 use super::{
@@ -23,11 +26,12 @@ use super::{
     logs::{self, Logs},
     network::Network,
     operators,
+    ready::{Ready, Task},
     world::{By, DecidedCall, Outcome, World},
 };
 use crate::{
     base::{Seed, VirtualTime},
-    choice::Source,
+    choice::{Candidate, Source},
     entropy,
     history::{Crash, End, Event, History, Within},
     host::{Machines, Polled, Step, THREADS_MS_MAX, Unopened, attempt_of, watch},
@@ -62,6 +66,7 @@ pub fn run(
     let _scope = entropy::enter(seed.derive("run"));
     logs::during(logs, || {
         let mut sim = Sim::new(deployment, plan, seed, source);
+        sim.told = logs == Logs::Keep;
         let history = &raw const sim.core.history;
         // SAFETY: the history is changed between two calls into the code under test, here and in `Core::record`; the choices
         // of a system, which are noted while it runs, are what `watch` knows of.
@@ -79,7 +84,7 @@ struct Sim<'a> {
     core: Core<'a>,
     engine: Engine,
     host: Machines,
-    runnable: VecDeque<AttemptId>,
+    ready: Ready,
     clients: Clients,
     world: World,
     network: Network,
@@ -88,12 +93,18 @@ struct Sim<'a> {
     /// Messages that come later, with what follows them.
     under_way: BTreeMap<AttemptId, UnderWay>,
     faults_over: bool,
-}
-
-enum Advance {
-    Happened,
-    Quiet,
-    TooLate,
+    /// When the run is ended at the latest.
+    last: VirtualTime,
+    /// For how long what is ready may be passed over by what is due; none: first in, first out.
+    patience: Option<Duration>,
+    /// What was chosen to come next.
+    chosen: Option<Next>,
+    /// Kept for its memory.
+    offers: Vec<Offer>,
+    /// Kept for its memory.
+    candidates: Vec<Candidate>,
+    /// Whether decisions on order are told beside the history.
+    told: bool,
 }
 
 impl<'a> Sim<'a> {
@@ -108,6 +119,8 @@ impl<'a> Sim<'a> {
         let version = config.protocol_version;
         let world = World::new(&deployment.systems, &plan.world);
         let start = plan.start();
+        let patience = source.patience().filter(|_| !plan.is_fifo());
+        let days = plan.bounds.virtual_days.saturating_mul(86_400_000);
         let mut host = Machines::new(deployment.world(seed), seed);
         host.add(&deployment.first.factory, protocol, version, start);
         let mut sim = Self {
@@ -115,13 +128,19 @@ impl<'a> Sim<'a> {
             core: Core::new(plan, source),
             engine: Engine::new(config, Arc::clone(&deployment.first.catalog)),
             host,
-            runnable: VecDeque::new(),
+            ready: Ready::default(),
             clients: Clients::new(plan, &world),
             world,
             network: Network::default(),
             down_until: None,
             under_way: BTreeMap::new(),
             faults_over: false,
+            last: start.after(Duration::from_millis(days)),
+            patience,
+            chosen: None,
+            offers: Vec::new(),
+            candidates: Vec::new(),
+            told: false,
         };
         sim.process_started(FIRST);
         for state in &plan.state {
@@ -137,20 +156,30 @@ impl<'a> Sim<'a> {
         }
         self.clients.start(&mut self.core);
         let bounds = &self.core.plan.bounds;
-        let last = self.core.after_ms(bounds.virtual_days.saturating_mul(86_400_000));
         loop {
             self.pump();
             if self.is_too_long() {
                 return End::Bound { name: "events", limit: bounds.events };
             }
-            if let Some(attempt) = self.runnable.pop_front() {
-                if u64::from(attempt.number) > bounds.attempts {
-                    return End::Bound { name: "attempts", limit: bounds.attempts };
+            match self.next() {
+                Some(Next::Task(Task::Poll(attempt))) => {
+                    if u64::from(attempt.number) > bounds.attempts {
+                        return End::Bound { name: "attempts", limit: bounds.attempts };
+                    }
+                    self.step_attempt(attempt);
+                    continue;
                 }
-                self.step_attempt(attempt);
-                continue;
+                Some(Next::Task(Task::Deliver(attempt))) => {
+                    self.arrive(attempt);
+                    continue;
+                }
+                Some(due) => {
+                    self.happen_next(due);
+                    continue;
+                }
+                None => {}
             }
-            match self.advance(last) {
+            match self.advance() {
                 Advance::Happened => {}
                 Advance::Quiet if self.host.gave_up_on_threads() => {
                     return End::Bound { name: "threads_ms", limit: THREADS_MS_MAX };
@@ -185,9 +214,7 @@ impl<'a> Sim<'a> {
     }
 
     fn make_runnable(&mut self, attempt: AttemptId) {
-        if !self.runnable.contains(&attempt) {
-            self.runnable.push_back(attempt);
-        }
+        self.ready.poll(attempt, self.core.now);
     }
 
     // ---- Restate --------------------------------------------------------------------------------
@@ -283,18 +310,30 @@ impl<'a> Sim<'a> {
             self.network.sever(attempt, kept);
         }
         let info = info(&self.engine, attempt);
-        let deliveries = self.network.plan(&mut self.core, info, &frames, spared).into_iter();
-        let (delivered, left) = self.deliver(attempt, UnderWay { deliveries, frames, step });
+        let deliveries = self.network.plan(&mut self.core, info, &frames, spared);
+        let is_mortal = deliveries.iter().any(|delivery| delivery.ends_attempt());
+        let left = UnderWay { deliveries: deliveries.into_iter(), frames, step, is_mortal };
+        if self.patience.is_some() && !is_mortal {
+            // others may act before the messages arrive; the calls are on their way by then
+            self.start_calls(calls);
+            let (delivered, left) = self.deliver(attempt, left, true);
+            return self.after_delivery(attempt, delivered, left);
+        }
+        let (delivered, left) = self.deliver(attempt, left, false);
         if delivered == Delivered::Dead {
             // calls whose caller died before they left the machine
             return;
         }
+        self.start_calls(calls);
+        self.after_delivery(attempt, delivered, left);
+    }
+
+    fn start_calls(&mut self, calls: Vec<(Option<AttemptId>, Within, DecidedCall)>) {
         for (by, within, call) in calls {
             let info = by.map(|attempt| self::info(&self.engine, attempt));
             let by = info.map(|info| By { info, within: &within });
             self.world.start(&mut self.core, by, call);
         }
-        self.after_delivery(attempt, delivered, left);
     }
 
     /// Decides what becomes of calls, each with the attempt and run that it belongs to.
@@ -396,74 +435,7 @@ impl<'a> Sim<'a> {
         self.core.record(Event::AttemptCrashed { inv, attempt: number, how, lost });
     }
 
-    // ---- time -----------------------------------------------------------------------------------
-
-    /// The attempts that want to go on, and do not stand still.
-    fn woken(&self) -> Vec<AttemptId> {
-        let mut woken = self.host.woken(self.core.now);
-        woken.retain(|attempt| {
-            self.network.may_run(*attempt, self.core.now) && !self.under_way.contains_key(attempt)
-        });
-        woken
-    }
-
-    /// Moves time to what happens next, and lets it happen.
-    fn advance(&mut self, last: VirtualTime) -> Advance {
-        // one handler can wake another: a lock or a semaphore in the memory that they share
-        let woken = self.woken();
-        if !woken.is_empty() {
-            woken.into_iter().for_each(|attempt| self.make_runnable(attempt));
-            return Advance::Happened;
-        }
-        let timer = self.engine.next_timer();
-        let next = [self.core.queue.next_at(), timer].into_iter().flatten().min();
-        if self.host.anything_elsewhere(self.core.now) {
-            let until = next.unwrap_or(last);
-            // a handler that waits is waited for, to the end of all days; what only ticks is not
-            let may_idle = next.is_none() && !self.host.any_waits_elsewhere();
-            match self.host.run_tokio(self.core.now, until, may_idle) {
-                Some(at) => self.core.now = at.max(self.core.now),
-                None => return Advance::Quiet,
-            }
-            if self.after_tokio() {
-                return Advance::Happened;
-            }
-        }
-        let Some(next) = next else { return Advance::Quiet };
-        if next > last {
-            return Advance::TooLate;
-        }
-        let until = self.core.faults.until();
-        if next > until && !self.faults_over {
-            self.core.now = self.core.now.max(until);
-            self.end_faults();
-        }
-        self.core.now = self.core.now.max(next);
-        if timer.is_some_and(|at| at <= self.core.now) {
-            self.engine.fire_timers(self.core.now);
-        } else {
-            let due = self.core.queue.pop().expect("the queue's next event is the next to happen");
-            self.happen(due);
-        }
-        Advance::Happened
-    }
-
-    /// Takes up what handlers' own tasks and timers brought; false if that is nothing.
-    fn after_tokio(&mut self) -> bool {
-        let woken = self.woken();
-        let calls = self.host.take_outgoing(self.core.now);
-        let happened = !woken.is_empty() || !calls.is_empty();
-        woken.into_iter().for_each(|attempt| self.make_runnable(attempt));
-        for outgoing in calls {
-            // the attempt that made the call is known if it did so itself and only left the waiting to a task
-            let by = outgoing.by.map(attempt_of);
-            let (by, within, call) = self.decide_call(by, Within::Unknown, outgoing, 0);
-            let info = by.map(|attempt| info(&self.engine, attempt));
-            let by = info.map(|info| By { info, within: &within });
-            self.world.start(&mut self.core, by, call);
-        }
-        happened
-    }
+    // ---- what is due ----------------------------------------------------------------------------
 
     fn happen(&mut self, due: Due) {
         let core = &mut self.core;

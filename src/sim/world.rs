@@ -134,6 +134,22 @@ impl World {
         self.pending.values().any(|p| p.attempt == Some(attempt))
     }
 
+    /// The attempt that makes a call under way; none for a call of no attempt's.
+    pub(super) fn caller_of(&self, call: CallId) -> Option<AttemptId> {
+        self.pending.get(&call)?.attempt
+    }
+
+    /// A call under way in words, unlike any other's.
+    pub(super) fn name_of(&self, call: CallId) -> String {
+        let CallId(number) = call;
+        let Some(pending) = self.pending.get(&call) else { return format!("call {number}") };
+        let system = self.systems[pending.system].name;
+        let by = pending.caller.as_ref();
+        let by =
+            by.map_or_else(String::new, |by| format!(" by {} attempt {}", by.label, by.attempt));
+        format!("call {number} to {system} {}{by}", pending.operation)
+    }
+
     /// Decides what becomes of a call, before any message of the same poll is stored: its effect may come first
     /// (fact 2). `messages` were sent with it; `cut_off` says that Restate no longer hears its caller.
     pub(super) fn decide(

@@ -15,7 +15,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use onceproof::{Simulation, base::VirtualTime};
+use onceproof::{Simulation, base::VirtualTime, explore::Strategy};
 use rand::Rng as _;
 use restate_sdk::prelude::*;
 
@@ -72,7 +72,11 @@ fn run(seed: u64) -> Vec<Look> {
     let simulation = Simulation::new(move |_| {
         onceproof::endpoint!(Endpoint::builder().bind(Probe { seen: probe.clone() }).build())
     });
-    let simulation = simulation.scenario_text("probe.json", SCENARIO).seed(seed).jobs(1);
+    let simulation = simulation
+        .scenario_text("probe.json", SCENARIO)
+        .seed(seed)
+        .jobs(1)
+        .strategy(Strategy::Fifo);
     let (_, explored) = explored(&simulation);
     assert!(explored.found.is_empty(), "{:?}", explored.report);
     let mut seen = seen.lock().unwrap().clone();

@@ -10,6 +10,7 @@ mod faults;
 mod handler_entropy;
 mod host;
 mod operators;
+mod order;
 mod probe;
 mod real_server;
 mod simulation;

@@ -271,7 +271,7 @@ fn what_a_world_shares_lives_as_long_as_its_run() {
         "shared.json",
         scenario(
             r#"{ "id": "a", "call": "Hall/a/calls" }, { "id": "b", "call": "Hall/b/calls", "at_ms": 10 }"#,
-            r#""faults": { "process_crash": 1, "until_ms": 10 }"#,
+            r#""faults": { "process_crash": 1, "until_ms": 10 }, "order": "fifo""#,
         ),
     )
     .jobs(1);

@@ -8,6 +8,7 @@ mod common;
 mod determinism;
 mod journal;
 mod manners;
+mod order;
 mod planted_bugs;
 mod reports_kept;
 mod restate_settings;

@@ -7,7 +7,9 @@ use std::{
 };
 
 use onceproof::{
-    explore::{Campaign, first, hunt, outcome::ScenarioVerdict, planted_bugs, scenario_of},
+    explore::{
+        Campaign, Strategy, first, hunt, outcome::ScenarioVerdict, planted_bugs, scenario_of,
+    },
     report::{self, planted::Row},
 };
 
@@ -60,7 +62,8 @@ fn the_readme_has_the_table_that_the_command_makes() {
     let row = |bug| {
         let (_, scenario) = scenario_of(&catalog, subject.scenarios(), &bug).unwrap();
         let zero = || std::time::Duration::ZERO;
-        let hunt = hunt(&subject, &scenario, &bug, &|| false, zero).unwrap();
+        let hunt =
+            hunt(&subject, &scenario, &bug, (Strategy::default(), 0), &|| false, zero).unwrap();
         Row { bug, hunt }
     };
     let made: Vec<Row> = planted_bugs(&subject).into_iter().map(row).collect();

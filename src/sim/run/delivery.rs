@@ -3,7 +3,9 @@
 //! Must not know: what decides on it.
 
 use super::{
-    Due, Sim, operators,
+    Due, Sim,
+    next::Arriving,
+    operators,
     under_way::{Delivered, UnderWay},
 };
 use crate::{history::Crash, protocol::Frame, restate::AttemptId, sim::network::Delivery};
@@ -14,8 +16,16 @@ impl Sim<'_> {
         &mut self,
         attempt: AttemptId,
         mut left: UnderWay,
+        mut may_be_passed: bool,
     ) -> (Delivered, UnderWay) {
-        while let Some(delivery) = left.deliveries.next() {
+        while let Some(delivery) = left.deliveries.as_slice().first() {
+            if let Delivery::Store(message) = *delivery {
+                if may_be_passed && self.is_passed(Arriving { attempt, message }) {
+                    return (Delivered::Passed, left);
+                }
+                may_be_passed = !left.is_mortal;
+            }
+            let delivery = left.deliveries.next().expect("it was just looked at");
             if let Delivery::Later { ms } = delivery {
                 self.core.schedule(ms, Due::Deliver(attempt));
                 return (Delivered::Later, left);
@@ -42,6 +52,10 @@ impl Sim<'_> {
         match delivered {
             Delivered::All => self.end_of_poll(attempt, left.step),
             Delivered::Later => drop(self.under_way.insert(attempt, left)),
+            Delivered::Passed => {
+                self.under_way.insert(attempt, left);
+                self.ready.deliver(attempt, self.core.now);
+            }
             Delivered::Dead => {}
         }
     }
@@ -49,7 +63,8 @@ impl Sim<'_> {
     /// Messages that were under way arrive, if their connection is still there.
     pub(super) fn arrive(&mut self, attempt: AttemptId) {
         let Some(left) = self.under_way.remove(&attempt) else { return };
-        let (delivered, left) = self.deliver(attempt, left);
+        // it is its turn
+        let (delivered, left) = self.deliver(attempt, left, false);
         self.after_delivery(attempt, delivered, left);
         if self.host.has(attempt) {
             self.make_runnable(attempt);

@@ -9,9 +9,19 @@ pub(super) struct UnderWay {
     pub(super) deliveries: std::vec::IntoIter<Delivery>,
     pub(super) frames: Vec<Frame>,
     pub(super) step: Step,
+    /// Whether one of them ends the attempt: then nothing comes between them.
+    pub(super) is_mortal: bool,
 }
 
 impl UnderWay {
+    /// The index, in its poll, of the message that comes next.
+    pub(super) fn message(&self) -> Option<usize> {
+        self.deliveries.as_slice().iter().find_map(|delivery| match delivery {
+            Delivery::Store(index) => Some(*index),
+            _ => None,
+        })
+    }
+
     /// How many messages Restate would still get.
     pub(super) fn messages(self) -> u32 {
         let messages = self.deliveries.filter(|delivery| matches!(delivery, Delivery::Store(_)));
@@ -25,6 +35,8 @@ pub(super) enum Delivered {
     All,
     /// The others come later.
     Later,
+    /// Something else goes before the others.
+    Passed,
     /// The attempt died.
     Dead,
 }

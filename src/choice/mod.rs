@@ -8,14 +8,18 @@
 //!
 //! Must not know: what is being chosen.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
+mod draws;
+mod order;
 
-use rand_chacha::{
-    ChaCha8Rng,
-    rand_core::{Rng, SeedableRng},
-};
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr, time::Duration};
+
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use draws::Draws;
+pub use order::{Candidate, ORDER, Step, Words, text as order_text};
+use order::{PATIENCE, Recorded, Written};
 
 use crate::base::Seed;
 
@@ -243,9 +247,20 @@ impl Options {
 pub trait Source {
     /// Picks one of `0..options.count()`.
     fn pick(&mut self, site: Site<'_>, options: Options) -> u32;
+
+    /// For how much virtual time what is ready may be passed over by what is due later. None: everything happens
+    /// first in, first out, and [`order`](Self::order) is not asked.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Which of at least two candidates comes next: its index. The first is the one that would, first in, first out.
+    fn order(&mut self, _candidates: &[Candidate], _words: &dyn Words) -> usize {
+        0
+    }
 }
 
-/// Draws each decision from a ChaCha8 stream keyed by hash(seed, site).
+/// Draws each decision from a ChaCha8 stream keyed by hash(seed, site); the order is first in, first out.
 #[derive(Clone, Debug)]
 pub struct Seeded {
     seed: Seed,
@@ -270,22 +285,16 @@ impl Source for Seeded {
         write!(self.label, "{site}").expect("writing to a String cannot fail");
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed.derive(&self.label));
         match options {
-            Options::Uniform { count } => below(&mut rng, count),
+            Options::Uniform { count } => draws::below(&mut rng, count),
             Options::Rare { count, rate } => {
-                if below(&mut rng, 1_000_000) < rate.ppm() {
-                    1 + below(&mut rng, count - 1)
+                if draws::below(&mut rng, 1_000_000) < rate.ppm() {
+                    1 + draws::below(&mut rng, count - 1)
                 } else {
                     0
                 }
             }
         }
     }
-}
-
-/// A uniform value of `0..n`, by multiplication; the bias is below `n / 2^64`.
-fn below(rng: &mut ChaCha8Rng, n: u32) -> u32 {
-    let wide = u128::from(rng.next_u64()) * u128::from(n);
-    u32::try_from(wide >> 64).expect("a product below n * 2^64, shifted by 64, is below n")
 }
 
 /// The decisions of a run that were not 0, by site. What is not on the tape is 0.
@@ -309,7 +318,11 @@ impl Tape {
     /// A source that repeats this tape.
     #[must_use]
     pub fn player(&self) -> Player {
-        Player { left: self.0.clone(), stale: Vec::new() }
+        let mut left = self.0.clone();
+        let patience = left.remove(PATIENCE).filter(|ms| *ms != u32::MAX);
+        let patience = patience.map_or(Duration::MAX, |ms| Duration::from_millis(ms.into()));
+        let order = Recorded::of(left.keys());
+        Player { patience: order.any().then_some(patience), order, left, stale: Vec::new() }
     }
 }
 
@@ -317,6 +330,8 @@ impl Tape {
 #[derive(Clone, Debug)]
 pub struct Player {
     left: BTreeMap<String, u32>,
+    order: Recorded,
+    patience: Option<Duration>,
     stale: Vec<String>,
 }
 
@@ -351,6 +366,14 @@ impl Source for Player {
             }
         }
     }
+
+    fn patience(&self) -> Option<Duration> {
+        self.patience
+    }
+
+    fn order(&mut self, candidates: &[Candidate], words: &dyn Words) -> usize {
+        self.order.order(&mut self.left, candidates.len(), words)
+    }
 }
 
 /// Passes decisions through and keeps those that were not 0.
@@ -358,12 +381,13 @@ impl Source for Player {
 pub struct Recorder<S> {
     source: S,
     picks: Option<BTreeMap<String, u32>>,
+    order: Written,
 }
 
 impl<S: Source> Recorder<S> {
     /// Records what `source` picks, if `on`.
     pub fn new(source: S, on: bool) -> Self {
-        Self { source, picks: on.then(BTreeMap::new) }
+        Self { source, picks: on.then(BTreeMap::new), order: Written::default() }
     }
 
     /// The source, and what it picked (empty if recording was off).
@@ -381,6 +405,24 @@ impl<S: Source> Source for Recorder<S> {
             picks.insert(site.to_string(), pick);
         }
         pick
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.source.patience()
+    }
+
+    fn order(&mut self, candidates: &[Candidate], words: &dyn Words) -> usize {
+        let index = self.source.order(candidates, words);
+        if let Some(picks) = &mut self.picks
+            && let Some((site, number)) = self.order.decision(index, words)
+        {
+            if let Some(patience) = self.source.patience() {
+                let ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+                picks.insert(PATIENCE.to_owned(), ms);
+            }
+            picks.insert(site, number);
+        }
+        index
     }
 }
 
