@@ -13,17 +13,9 @@ fn seeds(case: &Case, strategy: Strategy, budget: u64) -> Option<u64> {
     let scenario = onceproof::scenario::parse(case.service, &case.scenario(true), &catalog);
     let scenario = scenario.expect("the case has a scenario");
     let deployment = subject.deployment_of(&scenario).expect("it has a variant");
-    let campaign = Campaign {
-        subject: &subject,
-        deployment: &deployment,
-        scenario: &scenario,
-        strategy,
-        seeds: 0..budget,
-        jobs: 1,
-        stop: &|| false,
-        progress: &|| {},
-    };
-    let (seeds, found) = first(&campaign, case.caught_by);
+    let campaign = Campaign::new(case.service, &subject, &deployment, &scenario);
+    let campaign = Campaign { strategy, seeds: 0..budget, ..campaign };
+    let (seeds, found) = first(&campaign, case.caught_by).expect("every run ends");
     found.map(|_| seeds)
 }
 
