@@ -98,34 +98,20 @@ impl Step {
         match (self, undone) {
             (_, Ok(_)) => Ok(()),
             // It was cancelled before it began.
-            (Self::Order | Self::Payment, Err(error)) if error.code() == 404 => Ok(()),
+            (Self::Order, Err(error)) if error.code() == 404 => Ok(()),
             // There is nothing to give back: the sale never came to be.
             (Self::Sale(_), Err(error)) if is_refusal(&error) => Ok(()),
-            (Self::Payment, Err(error)) if error.code() == 400 => {
-                Self::undo_unfinished_payment(ctx, order, &key).await
+            // Only a completed payment can be refunded. Any other, or one that is not known, may hold money if an
+            // operator killed it.
+            (Self::Payment, Err(error)) if matches!(error.code(), 400 | 404) => {
+                let cancel = || Ask { handler: "CancelPayment", body: None, ..Self::Payment.ask(order) };
+                match insist(&format!("{key}-cancel"), |key| call(ctx, cancel(), key)).await {
+                    Err(error) if error.code() != 404 => Err(error),
+                    _ => Ok(()),
+                }
             }
             (_, Err(error)) => Err(error),
         }
-    }
-
-    /// Only a completed payment can be refunded. A failed one holds no money; but one that an operator killed
-    /// may, and its service finds out when it is asked to pay again.
-    async fn undo_unfinished_payment<'ctx>(
-        ctx: &impl ContextClient<'ctx>,
-        order: &Order,
-        key: &str,
-    ) -> Result<(), TerminalError> {
-        let payment = |handler, body| Ask { handler, body, ..Self::Payment.ask(order) };
-        let look = |key| call(ctx, payment("GetPayment", None), key);
-        if insist(&format!("{key}-look"), look).await?.status != "pending" {
-            return Ok(());
-        }
-        let finish = |key| call(ctx, Self::Payment.ask(order), key);
-        if insist(&format!("{key}-finish"), finish).await?.status != "completed" {
-            return Ok(());
-        }
-        let refund = |key| call(ctx, Self::Payment.ask_undo(order), key);
-        insist(&format!("{key}-finished"), refund).await.map(drop)
     }
 
     /// What the step's idempotency keys are called, after the order.

@@ -13,7 +13,7 @@ use restate_sdk::prelude::*;
 use super::{
     durable::{despite_cancels, is_cancel, retry_unless_rejected},
     rfc3339,
-    service::{Service, needed, optional, reference, takes},
+    service::{Service, needed, optional, reference, takes, takes_nothing},
 };
 use crate::{
     money::Cents,
@@ -34,6 +34,7 @@ pub(super) static SERVICE: Service = Service {
         takes("Create", needed::<CreateRequest>),
         takes("GetPayment", optional::<NoInput>).beside_others(),
         takes("RefundPayment", needed::<RefundRequest>),
+        takes_nothing("CancelPayment"),
     ],
     reference: reference("one payment per id, charged and refunded once", |endpoint, systems| {
         endpoint.bind(PaymentService::of(systems))
@@ -122,6 +123,26 @@ impl PaymentService {
             ctx.run(|| refund(gateway, request)).name("refund")
         });
         self.conclude_refund(&ctx, payment, amount, refund.await)
+    }
+
+    /// Undoes a payment that has not ended, and keeps it from happening. One that has ended stays as it is.
+    ///
+    /// Whoever was killed while it charged may have left nothing here: its messages were under way with its request
+    /// to the gateway. So the gateway is told in any case.
+    #[handler(name = "CancelPayment")]
+    pub(super) async fn cancel_payment(
+        &self,
+        ctx: ObjectContext<'_>,
+    ) -> HandlerResult<Json<PaymentResult>> {
+        let known = ctx.get::<Json<Payment>>(PAYMENT).await?.map(Json::into_inner);
+        if let Some(ended) = known.as_ref().filter(|known| known.status != Status::Pending) {
+            return Ok(Json(ended.answer("Payment already processed")));
+        }
+        self.void(&ctx, ctx.key().to_owned()).await?;
+        let mut payment = known.ok_or_else(not_found)?;
+        payment.fail("cancelled");
+        ctx.set(PAYMENT, Json(payment.clone()));
+        Ok(Json(payment.answer(&payment.error_msg)))
     }
 }
 

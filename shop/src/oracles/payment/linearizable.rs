@@ -58,6 +58,14 @@ mod tests {
         sequence(false, &[paid, (GET, "", &bob)]);
         sequence(false, &[paid, (refunded.0, "{}", refunded.2)]);
         sequence(false, &[refunded]);
+        let undo = "PaymentService/p/CancelPayment";
+        let killed = (CREATE, ask, "409 killed");
+        let undone = (undo, "", &*answered("failed", "cancelled"));
+        sequence(true, &[killed, undone, (GET, "", &get("failed", 100))]);
+        sequence(false, &[killed, undone, (GET, "", &get("completed", 100))]);
+        sequence(true, &[paid, (undo, "", &*answered("completed", "ch_1")), refunded]);
+        sequence(false, &[paid, undone]);
+        sequence(false, &[paid, (undo, "", MISSING)]);
         sequence(true, &[paid, refunded, (refunded.0, "{}", refunded.2)]);
         sequence(true, &[cancelled, (CREATE, ask, &answered("failed", ""))]);
         sequence(false, &[cancelled, (GET, "", &get("completed", 100))]);

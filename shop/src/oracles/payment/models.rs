@@ -147,6 +147,7 @@ impl Model for PaymentModel {
                 _ => next.push(state.clone()),
             },
             "RefundPayment" => refund(state, op, next),
+            "CancelPayment" => cancel(state, op, next),
             _ => next.push(state.clone()),
         }
     }
@@ -200,6 +201,21 @@ fn refund(state: &PaymentState, op: &Operation<'_>, next: &mut Vec<PaymentState>
         (_, Completed(taken)) if op.was_cancelled() || op.is_lost() => {
             next.extend([state.clone(), Refunded(taken.clone(), None)]);
         }
+        _ => next.push(state.clone()),
+    }
+}
+
+fn cancel(state: &PaymentState, op: &Operation<'_>, next: &mut Vec<PaymentState>) {
+    use PaymentState::{Absent, Failed, Pending};
+    match (&op.answer, state) {
+        (Answered::Success(Some(body)), Pending) => {
+            next.extend((body.status.as_deref() == Some("failed")).then_some(Failed));
+        }
+        (Answered::Success(Some(body)), _) => next.extend(state.read(body)),
+        (Answered::Failure { code: 404, .. }, _) => {
+            next.extend((*state == Absent).then_some(Absent));
+        }
+        (_, Pending) => next.extend([Pending, Failed]),
         _ => next.push(state.clone()),
     }
 }

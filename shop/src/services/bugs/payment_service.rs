@@ -42,6 +42,7 @@ variants_of! {
     "Create" create(ObjectContext, request: Json<CreateRequest>) -> [Json<PaymentResult>];
     "GetPayment" get_payment(SharedObjectContext, body: Option<Json<NoInput>>) -> [Json<Payment>];
     "RefundPayment" refund_payment(ObjectContext, request: Json<RefundRequest>) -> [Json<RefundResult>];
+    "CancelPayment" cancel_payment(ObjectContext) -> [Json<PaymentResult>];
 }
 
 /// `CreatePayment`, except that `charge` takes the money, and that nobody finishes what an invocation had begun
