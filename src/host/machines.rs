@@ -276,6 +276,11 @@ impl Machines {
         });
     }
 
+    /// How many attempts there are.
+    pub(crate) fn attempts_at_once(&self) -> usize {
+        self.all.iter().map(|one| one.host.attempts_at_once()).sum()
+    }
+
     /// The attempts that were woken by `now` and not polled since, in order.
     pub(crate) fn woken(&self, now: VirtualTime) -> Vec<AttemptId> {
         // the only one is never ahead of others, but by a fraction of a millisecond

@@ -314,6 +314,11 @@ impl Host {
         self.process.attempts.keys().any(|attempt| self.waits_elsewhere(*attempt))
     }
 
+    /// How many attempts there are.
+    pub(super) fn attempts_at_once(&self) -> usize {
+        self.process.attempts.len()
+    }
+
     /// The attempts that were woken and not polled since, in order.
     pub(super) fn woken(&self) -> impl Iterator<Item = AttemptId> {
         let attempts = self.process.attempts.iter();

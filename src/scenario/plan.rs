@@ -178,11 +178,13 @@ pub struct Bounds {
     pub virtual_days: u64,
     /// Attempts of one invocation.
     pub attempts: u64,
+    /// Attempts at once.
+    pub attempts_at_once: u64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { events: 200_000, virtual_days: 2_000, attempts: 200 }
+        Self { events: 200_000, virtual_days: 2_000, attempts: 200, attempts_at_once: 10_000 }
     }
 }
 

@@ -163,5 +163,6 @@ pub(crate) fn bounds(reader: &mut Reader, node: &Node) -> Bounds {
     bounds.events = read("events", EVENTS).unwrap_or(bounds.events);
     bounds.virtual_days = read("virtual_days", DAYS).unwrap_or(bounds.virtual_days);
     bounds.attempts = read("attempts", ATTEMPTS).unwrap_or(bounds.attempts);
+    bounds.attempts_at_once = read("attempts_at_once", ATTEMPTS).unwrap_or(bounds.attempts_at_once);
     bounds
 }

@@ -212,6 +212,7 @@ pub(crate) static BOUNDS: Form<'static> = form(
         field("events", "history records"),
         field("virtual_days", "virtual time"),
         field("attempts", "attempts of one invocation"),
+        field("attempts_at_once", "attempts of all invocations"),
     ],
 );
 

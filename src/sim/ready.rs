@@ -2,7 +2,7 @@
 //!
 //! Must not know: who decides on another order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::{base::VirtualTime, restate::AttemptId};
 
@@ -29,10 +29,15 @@ pub(super) struct Waiting {
 /// would never let it.
 const PASSED_MAX: u32 = 1_000;
 
+/// How many of those that are ready may come next: the first. To choose costs as much as there are.
+const WINDOW: usize = 64;
+
 /// The tasks that are ready.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     waiting: VecDeque<Waiting>,
+    /// Whose code is ready.
+    polls: BTreeSet<AttemptId>,
     /// How many tasks there were.
     count: u64,
     /// How often the first was passed over in a row.
@@ -42,10 +47,9 @@ pub(super) struct Ready {
 impl Ready {
     /// The code of `attempt` is ready to go on, after all that is ready by now.
     pub(super) fn poll(&mut self, attempt: AttemptId, at: VirtualTime) {
-        let task = Task::Poll(attempt);
-        if !self.waiting.iter().any(|waiting| waiting.task == task) {
+        if self.polls.insert(attempt) {
             self.count += 1;
-            self.waiting.push_back(Waiting { task, at, number: self.count });
+            self.waiting.push_back(Waiting { task: Task::Poll(attempt), at, number: self.count });
         }
     }
 
@@ -61,18 +65,20 @@ impl Ready {
         self.count + 1
     }
 
-    /// All that is ready, in order.
-    pub(super) fn all(&self) -> impl ExactSizeIterator<Item = &Waiting> {
-        self.waiting.iter()
+    /// What may come next, in order.
+    pub(super) fn first(&self) -> impl ExactSizeIterator<Item = &Waiting> {
+        self.waiting.iter().take(WINDOW)
     }
 
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Since when something is ready.
+    /// Since when something is ready: code becomes so one after the other, messages go before it.
     pub(super) fn since(&self) -> Option<VirtualTime> {
-        self.waiting.iter().map(|waiting| waiting.at).min()
+        let is_message = |waiting: &&Waiting| matches!(waiting.task, Task::Deliver(_));
+        let messages = self.waiting.iter().take_while(is_message).count();
+        self.waiting.iter().take(messages + 1).map(|waiting| waiting.at).min()
     }
 
     /// Whether something may go before the first.
@@ -92,11 +98,28 @@ impl Ready {
         } else {
             self.passed += 1;
         }
-        self.waiting.remove(index).map(|waiting| waiting.task)
+        self.remove(index)
     }
 
-    /// Keeps only some.
+    /// Keeps only some of those that may come next; others take the places of those that are dropped.
     pub(super) fn retain(&mut self, keeps: impl Fn(Task) -> bool) {
-        self.waiting.retain(|waiting| keeps(waiting.task));
+        let mut index = 0;
+        while index < WINDOW
+            && let Some(waiting) = self.waiting.get(index)
+        {
+            if keeps(waiting.task) {
+                index += 1;
+            } else {
+                self.remove(index);
+            }
+        }
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Task> {
+        let task = self.waiting.remove(index)?.task;
+        if let Task::Poll(attempt) = task {
+            self.polls.remove(&attempt);
+        }
+        Some(task)
     }
 }

@@ -158,8 +158,8 @@ impl<'a> Sim<'a> {
         let bounds = &self.core.plan.bounds;
         loop {
             self.pump();
-            if self.is_too_long() {
-                return End::Bound { name: "events", limit: bounds.events };
+            if let Some(bound) = self.bound() {
+                return bound;
             }
             match self.next() {
                 Some(Next::Task(Task::Poll(attempt))) => {
@@ -192,8 +192,13 @@ impl<'a> Sim<'a> {
         }
     }
 
-    fn is_too_long(&self) -> bool {
-        self.core.history.len() as u64 > self.core.plan.bounds.events
+    /// The bound of size that is reached.
+    fn bound(&self) -> Option<End> {
+        let bounds = &self.core.plan.bounds;
+        let attempts = (self.host.attempts_at_once(), "attempts_at_once", bounds.attempts_at_once);
+        let sizes = [(self.core.history.len(), "events", bounds.events), attempts];
+        let is_above = |(size, _, limit): &(usize, _, u64)| *size as u64 > *limit;
+        sizes.into_iter().find(is_above).map(|(_, name, limit)| End::Bound { name, limit })
     }
 
     fn finish(mut self, end: End) -> RunResult {
@@ -222,7 +227,7 @@ impl<'a> Sim<'a> {
     /// Carries out what the engine decided.
     fn pump(&mut self) {
         // one poll can ask for more than any run may be
-        while !self.is_too_long()
+        while self.bound().is_none()
             && let Some(output) = self.engine.poll_output()
         {
             match output {

@@ -33,7 +33,7 @@ impl Sim<'_> {
             return self.ready.take(0).map(Next::Task);
         }
         self.forget_what_is_gone();
-        let first = self.ready.all().next()?.task;
+        let first = self.ready.first().next()?.task;
         let next = self.ask(None).unwrap_or(Next::Task(first));
         self.take(next)
     }
@@ -62,7 +62,7 @@ impl Sim<'_> {
             self.ready.pass();
             return Some(next);
         };
-        let index = self.ready.all().position(|waiting| waiting.task == task);
+        let index = self.ready.first().position(|waiting| waiting.task == task);
         index.and_then(|index| self.ready.take(index)).map(Next::Task)
     }
 
@@ -140,7 +140,7 @@ impl Sim<'_> {
         if let Some(Arriving { attempt, .. }) = arriving {
             offers.push(Offer::of(Task::Deliver(attempt), self.ready.following(), now));
         }
-        offers.extend(self.ready.all().map(|w| Offer::of(w.task, w.number, w.at)));
+        offers.extend(self.ready.first().map(|w| Offer::of(w.task, w.number, w.at)));
         let Some(due) = due else { return };
         let is_ready = !offers.is_empty();
         // an answer that is due when all else of this time has happened waits for that
