@@ -120,6 +120,7 @@ pub struct Simulation {
     sources: Vec<Source>,
     seeds: Option<Range<u64>>,
     strategy: Strategy,
+    coverage: bool,
     jobs: Option<usize>,
     run_limit: Duration,
     out: PathBuf,
@@ -178,6 +179,7 @@ impl Simulation {
             sources: Vec::new(),
             seeds: None,
             strategy: Strategy::default(),
+            coverage: false,
             jobs: None,
             run_limit: RUN_LIMIT,
             out,
@@ -258,6 +260,13 @@ impl Simulation {
         self
     }
 
+    /// Notes which places in handlers the runs reach, and how often they show something new:
+    /// [`ScenarioReport::coverage`](crate::explore::outcome::ScenarioReport::coverage).
+    pub const fn coverage(mut self) -> Self {
+        self.coverage = true;
+        self
+    }
+
     /// Has every await suspend and every resume replay the journal, whatever the scenarios say: what a handler
     /// does differently when it is replayed then shows without any fault. A team runs its tests both ways.
     ///
@@ -322,8 +331,13 @@ impl Simulation {
         deployment: &'a Deployment,
         scenario: &'a Scenario,
     ) -> Campaign<'a> {
-        let (run_limit, strategy) = (self.run_limit, self.strategy);
-        Campaign { run_limit, strategy, ..Campaign::new(name, &self.subject, deployment, scenario) }
+        let Self { run_limit, strategy, coverage, .. } = *self;
+        Campaign {
+            run_limit,
+            strategy,
+            coverage,
+            ..Campaign::new(name, &self.subject, deployment, scenario)
+        }
     }
 
     /// Runs one seed of the (first) scenario and returns everything that happened; writes nothing.

@@ -98,6 +98,13 @@ pub(super) struct Run {
     /// Run exactly this seed.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..u64::MAX))]
     pub(super) seed: Option<u64>,
+    /// Explore for about this long, in real time, instead of a number of seeds: `60s`, `10m`. Half of the time goes to all
+    /// scenarios alike, half to those that show new things. The report says how many seeds each got.
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["seed", "seeds"])]
+    pub(super) time: Option<Duration>,
+    /// Say which places in handlers the runs reached, and how likely more runs show anything new; `--time` does too.
+    #[arg(long)]
+    pub(super) coverage: bool,
     /// Which order, and which of the faults, seeds try: one of `list`'s strategies.
     #[arg(long, value_name = "NAME", default_value_t = Strategy::default())]
     pub(super) strategy: Strategy,

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod timed;
+
 use indicatif::ProgressBar;
 
 use super::{
@@ -31,6 +33,7 @@ use crate::{
         timeline::Detail,
     },
     scenario::plan::Scenario,
+    sim::Deployment,
     simulation::{failures, jobs, keep},
     subject::Subject,
 };
@@ -70,6 +73,9 @@ struct Ran {
 impl Command<'_> {
     /// Runs every scenario, and shows each as soon as it is done.
     fn run_all(&self, scenarios: &[(PathBuf, Scenario)]) -> Result<Ran, Failure> {
+        if let Some(time) = self.args.time {
+            return self.run_timed(scenarios, time);
+        }
         let wanted = |scenario| count(seeds(self.args, scenario));
         let bar = terminal::progress(scenarios.iter().map(|(_, s)| wanted(s)).sum());
         let slow = Slow::new(&bar, Duration::from_secs(self.args.slow_after));
@@ -87,11 +93,7 @@ impl Command<'_> {
             let (mut explored, why_not) = self.explore(&name, scenario, &bar, &mut second)?;
             if let Some(why) = why_not.filter(|_| compared == Exit::Held && !self.is_stopped()) {
                 compared = Exit::Inconclusive;
-                let text = format!(
-                    "warning: {why}: from {} on, runs were compared within one process only (`--one-process` wants that)",
-                    printable(&name)
-                );
-                bar.suspend(|| terminal::complain(&text));
+                bar.suspend(|| warn_of_one_process(&why, &name));
             }
             if explored.report.runs < wanted(scenario) && self.is_stopped() {
                 partly = true;
@@ -100,13 +102,7 @@ impl Command<'_> {
                     break;
                 }
             }
-            let warnings = keep(&self.args.out, &name, scenario, &mut explored);
-            bar.suspend(|| {
-                for warning in warnings {
-                    terminal::complain(&format!("warning: {warning}"));
-                }
-                self.shown.scenario(&explored);
-            });
+            bar.suspend(|| self.keep_and_show(&name, scenario, &mut explored));
             reports.push(explored.report);
         }
         bar.finish_and_clear();
@@ -115,6 +111,14 @@ impl Command<'_> {
         let partly = partly && reports.last().is_some_and(|s| s.runs > 0);
         let interrupted = (!whole).then_some(Interrupted { asked, partly });
         Ok(Ran { reports, interrupted, compared })
+    }
+
+    /// Keeps a reproducer of each violation, and shows what came of a scenario.
+    fn keep_and_show(&self, name: &str, scenario: &Scenario, explored: &mut Explored) {
+        for warning in keep(&self.args.out, name, scenario, explored) {
+            terminal::complain(&format!("warning: {warning}"));
+        }
+        self.shown.scenario(explored);
     }
 
     fn summary(&self, scenarios: Vec<ScenarioReport>) -> Summary {
@@ -159,33 +163,65 @@ impl Command<'_> {
     ) -> Result<(Explored, Option<String>), Failure> {
         bar.set_message(printable(name).into_owned());
         let deployment = self.subject.deployment_of(scenario)?;
+        let (stop, progress) = (|| self.is_stopped(), || bar.inc(1));
         let campaign = Campaign {
-            strategy: self.args.strategy,
             seeds: seeds(self.args, scenario),
-            jobs: jobs(self.args.jobs.map(usize::from)),
-            run_limit: self.args.run_limit.unwrap_or(RUN_LIMIT),
-            stop: &|| self.is_stopped(),
-            progress: &|| bar.inc(1),
-            ..Campaign::new(name, self.subject, &deployment, scenario)
+            stop: &stop,
+            progress: &progress,
+            ..self.campaign(name, &deployment, scenario)
         };
         if let Some(second) = second {
             second.begin(&campaign);
             second.ask_for_sample(campaign.seeds.clone());
         }
         let mut explored = explore(&campaign);
+        let why_not = self.compare_and_explain(&campaign, &mut explored, second);
+        Ok((explored, why_not))
+    }
+
+    /// A campaign as the command line wants it, with no seeds yet.
+    fn campaign<'c>(
+        &'c self,
+        name: &'c str,
+        deployment: &'c Deployment,
+        scenario: &'c Scenario,
+    ) -> Campaign<'c> {
+        Campaign {
+            strategy: self.args.strategy,
+            jobs: jobs(self.args.jobs.map(usize::from)),
+            coverage: self.args.coverage || self.args.time.is_some(),
+            run_limit: self.args.run_limit.unwrap_or(RUN_LIMIT),
+            ..Campaign::new(name, self.subject, deployment, scenario)
+        }
+    }
+
+    /// Compares with what the second process was asked for; why it cannot be compared, as the beginning of a sentence.
+    fn compare_and_explain(
+        &self,
+        campaign: &Campaign<'_>,
+        explored: &mut Explored,
+        second: &mut Option<Second>,
+    ) -> Option<String> {
         let why_not = match second {
             Some(second) if explored.unfinished.is_some() => {
                 // it may be stuck where this process was
                 *second = Second::start();
                 None
             }
-            Some(second) if !self.is_stopped() => compare(&campaign, &mut explored, second).err(),
+            Some(second) if !self.is_stopped() => compare(campaign, explored, second).err(),
             _ => None,
         };
-        report::explain::explain(&mut explored);
-        name.clone_into(&mut explored.report.file);
-        Ok((explored, why_not))
+        report::explain::explain(explored);
+        campaign.name.clone_into(&mut explored.report.file);
+        why_not
     }
+}
+
+fn warn_of_one_process(why: &str, name: &str) {
+    terminal::complain(&format!(
+        "warning: {why}: from {} on, runs were compared within one process only (`--one-process` wants that)",
+        printable(name)
+    ));
 }
 
 /// Compares the sample with what a second process made of it.

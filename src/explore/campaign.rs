@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    coverage::Shown,
     expect,
     outcome::{FaultCounts, FoundViolation, ScenarioReport, ScenarioVerdict, Sometimes},
     pool::{self, Unfinished, Watched, Why},
@@ -21,7 +22,7 @@ use crate::{
     choice::Tape,
     history::History,
     host::watch::{self, Doing},
-    oracle::{Verdict, Violation, judge},
+    oracle::{Oracle, Verdict, Violation, judge},
     scenario::plan::{FaultPlan, Scenario},
     sim::{self, Deployment, Logs, RunResult, Tally},
     subject::Subject,
@@ -50,6 +51,8 @@ pub struct Campaign<'a> {
     pub seeds: Range<u64>,
     /// Threads to use.
     pub jobs: usize,
+    /// Whether to note what runs have shown.
+    pub coverage: bool,
     /// How long one run may take, in real time. A run that takes longer ends the exploration, and its thread is left
     /// behind.
     pub run_limit: Duration,
@@ -106,71 +109,153 @@ pub struct Explored {
 /// If a run panics: a bug of this crate.
 #[must_use]
 pub fn explore(campaign: &Campaign<'_>) -> Explored {
-    let oracles = campaign.subject.oracles_of(campaign.scenario);
-    let steps = Steps::of(&campaign.scenario.plan);
-    let watched = campaign.watched();
-    let sources = campaign.sources();
-    let order = Order::of(&campaign.seeds);
-    let samples = Samples::new(order);
-    let each = |number| {
-        let (seed, again) = order.seed(number);
-        let _run = watch::run(watched.scenario, Seed(seed));
-        let result = campaign.run(&sources, seed);
-        samples.note(seed, &result.history);
-        if again {
-            return None;
+    let mut exploration = Exploration::new(campaign);
+    exploration.run(campaign.seeds.clone());
+    exploration.end()
+}
+
+/// An exploration of a scenario that is made in parts: seeds, then more seeds.
+pub struct Exploration<'a> {
+    campaign: &'a Campaign<'a>,
+    oracles: Vec<&'a dyn Oracle>,
+    steps: Steps,
+    sources: Sources<'a>,
+    sum: Sum,
+    samples: Vec<(Seed, Digest)>,
+    differs: Option<Differs>,
+    unfinished: Option<Unfinished>,
+}
+
+impl<'a> Exploration<'a> {
+    /// Nothing was run yet.
+    ///
+    /// # Panics
+    /// If a run panics: a bug of this crate.
+    #[must_use]
+    pub fn new(campaign: &'a Campaign<'a>) -> Self {
+        Self {
+            campaign,
+            oracles: campaign.subject.oracles_of(campaign.scenario),
+            steps: Steps::of(&campaign.scenario.plan),
+            sources: campaign.sources(),
+            sum: Sum::default(),
+            samples: Vec::new(),
+            differs: None,
+            unfinished: None,
         }
-        let ran = watch::during(Doing::Oracles, || {
-            Ran::new((campaign.subject, campaign.scenario), &oracles, seed, result)
-        });
-        (campaign.progress)();
-        Some(ran)
-    };
-    let fold = |sum: &mut Sum, ran: Option<Ran>| {
-        if let Some(ran) = ran {
-            sum.add(&steps, ran);
+    }
+
+    /// Runs these seeds, none of which was run before. Nothing is run after a run that did not end.
+    ///
+    /// # Panics
+    /// If a run panics: a bug of this crate.
+    pub fn run(&mut self, seeds: Range<u64>) {
+        let Self { campaign, oracles, steps, sources, .. } = &*self;
+        if self.unfinished.is_some() {
+            return;
         }
-    };
-    let watched_and_stopped = (watched, campaign.stop);
-    let (parts, unfinished) =
-        pool::spread(0..order.len(), campaign.jobs, watched_and_stopped, Sum::default, each, fold);
-    let mut unfinished = unfinished.into_iter().min_by_key(|run| run.seed);
-    let sum = parts.into_iter().fold(Sum::default(), Sum::merge);
-    let mut found = Vec::new();
-    let mut notes = Vec::new();
-    for (name, (seed, digest, occurrences)) in &sum.violated {
-        let again = match campaign.replay_seed(Seed(*seed)) {
-            Ok(again) => again,
-            Err(run) => {
-                unfinished = unfinished.or(Some(*run));
-                continue;
+        let watched = campaign.watched();
+        let order = Order::of(&seeds);
+        let samples = Samples::new(order);
+        let each = |number| {
+            let (seed, again) = order.seed(number);
+            let _run = watch::run(watched.scenario, Seed(seed));
+            let result = campaign.run(sources, seed);
+            samples.note(seed, &result.history);
+            if again {
+                return None;
+            }
+            let ran = watch::during(Doing::Oracles, || {
+                let shown = campaign.coverage.then(|| Shown::of(&result.history));
+                Ran::new((campaign.subject, campaign.scenario), oracles, seed, result, shown)
+            });
+            (campaign.progress)();
+            Some(ran)
+        };
+        let fold = |sum: &mut Sum, ran: Option<Ran>| {
+            if let Some(ran) = ran {
+                sum.add(steps, ran);
             }
         };
-        let same = again.violations.iter().find(|v| v.oracle == *name);
-        match same {
-            Some(violation) if again.digest == *digest => found.push(Found {
-                seed: Seed(*seed),
-                violation: violation.clone(),
-                tape: again.tape,
-                digest: again.digest,
-                history: again.history,
-                occurrences: *occurrences,
-            }),
-            _ => notes.push(format!(
-                "seed {seed} violated {name} with digest {digest} and gave digest {} when it was run again: \
-                 something outside of the simulation's control decides",
-                again.digest
-            )),
+        let (parts, unfinished) = pool::spread(
+            0..order.len(),
+            campaign.jobs,
+            (watched, campaign.stop),
+            Sum::default,
+            each,
+            fold,
+        );
+        self.unfinished = unfinished.into_iter().min_by_key(|run| run.seed);
+        let sum = std::mem::take(&mut self.sum);
+        self.sum = parts.into_iter().fold(sum, Sum::merge);
+        let (samples, differs) = samples.end();
+        self.samples.extend(samples);
+        self.differs = self.differs.take().or(differs);
+    }
+
+    /// How many seeds were run.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.sum.runs
+    }
+
+    /// How many different things the runs have shown, with [`Campaign::coverage`].
+    #[must_use]
+    pub fn things(&self) -> u64 {
+        self.sum.coverage.things()
+    }
+
+    /// Whether more seeds can show something: no run has no end, and a planted bug is not found yet.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        let wanted = self.campaign.scenario.must_violate.as_ref();
+        self.unfinished.is_none() && !wanted.is_some_and(|w| self.sum.violated.contains_key(w))
+    }
+
+    /// What came of it: each kind of violation is run again before it counts.
+    ///
+    /// # Panics
+    /// If a run panics: a bug of this crate.
+    #[must_use]
+    pub fn end(self) -> Explored {
+        let Self { campaign, steps, sources, sum, samples, differs, mut unfinished, .. } = self;
+        let mut found = Vec::new();
+        let mut notes = Vec::new();
+        for (name, (seed, digest, occurrences)) in &sum.violated {
+            let again = match campaign.replay_seed(Seed(*seed)) {
+                Ok(again) => again,
+                Err(run) => {
+                    unfinished = unfinished.or(Some(*run));
+                    continue;
+                }
+            };
+            let same = again.violations.iter().find(|v| v.oracle == *name);
+            match same {
+                Some(violation) if again.digest == *digest => found.push(Found {
+                    seed: Seed(*seed),
+                    violation: violation.clone(),
+                    tape: again.tape,
+                    digest: again.digest,
+                    history: again.history,
+                    occurrences: *occurrences,
+                }),
+                _ => notes.push(format!(
+                    "seed {seed} violated {name} with digest {digest} and gave digest {} when it was run again: \
+                     something outside of the simulation's control decides",
+                    again.digest
+                )),
+            }
         }
+        let nondeterministic = !notes.is_empty() || differs.is_some();
+        if let Some((seed, oracle, message)) = &sum.panicked {
+            notes.push(format!("the oracle {oracle} panicked with seed {seed}: {message}"));
+        }
+        let why = unfinished.as_ref().map(|run| &run.why);
+        let coverage = campaign.coverage.then(|| sum.coverage.covered(sources.order_bound()));
+        let report = summarize(campaign, &steps, sum, &found, (notes, nondeterministic, why));
+        let report = ScenarioReport { coverage, ..report };
+        Explored { report, found, unfinished, differs, samples }
     }
-    let (samples, differs) = samples.end();
-    let nondeterministic = !notes.is_empty() || differs.is_some();
-    if let Some((seed, oracle, message)) = &sum.panicked {
-        notes.push(format!("the oracle {oracle} panicked with seed {seed}: {message}"));
-    }
-    let why = unfinished.as_ref().map(|run| &run.why);
-    let report = summarize(campaign, &steps, sum, &found, (notes, nondeterministic, why));
-    Explored { report, found, unfinished, differs, samples }
 }
 
 impl<'a> Campaign<'a> {
@@ -193,6 +278,7 @@ impl<'a> Campaign<'a> {
             strategy,
             seeds,
             jobs,
+            coverage: false,
             run_limit,
             stop,
             progress,
@@ -402,6 +488,7 @@ fn summarize(
             })
             .collect(),
         expected: scenario.must_violate.clone(),
+        coverage: None,
         left_behind: sum.left_behind,
         unfinished: None,
         nondeterministic: None,

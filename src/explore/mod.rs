@@ -3,6 +3,7 @@
 //! Must not know: how a report looks.
 
 mod campaign;
+mod coverage;
 mod expect;
 mod hunt;
 pub(crate) mod last_words;
@@ -16,10 +17,11 @@ mod strategy;
 mod sum;
 mod verdict;
 
-pub use campaign::{Campaign, Explored, First, Found, RUN_LIMIT, explore, first};
+pub use campaign::{Campaign, Exploration, Explored, First, Found, RUN_LIMIT, explore, first};
+pub use coverage::Covered;
 pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of};
 pub use pool::{Unfinished, Why};
 pub use replay::Replayed;
 pub use sample::{Differs, sample};
-pub use strategy::{Strategy, UnknownStrategy};
+pub use strategy::{OrderBound, Strategy, UnknownStrategy};
 pub use verdict::judge_run;

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Serialize, Serializer, ser::Error as _};
 
+use super::coverage::Covered;
 use crate::base::{Digest, Seed};
 
 /// What came of one call of `run`: all scenarios, all seeds.
@@ -75,6 +76,9 @@ pub struct ScenarioReport {
     pub violations: Vec<FoundViolation>,
     /// The oracle that a planted bug must violate; none for a scenario without a planted bug.
     pub expected: Option<String>,
+    /// How much the runs reached, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Covered>,
     /// What operators' kills left half done; no oracle can blame a service for it, and a person has to look
     /// after it.
     #[serde(skip_serializing_if = "Option::is_none")]

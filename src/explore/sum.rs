@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    coverage::{Coverage, Shown},
     outcome::LeftBehind,
     replies::{self, Steps},
     verdict::verdict,
@@ -26,6 +27,7 @@ pub(super) struct Ran {
     verdict: Verdict,
     reached: BTreeMap<usize, u64>,
     left_behind: Option<LeftBehind>,
+    shown: Option<Shown>,
 }
 
 impl Ran {
@@ -34,6 +36,7 @@ impl Ran {
         oracles: &[&dyn Oracle],
         seed: u64,
         result: RunResult,
+        shown: Option<Shown>,
     ) -> Self {
         let history = &result.history;
         let killed = |record: &Record| matches!(record.event, Event::Killed { .. });
@@ -46,7 +49,7 @@ impl Ran {
         }
         let mut reached = BTreeMap::new();
         let verdict = verdict(scenario, oracles, history, &mut reached);
-        Self { seed, digest: history.digest(), result, verdict, reached, left_behind }
+        Self { seed, digest: history.digest(), result, verdict, reached, left_behind, shown }
     }
 }
 
@@ -65,13 +68,17 @@ pub(super) struct Sum {
     /// By bound: its value, and the number of runs.
     pub(super) inconclusive: BTreeMap<&'static str, (u64, u64)>,
     pub(super) left_behind: Option<LeftBehind>,
+    pub(super) coverage: Coverage,
     /// The oracle that panicked with the smallest seed, and what it said.
     pub(super) panicked: Option<(u64, String, String)>,
 }
 
 impl Sum {
     pub(super) fn add(&mut self, steps: &Steps, ran: Ran) {
-        let Ran { seed, digest, result, verdict, reached, left_behind } = ran;
+        let Ran { seed, digest, result, verdict, reached, left_behind, shown } = ran;
+        if let Some(shown) = shown {
+            self.coverage.add(seed, shown);
+        }
         self.runs += 1;
         self.events += result.history.len() as u64;
         self.threads += u64::from(result.threads > 0);
@@ -104,6 +111,7 @@ impl Sum {
         self.replies.add(other.replies);
         self.left_behind = earlier(self.left_behind.take(), other.left_behind);
         self.panicked(other.panicked);
+        self.coverage.merge(other.coverage);
         self.reached(other.reached);
         other.violated.into_iter().for_each(|(name, seen)| self.violated(name, seen));
         other.inconclusive.into_iter().for_each(|(bound, seen)| self.inconclusive(bound, seen));

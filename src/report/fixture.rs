@@ -242,6 +242,7 @@ pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
         sometimes: vec![Sometimes { what: "reply book fails with 409".into(), reached: runs / 5 }],
         violations: Vec::new(),
         expected: None,
+        coverage: None,
         left_behind: None,
         unfinished: None,
         nondeterministic: None,

@@ -17,7 +17,10 @@ pub use self::{
 };
 use crate::{
     base::printable::printable,
-    explore::outcome::{Interrupted, ScenarioReport, ScenarioVerdict, Summary},
+    explore::{
+        OrderBound,
+        outcome::{Interrupted, ScenarioReport, ScenarioVerdict, Summary},
+    },
     report::{
         paint::{Paint, Tone},
         width::{shortened, width},
@@ -69,7 +72,44 @@ pub fn scenario(
         caught(scenario, layout, again, &mut text);
     }
     left_behind(scenario, layout, &mut text);
+    coverage(scenario, layout, &mut text);
     text
+}
+
+/// What the runs reached of what is known, and how likely another one shows something new.
+fn coverage(scenario: &ScenarioReport, layout: &Layout, out: &mut String) {
+    let Some(covered) = &scenario.coverage else { return };
+    let mut lines = vec![format!(
+        "attempts ended at {} of {} that runs came to",
+        grouped(covered.interrupted),
+        count(covered.places, "place"),
+    )];
+    if !covered.never_interrupted.is_empty() {
+        let more = covered.places - covered.interrupted - covered.never_interrupted.len() as u64;
+        let more = if more > 0 { format!(", and {} more", grouped(more)) } else { String::new() };
+        lines.push(format!("never at {}{more}", covered.never_interrupted.join(", ")));
+    }
+    let things = count(covered.things, "different thing");
+    lines.push(match covered.last_new {
+        Some(seed) if covered.seen_once > 0 => format!(
+            "{things} seen, the last new one with seed {seed}; about one run in {} shows another one",
+            grouped(covered.runs.div_ceil(covered.seen_once))
+        ),
+        Some(seed) => format!("{things} seen, the last new one with seed {seed}, and each more than once"),
+        None => format!("{things} seen"),
+    });
+    if let Some(OrderBound { depth, tasks, steps, one_in }) = covered.order {
+        lines.push(format!(
+            "a bug of order of depth {depth} shows in one run of {} at least ({} in about {})",
+            grouped(one_in),
+            count(tasks.into(), "invocation"),
+            count(steps.into(), "step"),
+        ));
+    }
+    for line in lines {
+        let line = layout.paint.paint(Tone::Faint, printable(&line));
+        out.push_str(&format!("    {line}\n"));
+    }
 }
 
 /// What stands at the end, after [`scenario`] was shown for each: those that did not pass once more, unless it is the

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use onceproof::{
     Simulation,
-    explore::{Campaign, Replayed, Strategy},
+    explore::{Campaign, Exploration, Replayed, Strategy, explore},
     history::{Event, LogLine},
     subject::Subject,
 };
@@ -177,4 +177,34 @@ fn the_same_seeds_give_the_same_figures_for_any_number_of_jobs() {
         (report.digest, report.events, report.faults.clone())
     };
     assert_eq!(explored(1), explored(3));
+}
+
+/// Which places are reached, and what is new, depends on the seeds alone: not on threads, nor on the parts in which
+/// they are run.
+#[test]
+fn coverage_adds_up() {
+    let faults = r#", "faults": { "crash": 0.02 }, "runs": 60"#;
+    let subject = subject();
+    let (scenario, _) = simulation(Strategy::Portfolio, faults).explore().unwrap().swap_remove(0);
+    let deployment = subject.deployment_of(&scenario).unwrap();
+    let campaign = |jobs| {
+        let campaign = Campaign::new("burst", &subject, &deployment, &scenario);
+        Campaign { jobs, coverage: true, seeds: 0..60, ..campaign }
+    };
+    let one = explore(&campaign(1)).report;
+    let covered = one.coverage.clone().expect("it was asked for");
+    assert_eq!(covered.runs, 60);
+    assert!(covered.interrupted > 2 && covered.interrupted <= covered.places, "{covered:?}");
+    let never = covered.never_interrupted.iter().all(|place| place.contains(" after "));
+    assert!(never, "{covered:?}");
+    assert_eq!(explore(&campaign(3)).report.coverage.as_ref(), Some(&covered));
+    let three = campaign(3);
+    let mut parts = Exploration::new(&three);
+    for seeds in [0..7, 7..8, 8..60] {
+        parts.run(seeds);
+    }
+    let parts = parts.end().report;
+    assert_eq!((parts.coverage, parts.digest), (Some(covered), one.digest));
+    let plain = explore(&Campaign { coverage: false, ..campaign(1) }).report;
+    assert_eq!((plain.coverage, plain.digest), (None, one.digest));
 }

@@ -104,7 +104,8 @@ impl Step {
             // Only a completed payment can be refunded. Any other, or one that is not known, may hold money if an
             // operator killed it.
             (Self::Payment, Err(error)) if matches!(error.code(), 400 | 404) => {
-                let cancel = || Ask { handler: "CancelPayment", body: None, ..Self::Payment.ask(order) };
+                let cancel =
+                    || Ask { handler: "CancelPayment", body: None, ..Self::Payment.ask(order) };
                 match insist(&format!("{key}-cancel"), |key| call(ctx, cancel(), key)).await {
                     Err(error) if error.code() != 404 => Err(error),
                     _ => Ok(()),

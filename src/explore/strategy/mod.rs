@@ -18,6 +18,8 @@ mod weights;
 
 use std::{fmt, str::FromStr, sync::LazyLock, time::Duration};
 
+use serde::Serialize;
+
 use self::{
     delays::Delays, pct::Pct, policy::Policy, pos::Pos, profile::Profile, random::Random,
     surw::Surw, swarm::Swarm, weights::Weights,
@@ -140,6 +142,20 @@ const PATIENCE_MS: [u64; 3] = [2, 10, 50];
 /// With fewer kinds of faults, the portfolio leaves out none.
 const SWARM_KINDS: usize = 3;
 
+/// With which probability, at least, a run finds a bug that shows in some orders only: that of probabilistic concurrency
+/// testing, for faultless handlers that do what they do in a run without faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OrderBound {
+    /// The depth of the bug: how many steps must come in a certain order.
+    pub depth: u8,
+    /// How many invocations there are.
+    pub tasks: u32,
+    /// About how many steps they take.
+    pub steps: u32,
+    /// One run in so many.
+    pub one_in: u64,
+}
+
 /// The choices of a scenario's seeds under one strategy.
 pub(super) struct Sources<'a> {
     strategy: Strategy,
@@ -160,6 +176,18 @@ impl<'a> Sources<'a> {
         };
         let kinds_of_faults = plan.faults.rates.len();
         Self { strategy, kinds_of_faults, profile: LazyLock::new(Box::new(profile)) }
+    }
+
+    /// What is known of bugs of order that were not found; none if the strategy knows nothing.
+    pub(super) fn order_bound(&self) -> Option<OrderBound> {
+        let (depth, share) = match self.strategy {
+            Strategy::Pct(depth) => (depth, 1),
+            Strategy::Portfolio => (2, MEMBERS.len() as u64),
+            _ => return None,
+        };
+        let (tasks, steps) = (self.profile.invocations(), self.profile.events());
+        let one_in = pct::one_in(depth, tasks, steps).saturating_mul(share);
+        (tasks > 0).then_some(OrderBound { depth, tasks, steps, one_in })
     }
 
     /// The choices of `seed`.

@@ -18,6 +18,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Profile {
     events: u32,
+    invocations: u32,
     /// By service and handler, what its invocations did with all that they called: how much, and how many there were.
     handlers: BTreeMap<(String, String), (u32, u32)>,
 }
@@ -53,6 +54,7 @@ impl Profile {
                         Origin::Call(by) | Origin::Send(by) => Some(*by),
                     };
                     invocations.insert(*inv, (target, by, 1));
+                    profile.invocations += 1;
                 }
                 Event::EntryAppended { inv, .. } => {
                     profile.events += 1;
@@ -79,6 +81,11 @@ impl Profile {
     /// About how much happens in a run.
     pub(super) fn events(&self) -> u32 {
         self.events
+    }
+
+    /// How many invocations there are in a run.
+    pub(super) fn invocations(&self) -> u32 {
+        self.invocations
     }
 
     /// How much an invocation has to do, with all that it calls, by service and handler.
