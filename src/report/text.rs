@@ -78,7 +78,9 @@ pub fn scenario(
 
 /// What the runs reached of what is known, and how likely another one shows something new.
 fn coverage(scenario: &ScenarioReport, layout: &Layout, out: &mut String) {
-    let Some(covered) = &scenario.coverage else { return };
+    let Some(covered) = scenario.coverage.as_ref().filter(|covered| covered.runs > 0) else {
+        return;
+    };
     let mut lines = vec![format!(
         "attempts ended at {} of {} that runs came to",
         grouped(covered.interrupted),
@@ -100,14 +102,15 @@ fn coverage(scenario: &ScenarioReport, layout: &Layout, out: &mut String) {
     });
     if let Some(OrderBound { depth, tasks, steps, one_in }) = covered.order {
         lines.push(format!(
-            "a bug of order of depth {depth} shows in one run of {} at least ({} in about {})",
+            "each run shows a bug of order of depth {depth} with probability 1 in {} at least ({}, about {})",
             grouped(one_in),
             count(tasks.into(), "invocation"),
             count(steps.into(), "step"),
         ));
     }
     for line in lines {
-        let line = layout.paint.paint(Tone::Faint, printable(&line));
+        let line = shortened(&line, layout.width.saturating_sub(4));
+        let line = layout.paint.paint(Tone::Faint, line);
         out.push_str(&format!("    {line}\n"));
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     explore::{
         Campaign, Exploration,
-        outcome::{Interrupted, ScenarioVerdict},
+        outcome::{Interrupted, ScenarioReport, ScenarioVerdict},
     },
     scenario::plan::Scenario,
 };
@@ -102,9 +102,8 @@ impl Command<'_> {
                 compared = Exit::Inconclusive;
                 warn_of_one_process(&why, campaign.name);
             }
-            if runs == 0 && explored.unfinished.is_none() {
-                explored.report.notes.push("there was no time for it (`--time`)".to_owned());
-                explored.report.verdict = ScenarioVerdict::Inconclusive;
+            if runs < scenario.runs {
+                out_of_time(&mut explored.report);
             }
             self.keep_and_show(campaign.name, scenario, &mut explored);
             reports.push(explored.report);
@@ -129,6 +128,19 @@ impl Share<'_> {
     fn seeds_in(&self, time: Duration) -> u64 {
         let (runs, spent) = (u128::from(self.exploration.runs()), self.spent.as_nanos().max(1));
         u64::try_from(time.as_nanos() * runs / spent).unwrap_or(u64::MAX)
+    }
+}
+
+/// What was not seen in fewer runs than the scenario asks for proves nothing.
+fn out_of_time(report: &mut ScenarioReport) {
+    let unproved = match report.verdict {
+        ScenarioVerdict::NotFound => true,
+        ScenarioVerdict::Ineffective => report.runs == 0,
+        _ => false,
+    };
+    if unproved {
+        report.notes.push(format!("there was time for {} runs (`--time`)", report.runs));
+        report.verdict = ScenarioVerdict::Inconclusive;
     }
 }
 
