@@ -2,6 +2,8 @@
 //!
 //! Must not know: arguments of the command line.
 
+mod keep;
+
 use std::{
     ops::Range,
     path::{Path, PathBuf},
@@ -10,9 +12,10 @@ use std::{
 };
 
 use crate::{
-    base::{Seed, printable::printable_path},
+    base::Seed,
     explore::{
-        Campaign, Explored, RUN_LIMIT, Replayed, Strategy, Unfinished, explore, outcome::Summary,
+        Bound, Campaign, Exhaustive, Explored, RUN_LIMIT, Replayed, Strategy, Unfinished,
+        exhaustive, exhaustive_scenario, explore, outcome::Summary,
     },
     host::Endpoint,
     oracle::Oracle,
@@ -22,15 +25,13 @@ use crate::{
         text::{Again, Failure, Verbosity},
         timeline::Look,
     },
-    scenario::{
-        self, Diagnostics, LoadError,
-        plan::Scenario,
-        reproducer::{ReproducedVerdict, Reproducer},
-    },
+    scenario::{self, Diagnostics, LoadError, plan::Scenario, reproducer::Reproducer},
     sim::Deployment,
     subject::{Subject, SubjectError},
     system::{System, World},
 };
+
+pub(crate) use keep::keep;
 
 /// The environment variable that makes [`Simulation::check`] run one seed only.
 pub const SEED_VARIABLE: &str = "ONCEPROOF_SEED";
@@ -125,6 +126,8 @@ pub struct Simulation {
     run_limit: Duration,
     out: PathBuf,
     always_replay: bool,
+    twin: bool,
+    exhaustive: Option<Bound>,
 }
 
 enum Source {
@@ -184,6 +187,8 @@ impl Simulation {
             run_limit: RUN_LIMIT,
             out,
             always_replay: false,
+            twin: false,
+            exhaustive: None,
         }
     }
 
@@ -282,6 +287,34 @@ impl Simulation {
         self
     }
 
+    /// Compares each run in which only faults struck that Restate hides with runs without faults: answers, states and
+    /// effects must be the same. No oracle has to be written for that.
+    ///
+    /// ```
+    /// # use onceproof::Simulation;
+    /// fn crashes_do_not_show(bookings: Simulation) {
+    ///     bookings.twin().check();
+    /// }
+    /// ```
+    pub const fn twin(mut self) -> Self {
+        self.twin = true;
+        self
+    }
+
+    /// Tries every place at which a fault can strike, each in a history of its own, up to `bound`: `Bound::AtMost(1)` is every
+    /// single fault. The seed, the first of [`seeds`](Self::seeds), decides all that is no fault.
+    ///
+    /// ```
+    /// # use onceproof::{Simulation, explore::Bound};
+    /// fn no_crash_shows(bookings: Simulation) {
+    ///     bookings.twin().exhaustive(Bound::AtMost(1)).check();
+    /// }
+    /// ```
+    pub fn exhaustive(mut self, bound: Bound) -> Self {
+        self.exhaustive = Some(bound);
+        self
+    }
+
     /// How many threads to use, at most 256; otherwise one per core. The result is the same for any number.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = Some(jobs);
@@ -315,11 +348,19 @@ impl Simulation {
         scenario: Scenario,
     ) -> Result<(Scenario, Explored), SimulationError> {
         let deployment = self.subject.deployment_of(&scenario)?;
-        let mut explored = explore(&Campaign {
+        let campaign = Campaign {
             seeds: self.seeds.clone().unwrap_or(0..scenario.runs),
             jobs: jobs(self.jobs),
             ..self.campaign(&name, &deployment, &scenario)
-        });
+        };
+        let mut explored = match &self.exhaustive {
+            None => explore(&campaign),
+            Some(bound) => {
+                let seed = Seed(campaign.seeds.start);
+                let how = Exhaustive { bound: bound.clone(), seed, prune: true };
+                exhaustive(&campaign, &how, &|_| {})
+            }
+        };
         report::explain::explain(&mut explored);
         explored.report.file = name;
         Ok((scenario, explored))
@@ -462,6 +503,14 @@ impl Simulation {
                 loaded.push((path.display().to_string(), scenario));
             }
         }
+        if self.twin {
+            loaded.iter_mut().for_each(|(_, scenario)| scenario.add_twin());
+        }
+        if let Some(bound) = &self.exhaustive {
+            for (_, scenario) in &mut loaded {
+                *scenario = exhaustive_scenario(scenario, bound);
+            }
+        }
         if self.always_replay {
             loaded.iter_mut().for_each(|(_, scenario)| scenario.plan.set_always_replay());
         }
@@ -511,39 +560,6 @@ pub(crate) fn failures<'a>(
         violations: std::slice::from_ref(&found.violation),
         again,
     })
-}
-
-/// Writes a reproducer for each violation found, and names it in the report. What cannot be written is no reason to
-/// lose the report: a warning for each says so, here and in the report's notes.
-pub(crate) fn keep(
-    folder: &Path,
-    file: &str,
-    scenario: &Scenario,
-    explored: &mut Explored,
-) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for (found, row) in explored.found.iter().zip(&mut explored.report.violations) {
-        let reproducer = Reproducer::new(
-            file.to_owned(),
-            scenario.clone(),
-            found.seed,
-            found.tape.clone(),
-            ReproducedVerdict {
-                oracle: found.violation.oracle.clone(),
-                message: found.violation.message.clone(),
-            },
-            found.digest,
-        );
-        match reproducer.write(folder) {
-            Ok(path) => row.reproducer = Some(path.display().to_string()),
-            Err(error) => warnings.push(format!(
-                "the reproducer {} cannot be written: {error}",
-                printable_path(&folder.join(reproducer.file_name() + ".json"))
-            )),
-        }
-    }
-    explored.report.notes.extend(warnings.iter().cloned());
-    warnings
 }
 
 /// More threads than any machine gains from; a number that no machine could start would end the command.

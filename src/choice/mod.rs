@@ -248,6 +248,9 @@ pub trait Source {
     /// Picks one of `0..options.count()`.
     fn pick(&mut self, site: Site<'_>, options: Options) -> u32;
 
+    /// A handler's code has run until it waits: the decisions that follow are about what it sent.
+    fn polled(&mut self) {}
+
     /// For how much virtual time what is ready may be passed over by what is due later. None: everything happens
     /// first in, first out, and [`order`](Self::order) is not asked.
     fn patience(&self) -> Option<Duration> {
@@ -405,6 +408,10 @@ impl<S: Source> Source for Recorder<S> {
             picks.insert(site.to_string(), pick);
         }
         pick
+    }
+
+    fn polled(&mut self) {
+        self.source.polled();
     }
 
     fn patience(&self) -> Option<Duration> {

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
-use crate::explore::{Strategy, UnknownStrategy};
+use crate::explore::{Bound, Strategy, UnknownStrategy};
 #[cfg(feature = "serve")]
 use crate::live::IdentityKey;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -61,6 +61,9 @@ pub(super) struct Bugs {
     /// for several strategies].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(super) ranges: Option<u64>,
+    /// Hunt with nothing but the twin: no oracle, and only faults that Restate hides.
+    #[arg(long)]
+    pub(super) twin: bool,
     /// How to print the table.
     #[arg(long, value_enum, default_value_t = BugFormat::Text)]
     pub(super) format: BugFormat,
@@ -100,7 +103,7 @@ pub(super) struct Run {
     pub(super) seed: Option<u64>,
     /// Explore for about this long, in real time, instead of a number of seeds: `60s`, `10m`. Half of the time goes to all
     /// scenarios alike, half to those that show new things. The report says how many seeds each got.
-    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["seed", "seeds"])]
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["seed", "seeds", "exhaustive"])]
     pub(super) time: Option<Duration>,
     /// Say which places in handlers the runs reached, and how likely more runs show anything new; `--time` does too.
     #[arg(long)]
@@ -114,6 +117,14 @@ pub(super) struct Run {
     /// Have every await suspend and every resume replay the journal, whatever the scenarios say.
     #[arg(long)]
     pub(super) always_replay: bool,
+    /// Try every place at which a fault can strike, each in a history of its own with at most so many faults: 1, 2, or
+    /// kinds of which each may strike once: `crash,request_duplicated,cancel`. Everything else is as `--seed` has it [of
+    /// the scenario's kinds of faults; if it has none, of the usual ones].
+    #[arg(long, value_name = "FAULTS", conflicts_with_all = ["seeds", "strategy"])]
+    pub(super) exhaustive: Option<Bound>,
+    /// Compare each run in which only faults struck that Restate hides with runs without faults, whatever the scenarios say.
+    #[arg(long)]
+    pub(super) twin: bool,
     /// After how many seconds a scenario that still runs is named on stderr.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..1_000_000))]
     pub(super) slow_after: u64,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::printable::printable,
-    explore::{Hunt, Strategy, hunt, planted_bugs, scenario_of},
+    explore::{Hunt, Strategy, hunt, planted_bugs, scenario_of, with_twin_alone},
     report::{
         medians::{self, Measured},
         planted::{self, Row},
@@ -46,9 +46,12 @@ pub(super) fn bugs(subject: &Subject, args: &Bugs) -> Result<Exit, Failure> {
     let strategies = strategies(args);
     let ranges = args.ranges.unwrap_or(if strategies.len() > 1 { RANGES } else { 1 });
     let mut rows = Vec::new();
-    for bug in hunted {
+    for mut bug in hunted {
         bar.set_message(printable(&bug.title).into_owned());
-        let (_, scenario) = scenario_of(&catalog, &files, &bug)?;
+        let (_, mut scenario) = scenario_of(&catalog, &files, &bug)?;
+        if args.twin {
+            with_twin_alone(&mut scenario, &mut bug);
+        }
         let started = now();
         let search = |strategy: Strategy, range: u64| {
             let from = range * APART;

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     base::{Digest, Seed, printable::printable},
     explore::{
-        Campaign, Explored, RUN_LIMIT, explore,
+        Campaign, Exhaustive, Explored, RUN_LIMIT, exhaustive, exhaustive_scenario, explore,
         last_words::{self, LastResults},
         outcome::{Difference, Interrupted, ScenarioReport, ScenarioVerdict, Summary},
     },
@@ -39,7 +39,15 @@ use crate::{
 };
 
 pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<Exit, Failure> {
-    let scenarios = load_all(subject, &args.paths, args.always_replay)?;
+    let mut scenarios = load_all(subject, &args.paths, args.always_replay)?;
+    if args.twin {
+        scenarios.iter_mut().for_each(|(_, scenario)| scenario.add_twin());
+    }
+    if let Some(bound) = &args.exhaustive {
+        for (_, scenario) in &mut scenarios {
+            *scenario = exhaustive_scenario(scenario, bound);
+        }
+    }
     let stop = stop_on_interrupt();
     let started = now();
     let shown = Shown::new(program, args, &scenarios);
@@ -76,10 +84,12 @@ impl Command<'_> {
         if let Some(time) = self.args.time {
             return self.run_timed(scenarios, time);
         }
-        let wanted = |scenario| count(seeds(self.args, scenario));
+        // how many histories there are is not known before
+        let is_exhaustive = self.args.exhaustive.is_some();
+        let wanted = |scenario| if is_exhaustive { 0 } else { count(seeds(self.args, scenario)) };
         let bar = terminal::progress(scenarios.iter().map(|(_, s)| wanted(s)).sum());
         let slow = Slow::new(&bar, Duration::from_secs(self.args.slow_after));
-        let mut second = (!self.args.one_process).then(Second::start);
+        let mut second = (!self.args.one_process && !is_exhaustive).then(Second::start);
         let mut compared = Exit::Held;
         let mut reports = Vec::new();
         let mut partly = false;
@@ -170,6 +180,15 @@ impl Command<'_> {
             progress: &progress,
             ..self.campaign(name, &deployment, scenario)
         };
+        if let Some(bound) = &self.args.exhaustive {
+            let seed = Seed(self.args.seed.unwrap_or(0));
+            let how = Exhaustive { bound: bound.clone(), seed, prune: true };
+            let before = bar.position();
+            let mut explored = exhaustive(&campaign, &how, &|total| bar.set_length(before + total));
+            report::explain::explain(&mut explored);
+            name.clone_into(&mut explored.report.file);
+            return Ok((explored, None));
+        }
         if let Some(second) = second {
             second.begin(&campaign);
             second.ask_for_sample(campaign.seeds.clone());

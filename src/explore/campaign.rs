@@ -15,11 +15,12 @@ use super::{
     sample::{Differs, Order, Samples},
     strategy::{Sources, Strategy},
     sum::{Ran, Sum},
+    twin::Twin,
     verdict::SYSTEMS,
 };
 use crate::{
     base::{Digest, Seed},
-    choice::Tape,
+    choice::{Source, Tape},
     history::History,
     host::watch::{self, Doing},
     oracle::{Oracle, Verdict, Violation, judge},
@@ -92,6 +93,8 @@ pub struct Explored {
     pub report: ScenarioReport,
     /// One violation per oracle, that of the smallest seed.
     pub found: Vec<Found>,
+    /// Of an exhaustive exploration: further histories in which something did not hold, up to a number.
+    pub failing: Vec<Found>,
     /// The run that did not end by itself, if one did not: of several, that with the smallest seed.
     pub unfinished: Option<Unfinished>,
     /// The smallest seed that gave two histories, among those that were run again.
@@ -120,6 +123,7 @@ pub struct Exploration<'a> {
     oracles: Vec<&'a dyn Oracle>,
     steps: Steps,
     sources: Sources<'a>,
+    twin: Option<Twin<'a>>,
     sum: Sum,
     samples: Vec<(Seed, Digest)>,
     differs: Option<Differs>,
@@ -138,6 +142,7 @@ impl<'a> Exploration<'a> {
             oracles: campaign.subject.oracles_of(campaign.scenario),
             steps: Steps::of(&campaign.scenario.plan),
             sources: campaign.sources(),
+            twin: campaign.twin(),
             sum: Sum::default(),
             samples: Vec::new(),
             differs: None,
@@ -150,7 +155,7 @@ impl<'a> Exploration<'a> {
     /// # Panics
     /// If a run panics: a bug of this crate.
     pub fn run(&mut self, seeds: Range<u64>) {
-        let Self { campaign, oracles, steps, sources, .. } = &*self;
+        let Self { campaign, oracles, steps, sources, twin, .. } = &*self;
         if self.unfinished.is_some() {
             return;
         }
@@ -165,8 +170,13 @@ impl<'a> Exploration<'a> {
             if again {
                 return None;
             }
+            // not among the oracles: the first run that is compared has others made
+            let source = || -> Box<dyn Source> { Box::new(sources.source(Seed(seed))) };
+            let twin = twin.as_ref();
+            let compared = twin.map(|twin| twin.compare(&result.history, Seed(seed), &source));
             let ran = watch::during(Doing::Oracles, || {
                 let shown = campaign.coverage.then(|| Shown::of(&result.history));
+                let result = (result, compared);
                 Ran::new((campaign.subject, campaign.scenario), oracles, seed, result, shown)
             });
             (campaign.progress)();
@@ -218,11 +228,12 @@ impl<'a> Exploration<'a> {
     /// If a run panics: a bug of this crate.
     #[must_use]
     pub fn end(self) -> Explored {
-        let Self { campaign, steps, sources, sum, samples, differs, mut unfinished, .. } = self;
+        let Self { campaign, steps, sources, twin, mut sum, samples, differs, .. } = self;
+        let mut unfinished = self.unfinished;
         let mut found = Vec::new();
         let mut notes = Vec::new();
         for (name, (seed, digest, occurrences)) in &sum.violated {
-            let again = match campaign.replay_seed(Seed(*seed)) {
+            let again = match campaign.replay_beside(Seed(*seed), twin.as_ref()) {
                 Ok(again) => again,
                 Err(run) => {
                     unfinished = unfinished.or(Some(*run));
@@ -252,9 +263,11 @@ impl<'a> Exploration<'a> {
         }
         let why = unfinished.as_ref().map(|run| &run.why);
         let coverage = campaign.coverage.then(|| sum.coverage.covered(sources.order_bound()));
+        let (compared, not_compared) = (sum.compared, std::mem::take(&mut sum.not_compared));
         let report = summarize(campaign, &steps, sum, &found, (notes, nondeterministic, why));
-        let report = ScenarioReport { coverage, ..report };
-        Explored { report, found, unfinished, differs, samples }
+        let twin = twin.map(|twin| twin.report(compared, not_compared));
+        let report = ScenarioReport { coverage, twin, ..report };
+        Explored { report, found, failing: Vec::new(), unfinished, differs, samples }
     }
 }
 
@@ -283,6 +296,11 @@ impl<'a> Campaign<'a> {
             stop,
             progress,
         }
+    }
+
+    /// What its runs are compared with, if the scenario asks for that.
+    pub(super) fn twin(&self) -> Option<Twin<'_>> {
+        Twin::of(self.scenario, self.deployment, (self.watched(), self.jobs))
     }
 
     pub(super) fn watched(&self) -> Watched {
@@ -338,21 +356,27 @@ pub fn first(campaign: &Campaign<'_>, wanted: &str) -> Result<First, Box<Unfinis
     let oracles = campaign.subject.oracles_of(campaign.scenario);
     let watched = campaign.watched();
     let sources = campaign.sources();
+    let twin = campaign.twin();
     let is_found = AtomicBool::new(false);
     let order = Ordering::Relaxed;
     let each = |seed| {
         let _run = watch::run(watched.scenario, Seed(seed));
         let run = campaign.run(&sources, seed);
         let judged = || judge(&run.history, oracles.iter().copied());
-        let verdict = watch::during(Doing::Oracles, judged);
+        let mut all = match watch::during(Doing::Oracles, judged) {
+            Verdict::Violated(all) => all,
+            _ => Vec::new(),
+        };
+        let source = || -> Box<dyn Source> { Box::new(sources.source(Seed(seed))) };
+        let twin = twin.as_ref();
+        let twin = twin.map(|twin| twin.compare(&run.history, Seed(seed), &source).violations());
+        all.extend(twin.unwrap_or_default());
         (campaign.progress)();
-        match verdict {
-            Verdict::Violated(all) if all.iter().any(|v| v.oracle == wanted) => {
-                is_found.store(true, order);
-                Some((Seed(seed), all))
-            }
-            _ => None,
+        if all.iter().any(|v| v.oracle == wanted) {
+            is_found.store(true, order);
+            return Some((Seed(seed), all));
         }
+        None
     };
     let fold = |(runs, found): &mut First, ran| {
         *runs += 1;
@@ -489,6 +513,8 @@ fn summarize(
             .collect(),
         expected: scenario.must_violate.clone(),
         coverage: None,
+        exhaustive: None,
+        twin: None,
         left_behind: sum.left_behind,
         unfinished: None,
         nondeterministic: None,

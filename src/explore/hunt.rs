@@ -7,7 +7,10 @@ use std::{path::Path, time::Duration};
 use super::{Campaign, first, strategy::Strategy};
 use crate::{
     base::Seed,
-    scenario::{self, Catalog, plan::Scenario},
+    scenario::{
+        self, Catalog,
+        plan::{FaultName, FaultPlan, Scenario, TWIN},
+    },
     subject::{Subject, SubjectError, Variant},
 };
 
@@ -125,6 +128,25 @@ pub fn scenario_of(
     }
     let (service, variant) = (bug.service.clone(), bug.variant.name.clone());
     Err(HuntError::NoScenario { service, variant })
+}
+
+/// Has a planted bug hunted with nothing but the twin, by faults that Restate hides: those of its scenario, and the usual
+/// ones. Such faults need no oracle; whatever else the scenario has go wrong is left out.
+pub fn with_twin_alone(scenario: &mut Scenario, bug: &mut PlantedBug) {
+    let is_hidden =
+        |name: &FaultName| matches!(name, FaultName::BuiltIn(fault) if fault.is_transparent());
+    let faults = &mut scenario.plan.faults;
+    let usual = FaultPlan::usual().rates.into_iter().filter(|(name, _)| is_hidden(name));
+    let own = std::mem::take(&mut faults.rates).into_iter().filter(|(name, _)| is_hidden(name));
+    faults.rates = usual.chain(own).collect();
+    faults.cancel_at.clear();
+    faults.kill_at.clear();
+    if scenario.plan.restate.always_replay {
+        scenario.plan.set_always_replay();
+    }
+    scenario.invariants = vec![TWIN.to_owned()];
+    scenario.must_violate = Some(TWIN.to_owned());
+    bug.variant.caught_by = Some(TWIN.to_owned());
 }
 
 /// Runs the scenario of a planted bug, seed by seed from `from`, as `strategy` has it, until its oracle catches it or

@@ -4,8 +4,10 @@
 
 mod campaign;
 mod coverage;
+mod exhaustive;
 mod expect;
 mod hunt;
+mod labels;
 pub(crate) mod last_words;
 mod memory;
 pub mod outcome;
@@ -15,11 +17,13 @@ mod replies;
 mod sample;
 mod strategy;
 mod sum;
+mod twin;
 mod verdict;
 
 pub use campaign::{Campaign, Exploration, Explored, First, Found, RUN_LIMIT, explore, first};
 pub use coverage::Covered;
-pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of};
+pub use exhaustive::{Bound, Exhaustive, NoBound, exhaustive, exhaustive_scenario};
+pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of, with_twin_alone};
 pub use pool::{Unfinished, Why};
 pub use replay::Replayed;
 pub use sample::{Differs, sample};

@@ -79,6 +79,12 @@ pub struct ScenarioReport {
     /// How much the runs reached, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Covered>,
+    /// What is known of every place at which a fault can strike; none if not every place was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exhaustive: Option<Statement>,
+    /// What was compared with runs without faults; none if the scenario does not ask for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twin: Option<TwinReport>,
     /// What operators' kills left half done; no oracle can blame a service for it, and a person has to look
     /// after it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +97,71 @@ pub struct ScenarioReport {
     pub nondeterministic: Option<Difference>,
     /// What a person should know: the fault that had no effect, the bound that was reached.
     pub notes: Vec<String>,
+}
+
+/// What came of an exhaustive exploration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Statement {
+    /// How many faults a history may have: `at most 1 fault`.
+    pub bound: String,
+    /// The kinds of faults.
+    pub kinds: Vec<String>,
+    /// How many histories were run.
+    pub histories: u64,
+    /// How many were not, since each is the same as one that was.
+    pub left_out: u64,
+    /// True if there are no others within the bound.
+    pub complete: bool,
+    /// In how many of them something did not hold.
+    pub failing: u64,
+    /// How many of them did not come to rest.
+    pub inconclusive: u64,
+    /// The places of their last faults, by handler.
+    pub handlers: Vec<HandlerPoints>,
+}
+
+/// The places of one handler at which faults struck.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HandlerPoints {
+    /// The handler: `Bookings/book`.
+    pub handler: String,
+    /// How many histories have their last fault there: each place and form is one, if histories have one fault.
+    pub points: u64,
+    /// In how many of these something did not hold.
+    pub shows: u64,
+    /// Those, up to twenty of them.
+    pub shown: Vec<ShownPoint>,
+}
+
+/// A place at which a fault showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownPoint {
+    /// The fault, its form, and the place in the handler.
+    pub at: String,
+    /// The faults before it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// The oracle that noticed first.
+    pub oracle: String,
+    /// What did not hold.
+    pub message: String,
+}
+
+/// What was compared with runs without faults, and what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TwinReport {
+    /// With how many runs without faults.
+    pub runs_without_faults: u64,
+    /// How many runs were compared with them.
+    pub runs_compared: u64,
+    /// How many were not, for each reason.
+    pub runs_not_compared: BTreeMap<String, u64>,
+    /// At how many places: parts of answers, states and effects on which all runs without faults agree.
+    pub places_compared: u64,
+    /// Places that are not compared, since clock or entropy decide what stands there.
+    pub free: Vec<String>,
+    /// Places that are not compared, since the order or the time of what happens decides what stands there.
+    pub raced: Vec<String>,
 }
 
 /// Whether a scenario passed, and if not, why.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     campaign::Campaign,
     pool::{self, Unfinished},
+    twin::{Compared, Twin},
     verdict::verdict,
 };
 use crate::{
@@ -15,9 +16,7 @@ use crate::{
     history::History,
     host::watch::{self, Doing},
     oracle::{Verdict, Violation},
-    scenario::plan::Scenario,
     sim::{self, Logs},
-    subject::Subject,
 };
 
 impl Campaign<'_> {
@@ -29,12 +28,25 @@ impl Campaign<'_> {
     /// # Panics
     /// If the run panics: a bug of this crate.
     pub fn replay_seed(&self, seed: Seed) -> Result<Replayed, Box<Unfinished>> {
+        self.replay_beside(seed, self.twin().as_ref())
+    }
+
+    /// The same, compared with runs that may be there already.
+    pub(super) fn replay_beside(
+        &self,
+        seed: Seed,
+        twin: Option<&Twin<'_>>,
+    ) -> Result<Replayed, Box<Unfinished>> {
         self.alone(seed, || {
             let mut source = Recorder::new(self.sources().source(seed), true);
             let (deployment, plan) = (self.deployment, &self.scenario.plan);
             let result = sim::run(deployment, plan, seed, &mut source, Logs::Keep);
             let (_, tape) = source.finish();
-            observed(self.subject, self.scenario, result.history, tape, Vec::new())
+            let differences = twin.map(|twin| {
+                let sources = self.sources();
+                twin.compare(&result.history, seed, &|| Box::new(sources.source(seed)))
+            });
+            self.observed(differences, result.history, tape, Vec::new())
         })
     }
 
@@ -45,17 +57,21 @@ impl Campaign<'_> {
     ///
     /// # Panics
     /// If the run panics: a bug of this crate.
-    pub fn replay(&self, seed: Seed, tape: &Tape) -> Result<Replayed, Box<Unfinished>> {
+    pub fn replay(&self, seed: Seed, recorded: &Tape) -> Result<Replayed, Box<Unfinished>> {
+        let twin = self.twin();
         self.alone(seed, || {
-            let mut source = Recorder::new(tape.player(), true);
+            let mut source = Recorder::new(recorded.player(), true);
             let (deployment, plan) = (self.deployment, &self.scenario.plan);
             let result = sim::run(deployment, plan, seed, &mut source, Logs::Keep);
             let (player, tape) = source.finish();
-            observed(self.subject, self.scenario, result.history, tape, player.stale())
+            let twin = twin.as_ref();
+            let differences = twin
+                .map(|twin| twin.compare(&result.history, seed, &|| Box::new(recorded.player())));
+            self.observed(differences, result.history, tape, player.stale())
         })
     }
 
-    fn alone(
+    pub(super) fn alone(
         &self,
         seed: Seed,
         run: impl Fn() -> Replayed + Sync,
@@ -65,6 +81,26 @@ impl Campaign<'_> {
             let _run = watch::run(watched.scenario, seed);
             run()
         })
+    }
+
+    pub(super) fn observed(
+        &self,
+        twin: Option<Compared>,
+        history: History,
+        tape: Tape,
+        stale: Vec<String>,
+    ) -> Replayed {
+        let digest = history.digest();
+        let (scenario, oracles) = (self.scenario, self.subject.oracles_of(self.scenario));
+        let twin = twin.map_or_else(Vec::new, Compared::violations);
+        let judged = || verdict(scenario, &oracles, &history, (&mut BTreeMap::new(), twin.clone()));
+        let (violations, inconclusive) = match watch::during(Doing::Oracles, judged) {
+            Verdict::Held => (Vec::new(), None),
+            Verdict::Violated(violations) => (violations, None),
+            Verdict::Inconclusive { bound, limit } => (Vec::new(), Some((bound, limit))),
+            Verdict::Panicked { violations, .. } => (violations, None),
+        };
+        Replayed { history, digest, tape, violations, inconclusive, stale }
     }
 }
 
@@ -83,23 +119,4 @@ pub struct Replayed {
     pub inconclusive: Option<(&'static str, u64)>,
     /// Decisions of a replayed tape that no longer fit; empty for a seed.
     pub stale: Vec<String>,
-}
-
-fn observed(
-    subject: &Subject,
-    scenario: &Scenario,
-    history: History,
-    tape: Tape,
-    stale: Vec<String>,
-) -> Replayed {
-    let digest = history.digest();
-    let oracles = subject.oracles_of(scenario);
-    let judged = || verdict(scenario, &oracles, &history, &mut BTreeMap::new());
-    let (violations, inconclusive) = match watch::during(Doing::Oracles, judged) {
-        Verdict::Held => (Vec::new(), None),
-        Verdict::Violated(violations) => (violations, None),
-        Verdict::Inconclusive { bound, limit } => (Vec::new(), Some((bound, limit))),
-        Verdict::Panicked { violations, .. } => (violations, None),
-    };
-    Replayed { history, digest, tape, violations, inconclusive, stale }
 }

@@ -8,6 +8,7 @@ use super::{
     coverage::{Coverage, Shown},
     outcome::LeftBehind,
     replies::{self, Steps},
+    twin::Compared,
     verdict::verdict,
 };
 use crate::{
@@ -28,6 +29,8 @@ pub(super) struct Ran {
     reached: BTreeMap<usize, u64>,
     left_behind: Option<LeftBehind>,
     shown: Option<Shown>,
+    /// Why the run was not compared with those without faults; none if it was, or is not to be.
+    compared: Option<Result<(), String>>,
 }
 
 impl Ran {
@@ -35,7 +38,7 @@ impl Ran {
         (subject, scenario): (&Subject, &Scenario),
         oracles: &[&dyn Oracle],
         seed: u64,
-        result: RunResult,
+        (result, twin): (RunResult, Option<Compared>),
         shown: Option<Shown>,
     ) -> Self {
         let history = &result.history;
@@ -48,8 +51,14 @@ impl Ran {
             }
         }
         let mut reached = BTreeMap::new();
-        let verdict = verdict(scenario, oracles, history, &mut reached);
-        Self { seed, digest: history.digest(), result, verdict, reached, left_behind, shown }
+        let (compared, differences) = match twin {
+            None => (None, Vec::new()),
+            Some(Compared::With(differences)) => (Some(Ok(())), differences),
+            Some(Compared::Not(why)) => (Some(Err(why)), Vec::new()),
+        };
+        let verdict = verdict(scenario, oracles, history, (&mut reached, differences));
+        let digest = history.digest();
+        Self { seed, digest, result, verdict, reached, left_behind, shown, compared }
     }
 }
 
@@ -69,13 +78,17 @@ pub(super) struct Sum {
     pub(super) inconclusive: BTreeMap<&'static str, (u64, u64)>,
     pub(super) left_behind: Option<LeftBehind>,
     pub(super) coverage: Coverage,
+    /// Runs that were compared with those without faults.
+    pub(super) compared: u64,
+    /// Runs that were not, for each reason.
+    pub(super) not_compared: BTreeMap<String, u64>,
     /// The oracle that panicked with the smallest seed, and what it said.
     pub(super) panicked: Option<(u64, String, String)>,
 }
 
 impl Sum {
     pub(super) fn add(&mut self, steps: &Steps, ran: Ran) {
-        let Ran { seed, digest, result, verdict, reached, left_behind, shown } = ran;
+        let Ran { seed, digest, result, verdict, reached, left_behind, shown, compared } = ran;
         if let Some(shown) = shown {
             self.coverage.add(seed, shown);
         }
@@ -88,6 +101,11 @@ impl Sum {
         self.fired(result.tally);
         steps.count(&result.history, &mut self.replies);
         self.left_behind = earlier(self.left_behind.take(), left_behind);
+        match compared {
+            Some(Ok(())) => self.compared += 1,
+            Some(Err(why)) => *self.not_compared.entry(why).or_default() += 1,
+            None => {}
+        }
         self.reached(reached);
         match verdict {
             Verdict::Held => {}
@@ -112,6 +130,10 @@ impl Sum {
         self.left_behind = earlier(self.left_behind.take(), other.left_behind);
         self.panicked(other.panicked);
         self.coverage.merge(other.coverage);
+        self.compared += other.compared;
+        for (why, runs) in other.not_compared {
+            *self.not_compared.entry(why).or_default() += runs;
+        }
         self.reached(other.reached);
         other.violated.into_iter().for_each(|(name, seen)| self.violated(name, seen));
         other.inconclusive.into_iter().for_each(|(bound, seen)| self.inconclusive(bound, seen));
@@ -119,9 +141,7 @@ impl Sum {
     }
 
     fn fired(&mut self, tally: Tally) {
-        for (fault, counts) in tally {
-            self.tally.entry(fault).or_default().add(counts);
-        }
+        add_tally(&mut self.tally, tally);
     }
 
     fn reached(&mut self, reached: BTreeMap<usize, u64>) {
@@ -145,6 +165,13 @@ impl Sum {
     /// Of two, that with the smaller seed counts.
     fn panicked(&mut self, other: Option<(u64, String, String)>) {
         self.panicked = [self.panicked.take(), other].into_iter().flatten().min();
+    }
+}
+
+/// Adds what became of faults in other runs.
+pub(super) fn add_tally(all: &mut Tally, more: Tally) {
+    for (fault, counts) in more {
+        all.entry(fault).or_default().add(counts);
     }
 }
 

@@ -17,18 +17,20 @@ pub(super) const SYSTEMS: &str = "systems";
 /// Judges one run by the scenario's oracles and expectations.
 #[must_use]
 pub fn judge_run(scenario: &Scenario, oracles: &[&dyn Oracle], history: &History) -> Verdict {
-    verdict(scenario, oracles, history, &mut BTreeMap::new())
+    verdict(scenario, oracles, history, (&mut BTreeMap::new(), Vec::new()))
 }
 
+/// The same; what was expected and seen is counted in `reached`, and `twin` is what differs from runs without faults.
 pub(super) fn verdict(
     scenario: &Scenario,
     oracles: &[&dyn Oracle],
     history: &History,
-    reached: &mut BTreeMap<usize, u64>,
+    (reached, twin): (&mut BTreeMap<usize, u64>, Vec<Violation>),
 ) -> Verdict {
     let mut others = expect::judge(&scenario.plan, &scenario.expect, history, reached);
     others.extend(mistakes_of_systems(history));
     others.extend(deliveries_in_vain(history));
+    others.extend(twin);
     match judge(history, oracles.iter().copied()) {
         Verdict::Violated(mut violations) => {
             violations.extend(others);

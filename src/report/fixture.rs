@@ -243,6 +243,8 @@ pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
         violations: Vec::new(),
         expected: None,
         coverage: None,
+        exhaustive: None,
+        twin: None,
         left_behind: None,
         unfinished: None,
         nondeterministic: None,

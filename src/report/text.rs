@@ -3,9 +3,11 @@
 //! Must not know: files, terminals.
 
 mod again;
+mod exhaustive;
 mod failure;
 mod layout;
 mod numbers;
+mod twin;
 
 use std::time::Duration;
 
@@ -73,6 +75,8 @@ pub fn scenario(
     }
     left_behind(scenario, layout, &mut text);
     coverage(scenario, layout, &mut text);
+    exhaustive::statement(scenario, layout, &mut text);
+    twin::twin(scenario, layout, &mut text);
     text
 }
 

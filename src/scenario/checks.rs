@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     catalog::{Catalog, REFERENCE},
     diagnostic::Diagnostic,
-    plan::{Expectation, SameAs},
+    plan::{Expectation, SameAs, TWIN},
     reader::{Reader, Whole, unknown_name},
     steps::{Does, How, StepDoc},
     suggest,
@@ -15,13 +15,14 @@ use super::{
     vocabulary,
 };
 
-/// `invariants`: the names of those to check; all of them if the field is absent.
+/// `invariants`: the names of those to check; all of them but the twin if the field is absent.
 pub(crate) fn invariants(
     reader: &mut Reader,
     node: Option<&Node>,
     catalog: &Catalog,
 ) -> Vec<String> {
-    let all = || catalog.invariants.keys().cloned().collect::<Vec<_>>();
+    let unless_named = |name: &&String| *name != TWIN;
+    let all = || catalog.invariants.keys().filter(unless_named).cloned().collect::<Vec<_>>();
     const WHAT: &str = r#""all", a list of invariants, or { "except": [...] }"#;
     let Some(node) = node else { return all() };
     match &node.kind {

@@ -11,13 +11,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use faults::{CrashPoint, EntryKind, Fault, FaultName, FaultPlan, Scope, Side};
+pub use faults::{CrashPoint, EntryKind, Fault, FaultName, FaultPlan, Held, Scope, Side};
 pub use millis::Millis;
 pub use steps::{Action, RestatePlan, Revision, Step};
 
 use crate::base::VirtualTime;
 
 pub use crate::system::OpeningState;
+
+/// The name of what is checked by comparing a run with its runs without faults: an invariant that no oracle has to be
+/// written for. A scenario has it only if it names it.
+pub const TWIN: &str = "twin";
 
 /// A scenario file, resolved: what runs, and what must hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +44,21 @@ pub struct Scenario {
     pub expect: Vec<Expectation>,
     /// How many seeds to run by default.
     pub runs: u64,
+}
+
+impl Scenario {
+    /// Whether runs are compared with runs without faults.
+    #[must_use]
+    pub fn has_twin(&self) -> bool {
+        self.invariants.iter().any(|name| name == TWIN)
+    }
+
+    /// Has its runs compared with runs without faults, beside what is checked anyway.
+    pub fn add_twin(&mut self) {
+        if !self.has_twin() {
+            self.invariants.push(TWIN.to_owned());
+        }
+    }
 }
 
 /// What happens in a run.

@@ -34,7 +34,7 @@ impl FaultCounts {
 pub type Tally = BTreeMap<Cow<'static, str>, FaultCounts>;
 
 /// The names under which places are counted that are struck in every run.
-pub(super) const CRASH_AT: &str = "crash_at";
+pub(crate) const CRASH_AT: &str = "crash_at";
 pub(super) const CANCEL_AT: &str = "cancel_at";
 pub(super) const KILL_AT: &str = "kill_at";
 
@@ -96,6 +96,12 @@ impl<'a> Faults<'a> {
     /// The time after which none is injected.
     pub(super) fn until(&self) -> VirtualTime {
         self.until
+    }
+
+    /// Until when the code of the invocation `label` stands still, if the plan says so.
+    pub(super) fn held(&self, label: &str, now: VirtualTime) -> Option<VirtualTime> {
+        let here = self.plan.held.iter().filter(|held| held.label == label);
+        here.filter(|held| held.from <= now && now < held.until).map(|held| held.until).max()
     }
 
     /// Whether `fault` can strike at `now`; if not, its place need not be named.

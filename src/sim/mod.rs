@@ -17,6 +17,7 @@ mod world;
 
 use std::sync::Arc;
 
+pub(crate) use faults::CRASH_AT;
 #[cfg(feature = "serve")]
 pub(crate) use faults::between;
 pub use faults::{FaultCounts, Tally};

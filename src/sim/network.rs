@@ -323,6 +323,10 @@ impl Network {
                 None => {}
             }
         }
+        let struck = Struck::Handler(info.target);
+        if faults.cancel_at_messages && core.strikes(Fault::Cancel, struck, place) {
+            acts.after[0] = Some(false);
+        }
         acts
     }
 
@@ -335,6 +339,11 @@ impl Network {
             }
             self.slowed.remove(&attempt);
             return false;
+        }
+        if let Some(until) = core.faults.held(info.label, core.now) {
+            self.slowed.insert(attempt, until);
+            core.queue.schedule(until, Due::GoOn(attempt));
+            return true;
         }
         if !core.possible(Fault::HandlerSlow) {
             return false;
@@ -375,6 +384,7 @@ fn messages_in_danger(core: &Core<'_>) -> bool {
     let plan = core.faults.plan();
     let places = [&plan.crash_at, &plan.cancel_at, &plan.kill_at];
     (places.into_iter().any(|points| !points.is_empty()) && core.now <= core.faults.until())
+        || (plan.cancel_at_messages && core.possible(Fault::Cancel))
         || [
             Fault::Crash,
             Fault::ProcessCrash,

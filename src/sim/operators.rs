@@ -17,6 +17,9 @@ use crate::{
 /// Decides whether an operator will cancel or kill a new invocation, and when.
 pub(super) fn watch(core: &mut Core<'_>, info: AttemptInfo<'_>) {
     for (fault, kill, forms) in [(Fault::Cancel, false, 2), (Fault::Kill, true, 1)] {
+        if fault == Fault::Cancel && core.faults.plan().cancel_at_messages {
+            continue;
+        }
         // the second form of a cancel is an impatient operator who cancels twice
         let struck = Struck::Handler(info.target);
         let times = core.decide(fault, struck, forms, || info.label.to_string());

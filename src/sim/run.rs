@@ -308,6 +308,7 @@ impl<'a> Sim<'a> {
             return;
         };
         logs::collect(&mut self.core.history, Some(attempt), self.core.now);
+        self.core.source.polled();
         let calls = self.decide_calls(attempt, calls, &within, frames.len());
         // an attempt dies once: one that will die in its run lives to see its messages off
         let spared = calls.iter().any(|(_, _, call)| call.kills_caller());

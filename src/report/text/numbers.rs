@@ -4,10 +4,15 @@
 
 use std::fmt::Display;
 
-/// `1 run`, `2,000 runs`.
+/// `1 run`, `2,000 runs`, `3 histories`.
 pub(super) fn count(n: u64, noun: impl Display) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{s}", grouped(n))
+    let noun = noun.to_string();
+    let several = match noun.strip_suffix('y') {
+        _ if n == 1 => noun,
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    };
+    format!("{} {several}", grouped(n))
 }
 
 /// `1,234,567`.

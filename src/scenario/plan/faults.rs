@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::choice::Rate;
+use crate::{base::VirtualTime, choice::Rate};
 
 /// A kind of fault; its text is its name in scenario files, choices and reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -147,6 +147,26 @@ impl Fault {
         })
     }
 
+    /// True if Restate hides it: whatever it does to attempts, machines and messages, a handler's effects, its answer and
+    /// its object's state are to be as without it, only later. What clients, operators and systems do is not hidden, nor
+    /// is a call whose answer is lost: its caller is told so.
+    #[must_use]
+    pub const fn is_transparent(self) -> bool {
+        matches!(
+            self,
+            Self::Crash
+                | Self::CrashInRun
+                | Self::ProcessCrash
+                | Self::EndpointDown
+                | Self::MessageDelayed
+                | Self::Zombie
+                | Self::Suspend
+                | Self::WorldSlow
+                | Self::HandlerSlow
+                | Self::RestateRestart
+        )
+    }
+
     /// True if it strikes calls to systems of the outside world.
     #[must_use]
     pub const fn strikes_systems(self) -> bool {
@@ -246,8 +266,26 @@ pub struct FaultPlan {
     /// Places at which an invocation is killed in every run.
     #[serde(default)]
     pub kill_at: Vec<CrashPoint>,
+    /// Whether `cancel` strikes at the messages of handlers, each of which is a decision, and not at some time after an
+    /// invocation began. No scenario file says so: it is how every place is tried.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_at_messages: bool,
+    /// When code stands still whatever else happens. No scenario file says so: it is how a crash is made a mere delay.
+    #[serde(skip)]
+    pub held: Vec<Held>,
     /// No fault is injected after this many virtual milliseconds, so that the system can come to rest.
     pub until_ms: u64,
+}
+
+/// A time in which the code of an invocation stands still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The invocation, by its name: `Bookings/b-1/book#1`.
+    pub label: String,
+    /// From when.
+    pub from: VirtualTime,
+    /// Until when.
+    pub until: VirtualTime,
 }
 
 impl Default for FaultPlan {
@@ -260,6 +298,8 @@ impl Default for FaultPlan {
             crash_at: Vec::new(),
             cancel_at: Vec::new(),
             kill_at: Vec::new(),
+            cancel_at_messages: false,
+            held: Vec::new(),
             until_ms: 60_000,
         }
     }

@@ -1,0 +1,181 @@
+//! The fault-free twin: what Restate hides must not show.
+//!
+//! Restate promises that a crash changes nothing but the time. So a run in which only faults struck that Restate hides
+//! must come to what runs without faults come to: the same answers, the same state, the same effects. No oracle has to be
+//! written for that. What may differ is learned, not guessed: see `family`.
+//!
+//! Must not know: how a report looks.
+
+mod compare;
+mod delayed;
+mod family;
+mod outcome;
+mod runs;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
+
+use self::{
+    delayed::As,
+    family::{Family, Why},
+    outcome::Outcome,
+};
+use super::{
+    outcome::TwinReport,
+    pool::{self, Watched},
+};
+use crate::{
+    base::Seed,
+    choice::Source,
+    history::{End, Event, History, Inv, Phase},
+    host::watch,
+    oracle::Violation,
+    scenario::plan::{Fault, Plan, Scenario},
+    sim::{self, CRASH_AT, Deployment, Logs},
+};
+
+/// What came of comparing one run.
+#[derive(Debug)]
+pub(super) enum Compared {
+    /// It was compared: what differs.
+    With(Vec<Violation>),
+    /// It was not: why.
+    Not(String),
+}
+
+impl Compared {
+    /// What differs; nothing if it was not compared.
+    pub(super) fn violations(self) -> Vec<Violation> {
+        match self {
+            Self::With(violations) => violations,
+            Self::Not(_) => Vec::new(),
+        }
+    }
+}
+
+/// Compares the runs of a scenario with its runs without faults, which are made when the first is compared.
+pub(super) struct Twin<'a> {
+    deployment: &'a Deployment,
+    plan: &'a Plan,
+    watched: Watched,
+    jobs: usize,
+    family: OnceLock<Result<Family, String>>,
+}
+
+impl<'a> Twin<'a> {
+    /// The twin of a scenario that asks for it.
+    pub(super) fn of(
+        scenario: &'a Scenario,
+        deployment: &'a Deployment,
+        (watched, jobs): (Watched, usize),
+    ) -> Option<Self> {
+        if !scenario.has_twin() {
+            return None;
+        }
+        let plan = &scenario.plan;
+        Some(Self { deployment, plan, watched, jobs, family: OnceLock::new() })
+    }
+
+    /// Compares the run of `seed`, if that says anything; `source` gives its decisions once more.
+    pub(super) fn compare<'s>(
+        &self,
+        history: &History,
+        seed: Seed,
+        source: &(dyn Fn() -> Box<dyn Source + 's> + Sync),
+    ) -> Compared {
+        if let Some(why) = incomparable(history) {
+            return Compared::Not(why);
+        }
+        let make = || runs::family(self.deployment, self.plan, self.watched, self.jobs);
+        let family = match self.family.get_or_init(make) {
+            Ok(family) => family,
+            Err(why) => return Compared::Not(why.clone()),
+        };
+        let outcome = Outcome::of(self.plan, history);
+        let differences = compare::compare(family, &outcome, history);
+        if differences.is_empty() {
+            return Compared::With(differences);
+        }
+        // it may be as late as none of the family is
+        let mut own = family.clone();
+        for how in [As::Code, As::Messages] {
+            // on a thread of its own: this one may have drawn entropy
+            let late = pool::alone(self.watched, || {
+                let _run = watch::run(self.watched.scenario, seed);
+                let (plan, mut source) = delayed::delayed((self.plan, history), source(), how);
+                sim::run(self.deployment, &plan, seed, &mut source, Logs::Discard)
+            });
+            let Ok(late) = late else { continue };
+            own.widen(&Outcome::of(self.plan, &late.history));
+        }
+        Compared::With(compare::compare(&own, &outcome, history))
+    }
+
+    /// What was compared and what was not, after so many runs were compared, and so many were not for each reason.
+    pub(super) fn report(&self, compared: u64, not_compared: BTreeMap<String, u64>) -> TwinReport {
+        let mut report = TwinReport { runs_compared: compared, ..TwinReport::default() };
+        report.runs_not_compared = not_compared;
+        let Some(Ok(family)) = self.family.get() else { return report };
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        report.runs_without_faults = count(family.runs);
+        report.places_compared = count(family.fixed.len());
+        for ((item, path), why) in &family.differing {
+            let list = match why {
+                Why::Free => &mut report.free,
+                Why::Raced => &mut report.raced,
+            };
+            let path = outcome::words(path);
+            let path = if path == outcome::COUNT { "how many" } else { &path };
+            list.push(format!("{item} {path}").trim_end().to_owned());
+        }
+        report
+    }
+}
+
+/// The code of an attempt that failed since its connection broke.
+const CONNECTION_BROKEN: u32 = 0;
+
+/// Why a run cannot be compared with those without faults; none if it can.
+fn incomparable(history: &History) -> Option<String> {
+    let mut fired = false;
+    let mut failed: BTreeMap<Inv, u32> = BTreeMap::new();
+    // requests that a client would send as new ones
+    let mut without_key: BTreeSet<&str> = BTreeSet::new();
+    for record in history.records() {
+        match &record.event {
+            Event::FaultFired { fault, .. } => {
+                let hidden = fault.parse().is_ok_and(Fault::is_transparent) || fault == CRASH_AT;
+                if !hidden {
+                    return Some(format!("{fault} is no fault that Restate hides"));
+                }
+                fired = true;
+            }
+            Event::RequestSent { request, idempotency_key: None, .. }
+            | Event::HttpSent { request, .. } => {
+                without_key.insert(request);
+            }
+            Event::AnswerLost { request, .. } if without_key.contains(&**request) => {
+                return Some("a client asked again without an idempotency key".to_owned());
+            }
+            Event::Killed { .. } => return Some("an operator killed an invocation".to_owned()),
+            // when it strikes an invocation that was late decides how far that had come
+            Event::CancelRequested { phase, .. } if *phase != Phase::Completed => {
+                return Some("an invocation was cancelled".to_owned());
+            }
+            Event::AttemptFailed { inv, code, .. } => {
+                failed.insert(*inv, *code);
+            }
+            // a handler that cannot go on by itself is another matter: that is what a crash must not lead to
+            Event::Paused { inv } if failed.get(inv) == Some(&CONNECTION_BROKEN) => {
+                return Some("crashes used up the retries of an invocation".to_owned());
+            }
+            Event::Ended { end: End::Bound { .. } } => {
+                return Some("a bound was reached".to_owned());
+            }
+            _ => {}
+        }
+    }
+    (!fired).then(|| "no fault struck".to_owned())
+}
