@@ -14,8 +14,8 @@ use std::{
 use crate::{
     base::Seed,
     explore::{
-        Bound, Campaign, Exhaustive, Explored, RUN_LIMIT, Replayed, Strategy, Unfinished,
-        exhaustive, exhaustive_scenario, explore, outcome::Summary,
+        Bound, Campaign, Exhaustive, Explored, RUN_LIMIT, Replayed, SHRINK_RUNS, Strategy,
+        Unfinished, exhaustive, exhaustive_scenario, explore, outcome::Summary,
     },
     host::Endpoint,
     oracle::Oracle,
@@ -124,6 +124,7 @@ pub struct Simulation {
     coverage: bool,
     jobs: Option<usize>,
     run_limit: Duration,
+    shrink_runs: u64,
     out: PathBuf,
     always_replay: bool,
     twin: bool,
@@ -185,6 +186,7 @@ impl Simulation {
             coverage: false,
             jobs: None,
             run_limit: RUN_LIMIT,
+            shrink_runs: SHRINK_RUNS,
             out,
             always_replay: false,
             twin: false,
@@ -328,13 +330,20 @@ impl Simulation {
         self
     }
 
+    /// How many smaller runs are tried for each failure; otherwise [`SHRINK_RUNS`]. With 0, a failure is reported as it was
+    /// found.
+    pub const fn shrink_runs(mut self, runs: u64) -> Self {
+        self.shrink_runs = runs;
+        self
+    }
+
     /// The folder for reproducers; otherwise `onceproof-out`.
     pub fn out(mut self, folder: impl Into<PathBuf>) -> Self {
         self.out = folder.into();
         self
     }
 
-    /// Runs every scenario, and returns what came of each; writes nothing.
+    /// Runs every scenario, and returns what came of each, with the smallest run for each violation; writes nothing.
     ///
     /// # Errors
     /// If a scenario or the services cannot be used.
@@ -361,6 +370,7 @@ impl Simulation {
                 exhaustive(&campaign, &how, &|_| {})
             }
         };
+        explored.shrink(&campaign, self.shrink_runs);
         report::explain::explain(&mut explored);
         explored.report.file = name;
         Ok((scenario, explored))
@@ -553,12 +563,10 @@ pub(crate) fn failures<'a>(
     explored: &'a Explored,
     again: Again<'a>,
 ) -> impl Iterator<Item = Failure<'a>> {
-    explored.found.iter().zip(&explored.report.violations).map(move |(found, row)| Failure {
-        scenario: &explored.report,
-        found: row,
-        history: &found.history,
-        violations: std::slice::from_ref(&found.violation),
-        again,
+    explored.found.iter().zip(&explored.report.violations).map(move |(found, row)| {
+        let (history, violation) = found.shown();
+        let violations = slice::from_ref(violation);
+        Failure { scenario: &explored.report, found: row, history, violations, again }
     })
 }
 

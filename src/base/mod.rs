@@ -146,7 +146,7 @@ impl fmt::Display for Target {
 /// A fingerprint of a run's whole history: equal digests mean equal histories.
 ///
 /// Displayed and parsed as 32 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub u128);
 
 impl Digest {

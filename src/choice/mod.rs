@@ -318,6 +318,12 @@ impl Tape {
         &self.0
     }
 
+    /// True if nothing special was decided.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A source that repeats this tape.
     #[must_use]
     pub fn player(&self) -> Player {

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
-use crate::explore::{Bound, Strategy, UnknownStrategy};
+use crate::explore::{Bound, SHRINK_RUNS, Strategy, UnknownStrategy};
 #[cfg(feature = "serve")]
 use crate::live::IdentityKey;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -35,6 +35,8 @@ pub(super) enum Command {
     Run(Run),
     /// Run one failure again, event by event.
     Replay(Replay),
+    /// Make one failure as small as it can be, and say why it fails.
+    Minimize(Minimize),
     /// Validate scenario files; run nothing.
     Check(Check),
     /// Host the services for a real Restate server.
@@ -132,6 +134,12 @@ pub(super) struct Run {
     /// named then.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(super) run_limit: Option<Duration>,
+    /// How many smaller runs are tried for each failure; 0: it is shown as it was found.
+    #[arg(long, value_name = "N", default_value_t = SHRINK_RUNS)]
+    pub(super) shrink_runs: u64,
+    /// Make a few more failing seeds of each oracle smaller, and show one failure for each cause.
+    #[arg(long)]
+    pub(super) buckets: bool,
     /// Run the sample of runs that is compared within this process only, and start no second one.
     #[arg(long)]
     pub(super) one_process: bool,
@@ -248,6 +256,40 @@ pub(super) struct Replay {
     /// Have every await suspend and every resume replay the journal; a reproducer says itself how it ran.
     #[arg(long, requires = "scenario")]
     pub(super) always_replay: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Minimize {
+    /// A reproducer, as `run` wrote it.
+    #[arg(required_unless_present = "scenario", conflicts_with = "scenario")]
+    pub(super) file: Option<PathBuf>,
+    /// A scenario, to make a failing seed of it smaller.
+    #[arg(long, value_name = "FILE", requires = "seed")]
+    pub(super) scenario: Option<PathBuf>,
+    /// The seed.
+    #[arg(long, value_name = "S", requires = "scenario")]
+    pub(super) seed: Option<u64>,
+    /// Which order, and which of the faults, the seed tries; a reproducer says itself how it ran.
+    #[arg(long, value_name = "NAME", default_value_t = Strategy::default(), requires = "scenario")]
+    pub(super) strategy: Strategy,
+    /// Have every await suspend and every resume replay the journal; a reproducer says itself how it ran.
+    #[arg(long, requires = "scenario")]
+    pub(super) always_replay: bool,
+    /// The oracle whose violation is meant [default: the reproducer's, or the first one that is violated].
+    #[arg(long, value_name = "NAME")]
+    pub(super) oracle: Option<String>,
+    /// How many smaller runs are tried.
+    #[arg(long, value_name = "N", default_value_t = 10 * SHRINK_RUNS, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) shrink_runs: u64,
+    /// How long one run may take, in real time: `500ms`, `10s`, `2m`.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(super) run_limit: Duration,
+    /// Also write a scenario that does the same in every run, if it still fails so: a file, or a folder for it.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "scenarios/regressions")]
+    pub(super) save: Option<PathBuf>,
+    /// Folder for the smaller reproducer.
+    #[arg(long, value_name = "DIR", default_value = "onceproof-out")]
+    pub(super) out: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

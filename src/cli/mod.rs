@@ -12,6 +12,7 @@ mod list;
 #[cfg(feature = "serve")]
 mod live;
 mod load;
+mod minimize;
 mod replay;
 mod run;
 mod second;
@@ -59,6 +60,7 @@ pub fn run(
         Command::Run(args) if args.live.on == args::On::Restate => live::run(subject, &args),
         Command::Run(args) => run::run(&program, subject, &args),
         Command::Replay(args) => replay::replay(subject, &args),
+        Command::Minimize(args) => minimize::minimize(&program, subject, &args),
         Command::Check(args) => check::check(subject, &args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => live::serve(subject, &args),

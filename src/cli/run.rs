@@ -230,6 +230,12 @@ impl Command<'_> {
             Some(second) if !self.is_stopped() => compare(campaign, explored, second).err(),
             _ => None,
         };
+        if !self.is_stopped() {
+            explored.shrink(campaign, self.args.shrink_runs);
+            if self.args.buckets {
+                explored.bucket(campaign, self.args.shrink_runs);
+            }
+        }
         report::explain::explain(explored);
         campaign.name.clone_into(&mut explored.report.file);
         why_not

@@ -13,6 +13,7 @@ use super::{
     pool::{self, Unfinished, Watched, Why},
     replies::{self, Steps},
     sample::{Differs, Order, Samples},
+    smallest::Smallest,
     strategy::{Sources, Strategy},
     sum::{Ran, Sum},
     twin::Twin,
@@ -84,6 +85,36 @@ pub struct Found {
     pub history: History,
     /// In how many runs this oracle was violated.
     pub occurrences: u64,
+    /// The next seeds that violate it, a few of them, each with its fingerprint.
+    pub others: Vec<(Seed, Digest)>,
+    /// The smallest run that fails in the same way; none if it was not looked for.
+    pub smallest: Option<Box<Smallest>>,
+}
+
+impl Found {
+    /// What is shown of it: the smallest run, if it was looked for, and what did not hold in it.
+    #[must_use]
+    pub fn shown(&self) -> (&History, &Violation) {
+        match &self.smallest {
+            Some(smallest) => (&smallest.history, &smallest.violation),
+            None => (&self.history, &self.violation),
+        }
+    }
+
+    /// The same as data, before anything else is known of it.
+    pub(crate) fn row(&self) -> FoundViolation {
+        FoundViolation {
+            seed: self.seed,
+            oracle: self.violation.oracle.clone(),
+            message: self.violation.message.clone(),
+            reproducer: None,
+            occurrences: self.occurrences,
+            shrunk: None,
+            why: None,
+            because: Vec::new(),
+            bucket: None,
+        }
+    }
 }
 
 /// What came of exploring a scenario.
@@ -232,7 +263,9 @@ impl<'a> Exploration<'a> {
         let mut unfinished = self.unfinished;
         let mut found = Vec::new();
         let mut notes = Vec::new();
-        for (name, (seed, digest, occurrences)) in &sum.violated {
+        for (name, violated) in &sum.violated {
+            let mut seeds = violated.seeds.iter();
+            let Some((seed, digest)) = seeds.next() else { continue };
             let again = match campaign.replay_beside(Seed(*seed), twin.as_ref()) {
                 Ok(again) => again,
                 Err(run) => {
@@ -248,7 +281,9 @@ impl<'a> Exploration<'a> {
                     tape: again.tape,
                     digest: again.digest,
                     history: again.history,
-                    occurrences: *occurrences,
+                    occurrences: violated.times,
+                    others: seeds.map(|(seed, digest)| (Seed(*seed), *digest)).collect(),
+                    smallest: None,
                 }),
                 _ => notes.push(format!(
                     "seed {seed} violated {name} with digest {digest} and gave digest {} when it was run again: \
@@ -426,6 +461,10 @@ fn summarize(
             format!("the fault {fault} never fired; faults end at {until_ms} ms (`until_ms`)")
         })
         .collect();
+    for (decision, runs) in &sum.stale {
+        ineffective
+            .push(format!("a decision does not fit in {runs} of {} runs: {decision}", sum.runs));
+    }
     for never in sometimes.iter().filter(|s| s.reached == 0) {
         ineffective.push(format!("never seen: {}", never.what));
     }
@@ -501,16 +540,7 @@ fn summarize(
             .collect(),
         replies,
         sometimes,
-        violations: found
-            .iter()
-            .map(|f| FoundViolation {
-                seed: f.seed,
-                oracle: f.violation.oracle.clone(),
-                message: f.violation.message.clone(),
-                reproducer: None,
-                occurrences: f.occurrences,
-            })
-            .collect(),
+        violations: found.iter().map(Found::row).collect(),
         expected: scenario.must_violate.clone(),
         coverage: None,
         exhaustive: None,

@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Serialize, Serializer, ser::Error as _};
 
-use super::coverage::Covered;
+use super::{
+    coverage::Covered,
+    smallest::{Explanation, Shrunk},
+};
 use crate::base::{Digest, Seed};
 
 /// What came of one call of `run`: all scenarios, all seeds.
@@ -49,7 +52,7 @@ impl Summary {
 }
 
 /// What came of all runs of one scenario.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ScenarioReport {
     /// The scenario file, as it was given.
     pub file: String,
@@ -165,10 +168,11 @@ pub struct TwinReport {
 }
 
 /// Whether a scenario passed, and if not, why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScenarioVerdict {
     /// What must hold held in every run.
+    #[default]
     Held,
     /// The planted bug was found.
     Found,
@@ -316,6 +320,30 @@ pub struct FoundViolation {
     pub reproducer: Option<String>,
     /// How many runs showed it.
     pub occurrences: u64,
+    /// How far the run of the seed was made smaller; the message is that of the smaller one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Shrunk>,
+    /// Why the smaller run fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Explanation>,
+    /// The same in a few sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+    /// Set if failures were grouped by their causes: this one's group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<Bucket>,
+}
+
+/// The failures of one oracle that have one cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Bucket {
+    /// What they have in common once they are as small as they can be: oracle, events and decisions by kind and place,
+    /// without keys.
+    pub cause: String,
+    /// The seeds among those that were looked at.
+    pub seeds: Vec<Seed>,
+    /// How many failing seeds of this oracle were looked at.
+    pub of: u64,
 }
 
 /// Seconds with three decimals, through text: a float is printed, never computed with.

@@ -62,6 +62,28 @@ impl Ran {
     }
 }
 
+/// How many of the runs that violate one oracle are kept.
+const KEPT: usize = 8;
+
+/// The runs that violate one oracle.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Violated {
+    /// The smallest seeds, each with its fingerprint.
+    pub(super) seeds: BTreeMap<u64, Digest>,
+    /// How many there are.
+    pub(super) times: u64,
+}
+
+impl Violated {
+    fn add(&mut self, other: Self) {
+        self.seeds.extend(other.seeds);
+        while self.seeds.len() > KEPT {
+            self.seeds.pop_last();
+        }
+        self.times += other.times;
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Sum {
     pub(super) runs: u64,
@@ -72,8 +94,8 @@ pub(super) struct Sum {
     pub(super) tally: Tally,
     pub(super) replies: replies::Tally,
     pub(super) reached: BTreeMap<usize, u64>,
-    /// By oracle: the smallest seed, its digest, and the number of runs.
-    pub(super) violated: BTreeMap<String, (u64, Digest, u64)>,
+    /// By oracle.
+    pub(super) violated: BTreeMap<String, Violated>,
     /// By bound: its value, and the number of runs.
     pub(super) inconclusive: BTreeMap<&'static str, (u64, u64)>,
     pub(super) left_behind: Option<LeftBehind>,
@@ -82,6 +104,8 @@ pub(super) struct Sum {
     pub(super) compared: u64,
     /// Runs that were not, for each reason.
     pub(super) not_compared: BTreeMap<String, u64>,
+    /// What of the plan's own decisions did not fit, and in how many runs.
+    pub(super) stale: BTreeMap<String, u64>,
     /// The oracle that panicked with the smallest seed, and what it said.
     pub(super) panicked: Option<(u64, String, String)>,
 }
@@ -99,6 +123,7 @@ impl Sum {
         let mixed = Digest::of(format!("{seed} {digest}").as_bytes());
         self.digest = self.digest.wrapping_add(mixed.0);
         self.fired(result.tally);
+        self.stale(result.stale.into_iter().map(|decision| (decision, 1)));
         steps.count(&result.history, &mut self.replies);
         self.left_behind = earlier(self.left_behind.take(), left_behind);
         match compared {
@@ -111,7 +136,8 @@ impl Sum {
             Verdict::Held => {}
             Verdict::Violated(violations) => {
                 let names: BTreeSet<String> = violations.into_iter().map(|v| v.oracle).collect();
-                names.into_iter().for_each(|name| self.violated(name, (seed, digest, 1)));
+                let seen = Violated { seeds: BTreeMap::from([(seed, digest)]), times: 1 };
+                names.into_iter().for_each(|name| self.violated(name, seen.clone()));
             }
             Verdict::Inconclusive { bound, limit } => self.inconclusive(bound, (limit, 1)),
             Verdict::Panicked { oracle, message, .. } => {
@@ -126,6 +152,7 @@ impl Sum {
         self.threads += other.threads;
         self.digest = self.digest.wrapping_add(other.digest);
         self.fired(other.tally);
+        self.stale(other.stale);
         self.replies.add(other.replies);
         self.left_behind = earlier(self.left_behind.take(), other.left_behind);
         self.panicked(other.panicked);
@@ -144,18 +171,20 @@ impl Sum {
         add_tally(&mut self.tally, tally);
     }
 
+    fn stale(&mut self, stale: impl IntoIterator<Item = (String, u64)>) {
+        for (decision, runs) in stale {
+            *self.stale.entry(decision).or_default() += runs;
+        }
+    }
+
     fn reached(&mut self, reached: BTreeMap<usize, u64>) {
         for (number, times) in reached {
             *self.reached.entry(number).or_default() += times;
         }
     }
 
-    fn violated(&mut self, oracle: String, (seed, digest, times): (u64, Digest, u64)) {
-        let entry = self.violated.entry(oracle).or_insert((seed, digest, 0));
-        if seed < entry.0 {
-            (entry.0, entry.1) = (seed, digest);
-        }
-        entry.2 += times;
+    fn violated(&mut self, oracle: String, seen: Violated) {
+        self.violated.entry(oracle).or_default().add(seen);
     }
 
     fn inconclusive(&mut self, bound: &'static str, (limit, times): (u64, u64)) {

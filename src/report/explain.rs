@@ -4,7 +4,10 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::wording::{Names, wording};
+use super::{
+    why,
+    wording::{Names, wording},
+};
 use crate::{
     base::Digest,
     explore::{
@@ -116,7 +119,8 @@ impl UnfinishedRun {
     }
 }
 
-/// Puts what a person must know into the report of a scenario: what has no end, and what gave two histories.
+/// Puts what a person must know into the report of a scenario: what has no end, what gave two histories, and why the
+/// smallest failing runs fail.
 pub fn explain(explored: &mut Explored) {
     let report = &mut explored.report;
     if let Some(differs) = &explored.differs {
@@ -128,6 +132,9 @@ pub fn explain(explored: &mut Explored) {
         let run = unfinished(run);
         report.notes.push(run.sentence());
         report.unfinished = Some(run);
+    }
+    for found in &mut report.violations {
+        found.because = found.why.as_ref().map(why::sentences).unwrap_or_default();
     }
 }
 

@@ -260,6 +260,10 @@ pub(super) fn found() -> FoundViolation {
         message: BOOKED_TWICE.into(),
         reproducer: Some("onceproof-out/crash.booked_at_most_once.json".into()),
         occurrences: 7,
+        shrunk: None,
+        why: None,
+        because: Vec::new(),
+        bucket: None,
     }
 }
 

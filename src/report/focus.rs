@@ -265,7 +265,7 @@ fn objects_of(history: &History) -> impl Iterator<Item = (Inv, (&str, &str))> {
 }
 
 /// The invocation that an event is about.
-fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
+pub(super) fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
     match event {
         Event::InvocationCreated { inv, .. }
         | Event::RequestAttached { inv, .. }

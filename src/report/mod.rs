@@ -11,6 +11,7 @@ pub mod planted;
 mod table;
 pub mod text;
 pub mod timeline;
+mod why;
 mod width;
 mod wording;
 

@@ -233,7 +233,17 @@ fn reports(say: &mut Say<'_>) -> Summary {
 fn found(say: &mut Say<'_>) -> FoundViolation {
     let (oracle, message) = (say.text(), say.text());
     let reproducer = Some(say.text());
-    FoundViolation { seed: Seed(1), oracle, message, reproducer, occurrences: 1 }
+    FoundViolation {
+        seed: Seed(1),
+        oracle,
+        message,
+        reproducer,
+        occurrences: 1,
+        shrunk: None,
+        why: None,
+        because: Vec::new(),
+        bucket: None,
+    }
 }
 
 /// Everything that is reported, in both paints, with a text in every place.

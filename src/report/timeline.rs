@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use crate::{
     base::{VirtualTime, printable::printable},
-    history::{History, LogLine},
+    history::{Event, History, Inv, LogLine, Origin},
     oracle::Violation,
     report::{
-        focus::Focus,
+        focus::{Focus, invocation},
         paint::{Paint, Tone},
         width::{padded, shortened, width},
         wording::{Names, Who, Wording, wording},
@@ -103,8 +103,10 @@ fn lines<'h>(history: &'h History, marked: &BTreeSet<usize>, detail: Detail) -> 
     if let Some(focus) = &focus {
         names.several = focus.invocations() > 1;
     }
+    let details = Details::new(history, marked, &names);
     let mut logs = history.logs().iter().peekable();
     let mut lines = Vec::new();
+    let mut told_elsewhere = Vec::new();
     for index in 0..=history.len() {
         while let Some(log) = logs.next_if(|log| log.after <= index) {
             if focus.as_ref().is_none_or(|focus| focus.shows_log(log)) {
@@ -115,11 +117,59 @@ fn lines<'h>(history: &'h History, marked: &BTreeSet<usize>, detail: Detail) -> 
         let marked = marked.contains(&index);
         let shown = focus.as_ref().is_none_or(|focus| focus.shows(&record.event, &names));
         if shown || marked {
+            if focus.is_some() && !marked && details.has(index, &record.event) {
+                told_elsewhere.push(lines.len());
+            }
             let wording = wording(&record.event, &names);
             lines.push(Line { at: record.at, marked, wording });
         }
     }
+    if lines.len() > SCREEN {
+        let mut number = 0;
+        lines.retain(|_| {
+            number += 1;
+            told_elsewhere.binary_search(&(number - 1)).is_err()
+        });
+    }
     lines
+}
+
+/// With more lines than fit on a screen, those are left out that tell least.
+const SCREEN: usize = 40;
+
+/// What tells least of a violation.
+struct Details {
+    /// The last record that shows it; without one, everything may matter.
+    last: Option<usize>,
+    /// The invocations that show it.
+    showing: BTreeSet<Inv>,
+    /// The invocations that have a line that they were accepted.
+    accepted: BTreeSet<Inv>,
+}
+
+impl Details {
+    fn new(history: &History, marked: &BTreeSet<usize>, names: &Names<'_>) -> Self {
+        let shown = marked.iter().filter_map(|index| history.records().get(*index));
+        let showing = shown.filter_map(|record| invocation(&record.event, names)).collect();
+        let accepted = history.records().iter().filter_map(|record| match &record.event {
+            Event::InvocationCreated { inv, origin: Origin::Call(_) | Origin::Send(_), .. } => {
+                Some(*inv)
+            }
+            _ => None,
+        });
+        Self { last: marked.last().copied(), showing, accepted: accepted.collect() }
+    }
+
+    /// Whether this adds little to the other lines: the journal of what does not show the violation, or comes after it;
+    /// that an invocation begins that was accepted before.
+    fn has(&self, index: usize, event: &Event) -> bool {
+        let Some(last) = self.last else { return false };
+        match event {
+            Event::EntryAppended { inv, .. } => index > last || !self.showing.contains(inv),
+            Event::AttemptStarted { inv, attempt: 1, .. } => self.accepted.contains(inv),
+            _ => false,
+        }
+    }
 }
 
 fn logged<'h>(log: &LogLine, names: &Names<'_>) -> Wording<'h> {

@@ -31,6 +31,7 @@ mod template;
 mod tests;
 mod vocabulary;
 mod world;
+mod write;
 
 pub use catalog::{
     Catalog, CheckConfig, CheckInput, HandlerEntry, Input, REFERENCE, ReadShortForm, ServiceEntry,
@@ -38,6 +39,8 @@ pub use catalog::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use files::{LoadError, find, load, load_at, read};
+pub use write::{Decisions, text as written};
+
 use plan::Scenario;
 
 /// The settings that a scenario has under `restate`, each with a line for people.

@@ -15,7 +15,7 @@ pub use faults::{CrashPoint, EntryKind, Fault, FaultName, FaultPlan, Held, Scope
 pub use millis::Millis;
 pub use steps::{Action, RestatePlan, Revision, Step};
 
-use crate::base::VirtualTime;
+use crate::{base::VirtualTime, choice::Tape};
 
 pub use crate::system::OpeningState;
 
@@ -89,6 +89,9 @@ pub struct Plan {
     /// In which order what is ready happens.
     #[serde(default, skip_serializing_if = "Order::is_any")]
     pub order: Order,
+    /// If there are any: what is decided in every run, whatever its seed. All else is as if nothing went wrong.
+    #[serde(default, skip_serializing_if = "Tape::is_empty")]
+    pub decisions: Tape,
     /// What clients do.
     pub steps: Vec<Step>,
     /// What goes wrong.

@@ -46,6 +46,15 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
     let steps = expand::expand(reader, &docs);
     let order = fields.get("order").map(|n| settings::order(reader, n)).unwrap_or_default();
     let faults = fields.get("faults").map(|n| faults::read(reader, n, catalog));
+    let decisions = fields.get("decisions").map(|n| settings::decisions(reader, n));
+    if let (Some(node), Some(faults), Some(_)) = (fields.get("faults"), &faults, &decisions)
+        && !faults.rates.is_empty()
+    {
+        let problem = "with `decisions` nothing is left to chance: these faults would never strike";
+        reader.report(Diagnostic::new(node.head(), problem).help(
+            "remove one of the two; `crash_at`, `cancel_at` and `kill_at` go with `decisions`",
+        ));
+    }
     let bounds = fields.get("bounds").map(|n| settings::bounds(reader, n));
     let invariants = checks::invariants(reader, fields.get("invariants"), catalog);
     let must_violate = fields
@@ -72,6 +81,7 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
         restate: restate.unwrap_or_default(),
         start_unix_ms: None,
         order,
+        decisions: decisions.unwrap_or_default(),
         steps,
         faults: faults.unwrap_or_default(),
         bounds: bounds.unwrap_or_default(),

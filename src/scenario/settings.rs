@@ -13,6 +13,7 @@ use super::{
     syntax::Node,
     vocabulary,
 };
+use crate::choice::Tape;
 
 /// `services`: service to variant.
 pub(crate) fn variants(
@@ -69,6 +70,28 @@ pub(crate) fn order(reader: &mut Reader, node: &Node) -> Order {
             Order::default()
         }
     }
+}
+
+/// `decisions`: places, each with the option that is taken there.
+pub(crate) fn decisions(reader: &mut Reader, node: &Node) -> Tape {
+    const OPTION: Whole = Whole { what: "the number of an option", min: 1, max: u32::MAX as u64 };
+    const WHAT: &str = r#"an object { "KIND @ PLACE": option }"#;
+    let mut picks = BTreeMap::new();
+    for member in reader.map(node, WHAT).unwrap_or(&[]) {
+        let site = &member.name;
+        if !site.value.contains(" @ ") {
+            let problem = format!("`{}` is no place of a decision", site.value);
+            reader.report(Diagnostic::new(site.span.clone(), problem).help(
+                "write `KIND @ PLACE`, as `tape` has it in a reproducer; `onceproof minimize --save` does",
+            ));
+            continue;
+        }
+        if let Some(option) = reader.whole(&member.value, OPTION) {
+            let option = u32::try_from(option).expect("the maximum fits");
+            picks.insert(site.value.clone(), option);
+        }
+    }
+    Tape::new(picks)
 }
 
 /// `restate`.

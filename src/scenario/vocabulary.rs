@@ -71,6 +71,10 @@ pub(crate) static SCENARIO: Form<'static> = form(
         needed("steps", "what clients and operators do"),
         field("order", "in which order what is ready happens: \"any\", or \"fifo\""),
         field("faults", "what goes wrong"),
+        field(
+            "decisions",
+            "what is decided in every run, by place: { \"crash @ ...\": 1 }; nothing else goes wrong then",
+        ),
         field("invariants", "what must hold: \"all\", a list of names, or { \"except\": [...] }"),
         field("must_violate", "the invariant that must catch the planted bug"),
         field("expect", "what replies must look like"),

@@ -77,7 +77,7 @@ impl<'a> Core<'a> {
             history: History::new(),
             queue: EventQueue::default(),
             source,
-            faults: Faults::new(&plan.faults, plan.start()),
+            faults: Faults::new(plan),
             passed: BTreeMap::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use crate::{
     base::{Target, VirtualTime},
     choice::{Options, Rate, Site, Source},
-    scenario::plan::{Fault, FaultName, FaultPlan, Scope},
+    scenario::plan::{Fault, FaultName, FaultPlan, Plan, Scope},
 };
 
 /// What became of one kind of fault.
@@ -60,12 +60,15 @@ pub(super) struct Faults<'a> {
     rates: [Rate; Fault::ALL.len()],
     until: VirtualTime,
     any: bool,
+    /// True if the plan decides itself.
+    decided: bool,
     pub(super) tally: Tally,
 }
 
 impl<'a> Faults<'a> {
-    /// The faults of a plan whose run begins at `start`.
-    pub(super) fn new(plan: &'a FaultPlan, start: VirtualTime) -> Self {
+    /// The faults of a plan, and those that it decides on itself.
+    pub(super) fn new(of: &'a Plan) -> Self {
+        let (plan, start) = (&of.faults, of.start());
         let mut rates = [Rate::NEVER; Fault::ALL.len()];
         let mut tally = Tally::new();
         for (fault, rate) in &plan.rates {
@@ -74,13 +77,22 @@ impl<'a> Faults<'a> {
             }
             tally.insert(fault.name(), FaultCounts::default());
         }
+        for site in of.decisions.picks().keys() {
+            let kind = site.split_once(" @ ").map_or("", |(kind, _)| kind);
+            if let Ok(fault) = kind.parse::<Fault>() {
+                // what is decided is not drawn: the rate only lets it be asked for
+                rates[fault as usize] = Rate::ALWAYS;
+                tally.entry(fault.name().into()).or_default();
+            }
+        }
         let places =
             [(CRASH_AT, &plan.crash_at), (CANCEL_AT, &plan.cancel_at), (KILL_AT, &plan.kill_at)];
         for (name, _) in places.iter().filter(|(_, points)| !points.is_empty()) {
             tally.insert(Cow::Borrowed(name), FaultCounts::default());
         }
         let until = start.after(Duration::from_millis(plan.until_ms));
-        Self { plan, rates, until, any: !tally.is_empty(), tally }
+        let decided = !of.decisions.is_empty();
+        Self { plan, rates, until, any: decided || !tally.is_empty(), decided, tally }
     }
 
     /// What the plan says of faults.
@@ -151,6 +163,9 @@ impl<'a> Faults<'a> {
     pub(super) fn own_rate(&self, name: &str, now: VirtualTime) -> Option<Rate> {
         if !self.any || now > self.until {
             return None;
+        }
+        if self.decided {
+            return Some(Rate::ALWAYS);
         }
         let rates = self.plan.rates.iter();
         let mut own = rates.filter_map(|(fault, rate)| match fault {

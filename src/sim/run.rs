@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     base::{Seed, VirtualTime},
-    choice::{Candidate, Source},
+    choice::{Candidate, Player, Source},
     entropy,
     history::{Crash, End, Event, History, Within},
     host::{Machines, Polled, Step, THREADS_MS_MAX, Unopened, attempt_of, watch},
@@ -48,6 +48,8 @@ pub struct RunResult {
     pub history: History,
     /// What became of the faults.
     pub tally: Tally,
+    /// What of the plan's own decisions was never asked for.
+    pub stale: Vec<String>,
     /// How many threads the services started: nothing controls when those run, what time they see and what they draw.
     pub threads: u32,
 }
@@ -65,13 +67,16 @@ pub fn run(
 ) -> RunResult {
     let _scope = entropy::enter(seed.derive("run"));
     logs::during(logs, || {
+        let mut decided = (!plan.decisions.is_empty()).then(|| plan.decisions.player());
+        let source = decided.as_mut().map_or(source, |player| player as &mut dyn Source);
         let mut sim = Sim::new(deployment, plan, seed, source);
         sim.told = logs == Logs::Keep;
         let history = &raw const sim.core.history;
         // SAFETY: the history is changed between two calls into the code under test, here and in `Core::record`; the choices
         // of a system, which are noted while it runs, are what `watch` knows of.
         let end = unsafe { watch::with_history(history, || sim.run()) };
-        sim.finish(end)
+        let result = sim.finish(end);
+        RunResult { stale: decided.map(Player::stale).unwrap_or_default(), ..result }
     })
 }
 
@@ -210,7 +215,8 @@ impl<'a> Sim<'a> {
         }
         self.core.record(Event::Ended { end });
         let threads = entropy::threads_started();
-        RunResult { history: self.core.history, tally: self.core.faults.tally, threads }
+        let stale = Vec::new();
+        RunResult { history: self.core.history, tally: self.core.faults.tally, stale, threads }
     }
 
     fn end_faults(&mut self) {

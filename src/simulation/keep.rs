@@ -23,17 +23,17 @@ pub(crate) fn keep(
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut write = |found: &Found| {
-        let reproducer = Reproducer::new(
-            file.to_owned(),
-            scenario.clone(),
-            found.seed,
-            found.tape.clone(),
-            ReproducedVerdict {
-                oracle: found.violation.oracle.clone(),
-                message: found.violation.message.clone(),
-            },
-            found.digest,
-        );
+        let (_, violation) = found.shown();
+        let (scenario, tape, digest) = match &found.smallest {
+            Some(smallest) => (&smallest.scenario, &smallest.tape, smallest.digest),
+            None => (scenario, &found.tape, found.digest),
+        };
+        let verdict = ReproducedVerdict {
+            oracle: violation.oracle.clone(),
+            message: violation.message.clone(),
+        };
+        let (file, scenario, tape) = (file.to_owned(), scenario.clone(), tape.clone());
+        let reproducer = Reproducer::new(file, scenario, found.seed, tape, verdict, digest);
         match reproducer.write(folder) {
             Ok(path) => return Some(path.display().to_string()),
             Err(error) => warnings.push(format!(

@@ -14,6 +14,7 @@ mod operators;
 mod order;
 mod probe;
 mod real_server;
+mod shrink;
 mod simulation;
 mod systems;
 mod twin;

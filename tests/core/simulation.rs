@@ -103,7 +103,7 @@ const SCENARIO: &str = r#"{
 }"#;
 
 /// The services and the oracles, without a scenario.
-fn cinema(keyed: bool) -> Simulation {
+pub(crate) fn cinema(keyed: bool) -> Simulation {
     Simulation::new(move |world| {
         let tickets = Tickets { office: world.connect(), keyed };
         onceproof::endpoint!(Endpoint::builder().bind(tickets).build())
@@ -139,7 +139,7 @@ fn cinema(keyed: bool) -> Simulation {
     .jobs(1)
 }
 
-fn tickets(keyed: bool) -> Simulation {
+pub(crate) fn tickets(keyed: bool) -> Simulation {
     cinema(keyed).scenario_text("tickets.json", SCENARIO)
 }
 

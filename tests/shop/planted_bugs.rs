@@ -15,7 +15,10 @@ use onceproof::{
 
 fn scenarios(planted: bool) -> Vec<PathBuf> {
     let all = crate::scenarios();
-    let is_bug = |path: &Path| path.file_name().unwrap().to_str().unwrap().starts_with("bug-");
+    let is_bug = |path: &Path| {
+        let is_saved = path.parent().is_some_and(|folder| folder.ends_with("regressions"));
+        is_saved || path.file_name().unwrap().to_str().unwrap().starts_with("bug-")
+    };
     all.into_iter().filter(|path| is_bug(path) == planted).collect()
 }
 

@@ -75,7 +75,7 @@ fn an_out_that_cannot_be_written_costs_the_reproducer_and_nothing_else() {
         {
             assert!(said.contains(whole), "{out}: {whole} is not in\n{said}");
         }
-        let way = format!("replay --scenario {scenario} --seed ");
+        let way = format!("minimize --scenario {scenario} --seed ");
         assert!(said.contains(&way), "{out}: {way} is not in\n{said}");
         let warning = format!("warning: the reproducer {out}/x-charged_at_most_once-");
         assert!(complained.contains(&warning), "{out}: {complained}");

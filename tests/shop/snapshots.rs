@@ -1,6 +1,6 @@
 //! What a person sees of one pinned seed of each scenario: `snapshots/`, with the scenario's stem.
 //!
-//! For a planted bug the seed is the first that shows it, and the snapshot is what `run` prints; for the
+//! For a planted bug the seed is the first that shows it, shrunk, and the snapshot is what `run` prints; for the
 //! others it is seed 0, as briefly as a failure is reported.
 
 use std::path::Path;
@@ -32,11 +32,12 @@ fn seen(file: &Path) -> String {
     explored.report.file = format!("scenarios/{name}");
     let found = explored.found.iter().position(|f| f.violation.oracle == *wanted);
     let found = found.unwrap_or_else(|| panic!("{} does not find {wanted}", file.display()));
+    let (history, violation) = explored.found[found].shown();
     let failure_of = Failure {
         scenario: &explored.report,
         found: &explored.report.violations[found],
-        history: &explored.found[found].history,
-        violations: std::slice::from_ref(&explored.found[found].violation),
+        history,
+        violations: std::slice::from_ref(violation),
         again: Again::Command("onceproof"),
     };
     heading + &shortened(&failure(&failure_of, Look::default()))

@@ -278,6 +278,8 @@ impl Explorer<'_> {
                 digest: again.digest,
                 history: again.history.clone(),
                 occurrences: occurrences[&violation.oracle],
+                others: Vec::new(),
+                smallest: None,
             };
             for violation in violations {
                 if shown.insert(violation.oracle.clone()) {
@@ -288,14 +290,7 @@ impl Explorer<'_> {
                 kept.push(one(&violations[0]));
             }
         }
-        let rows = found.iter().map(|found| FoundViolation {
-            seed: found.seed,
-            oracle: found.violation.oracle.clone(),
-            message: found.violation.message.clone(),
-            reproducer: None,
-            occurrences: found.occurrences,
-        });
-        let rows: Vec<FoundViolation> = rows.collect();
+        let rows: Vec<FoundViolation> = found.iter().map(Found::row).collect();
         for (bound, (limit, times)) in &sum.bounds {
             notes.push(format!(
                 "{times} histories reached the bound {bound} = {limit} and prove nothing"

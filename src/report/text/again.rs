@@ -33,8 +33,10 @@ impl Again<'_> {
                 format!("{} replay {}", quoted(program), quoted(path))
             }
             (Self::Command(program), None) => format!(
-                "{} replay --scenario {} --seed {}{}",
+                "{} {} --scenario {} --seed {}{}",
                 quoted(program),
+                // what is shown is smaller than what the seed does
+                if found.shrunk.is_some() { "minimize" } else { "replay" },
                 quoted(&scenario.file),
                 found.seed,
                 if scenario.always_replay { " --always-replay" } else { "" }

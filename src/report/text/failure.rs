@@ -10,14 +10,17 @@ use super::{
 };
 use crate::{
     base::printable::printable,
-    explore::outcome::{FoundViolation, ScenarioReport},
+    explore::{
+        Shrunk,
+        outcome::{Bucket, FoundViolation, ScenarioReport},
+    },
     history::{Event, History},
     oracle::Violation,
     report::{
         focus::Focus,
         paint::Tone,
         timeline::{Detail, Look, timeline},
-        width::shortened,
+        width::{shortened, width},
         wording::Names,
     },
 };
@@ -51,13 +54,15 @@ pub fn failure(failure: &Failure<'_>, look: Look) -> String {
     let sentence = format!("{mark} {}: {}", found.oracle, found.message);
     let mut text = paint.paint(tone, printable(&sentence)) + "\n";
     text.push_str(&format!(
-        "  {} ({}), seed {}{}; {} of {}\n\n",
+        "  {} ({}), seed {}{}{}; {} of {}{}\n\n",
         printable(&scenario.file),
         printable(&scenario.title),
         found.seed,
         if scenario.always_replay { ", always replay" } else { "" },
+        found.shrunk.as_ref().map_or_else(String::new, shrunk),
         grouped(found.occurrences),
         count(scenario.runs, "run"),
+        found.bucket.as_ref().map_or_else(String::new, bucket),
     ));
     for line in
         timeline(history, &found_here, Look { width: look.width.saturating_sub(2), ..look }).lines()
@@ -65,12 +70,64 @@ pub fn failure(failure: &Failure<'_>, look: Look) -> String {
         text.push_str(&format!("  {line}\n"));
     }
     text.push('\n');
-    for fault in faults(history, &found_here, look.detail) {
-        text.push_str(&format!("  fault:  {}\n", shortened(&fault, look.width.max(40) - 10)));
+    let columns = look.width.max(40) - 10;
+    for sentence in &found.because {
+        for (number, line) in wrapped(sentence, columns).iter().enumerate() {
+            let name = if number == 0 { "why:" } else { "" };
+            text.push_str(&format!("  {name:7} {line}\n"));
+        }
+    }
+    let faults = if found.because.is_empty() {
+        faults(history, &found_here, look.detail)
+    } else {
+        Vec::new()
+    };
+    for fault in faults {
+        text.push_str(&format!("  fault:  {}\n", shortened(&fault, columns)));
     }
     let command = paint.paint(Tone::Strong, again.text(scenario, found));
     text.push_str(&format!("  replay: {command}\n"));
     text
+}
+
+/// How many failures have this cause: `; 5 of the 8 looked at for this reason`.
+fn bucket(bucket: &Bucket) -> String {
+    let seeds = u64::try_from(bucket.seeds.len()).unwrap_or(u64::MAX);
+    format!("; {} of the {} looked at for this reason", grouped(seeds), grouped(bucket.of))
+}
+
+/// How far the run was made smaller: `, shrunk from 52 to 9 events, 6 to 2 requests`.
+fn shrunk(shrunk: &Shrunk) -> String {
+    let Shrunk { from, to, .. } = shrunk;
+    let sizes = [
+        (from.events, to.events, "event"),
+        (from.requests, to.requests, "request"),
+        (from.faults, to.faults, "fault"),
+        (from.decisions, to.decisions, "decision"),
+    ];
+    let smaller = sizes.into_iter().filter(|(from, to, _)| to < from).take(3);
+    let smaller: Vec<String> = smaller
+        .map(|(from, to, what)| format!("{} to {}", grouped(from), count(to, what)))
+        .collect();
+    match smaller.is_empty() {
+        true => String::new(),
+        false => format!(", shrunk from {}", smaller.join(", ")),
+    }
+}
+
+/// `text` on lines of at most so many columns, broken between words; a longer word is cut.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is one");
+        if !line.is_empty() && width(line) + 1 + width(word) > columns {
+            lines.push(word.to_owned());
+        } else {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    lines.iter().map(|line| shortened(line, columns)).collect()
 }
 
 /// The faults that were injected and concern the violation: `crash_in_run at ...`.

@@ -219,6 +219,31 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// What is done, without keys: `Bookings/book`, `cancel`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let word = match self {
+            Self::Call { target, .. } | Self::Send { target, .. } => {
+                return format!("{}/{}", target.service, target.handler);
+            }
+            Self::Http { method, .. } => return format!("HTTP {method}"),
+            Self::Attach { .. } => "attach",
+            Self::Output { .. } => "output",
+            Self::Resolve { .. } => "resolve",
+            Self::Reject { .. } => "reject",
+            Self::Pause { .. } => "pause",
+            Self::Resume { .. } => "resume",
+            Self::Purge { .. } => "purge",
+            Self::Cancel { .. } => "cancel",
+            Self::Kill { .. } => "kill",
+            Self::EndpointDown { .. } => "endpoint down",
+            Self::Deploy { .. } => "deploy",
+        };
+        word.to_owned()
+    }
+}
+
 /// What a new deployment of the services is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,0 +1,263 @@
+//! `onceproof minimize`: makes one failure as small as it can be, says why it fails, and writes it down: as a reproducer,
+//! and as a scenario that does the same in every run.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    args,
+    exit::{Exit, Failure},
+    load::render,
+    terminal,
+};
+use crate::{
+    base::{Seed, printable::printable},
+    choice::Tape,
+    explore::{
+        Campaign, Explored, Found, Smallest, Unfinished, explore,
+        outcome::{ScenarioReport, ScenarioVerdict},
+    },
+    report::{self, text::Again, timeline::Detail},
+    scenario::{self, Decisions, plan::Scenario, reproducer::Reproducer},
+    simulation::{failures, keep},
+    subject::Subject,
+};
+
+/// With how many seeds a scenario that was written must fail.
+const SEEDS: u64 = 10;
+
+pub(super) fn minimize(
+    program: &str,
+    subject: &Subject,
+    args: &args::Minimize,
+) -> Result<Exit, Failure> {
+    let given = given(subject, args)?;
+    let Given { name, scenario, seed, tape, oracle } = &given;
+    let deployment = subject.deployment_of(scenario)?;
+    subject.recognizes(scenario, &deployment)?;
+    let (run_limit, strategy) = (args.run_limit, args.strategy);
+    let campaign =
+        Campaign { run_limit, strategy, ..Campaign::new(name, subject, &deployment, scenario) };
+    let replayed = match tape {
+        Some(tape) => campaign.replay(*seed, tape),
+        None => campaign.replay_seed(*seed),
+    };
+    let replayed = match replayed {
+        Ok(replayed) => replayed,
+        Err(run) => return Ok(has_no_end(&run)),
+    };
+    let is_meant = |name: &str| oracle.as_ref().is_none_or(|oracle| oracle == name);
+    let Some(violation) = replayed.violations.iter().find(|v| is_meant(&v.oracle)).cloned() else {
+        let what = oracle.as_deref().unwrap_or("everything that must hold");
+        let violated = if oracle.is_some() { "was not violated" } else { "did hold" };
+        terminal::say(&format!("no longer fails: {} {violated}\n", printable(what)));
+        if let Some(stale) = replayed.stale.first() {
+            terminal::complain(&format!("warning: stale: {}", printable(stale)));
+        }
+        return Ok(Exit::Held);
+    };
+    let found = Found {
+        seed: *seed,
+        violation,
+        tape: replayed.tape,
+        digest: replayed.digest,
+        history: replayed.history,
+        occurrences: 1,
+        others: Vec::new(),
+        smallest: None,
+    };
+    let mut explored = explored(name, scenario, found);
+    explored.shrink(&campaign, args.shrink_runs);
+    report::explain::explain(&mut explored);
+    for warning in keep(&args.out, name, scenario, &mut explored) {
+        terminal::complain(&format!("warning: {warning}"));
+    }
+    for failure in failures(&explored, Again::Command(program)) {
+        terminal::say(&report::text::failure(&failure, terminal::look(Detail::Brief)));
+    }
+    let smallest = explored.found.first().and_then(|found| found.smallest.as_deref());
+    match (&args.save, smallest) {
+        (Some(path), Some(smallest)) => save(subject, args, path, smallest)?,
+        (Some(_), None) => {
+            terminal::complain("warning: nothing was saved: it cannot be seen again");
+        }
+        (None, _) => {}
+    }
+    Ok(Exit::Violated)
+}
+
+/// What is to be made smaller.
+struct Given {
+    name: String,
+    scenario: Scenario,
+    seed: Seed,
+    tape: Option<Tape>,
+    oracle: Option<String>,
+}
+
+fn given(subject: &Subject, args: &args::Minimize) -> Result<Given, Failure> {
+    if let Some(file) = &args.file {
+        let Reproducer { file, scenario, seed, tape, verdict, .. } = Reproducer::read(file)?;
+        let oracle = Some(args.oracle.clone().unwrap_or(verdict.oracle));
+        return Ok(Given { name: file, scenario, seed, tape: Some(tape), oracle });
+    }
+    let (Some(file), Some(seed)) = (&args.scenario, args.seed) else {
+        return Err(Failure("error: give a reproducer, or --scenario with --seed".into()));
+    };
+    let mut scenario = scenario::load(file, &subject.catalog()?).map_err(render)?;
+    if args.always_replay {
+        scenario.plan.set_always_replay();
+    }
+    let oracle = args.oracle.clone().or_else(|| scenario.must_violate.clone());
+    Ok(Given { name: file.display().to_string(), scenario, seed: Seed(seed), tape: None, oracle })
+}
+
+/// One run, as a report tells of many.
+fn explored(name: &str, scenario: &Scenario, found: Found) -> Explored {
+    let row = found.row();
+    let report = ScenarioReport {
+        file: name.to_owned(),
+        title: scenario.title.clone(),
+        runs: 1,
+        always_replay: scenario.plan.restate.always_replay,
+        verdict: ScenarioVerdict::Violated,
+        events: found.history.len() as u64,
+        violations: vec![row],
+        expected: scenario.must_violate.clone(),
+        ..ScenarioReport::default()
+    };
+    Explored {
+        report,
+        found: vec![found],
+        failing: Vec::new(),
+        unfinished: None,
+        differs: None,
+        samples: Vec::new(),
+    }
+}
+
+fn has_no_end(run: &Unfinished) -> Exit {
+    terminal::complain(&format!("error: {}", report::explain::unfinished(run).sentence()));
+    Exit::Inconclusive
+}
+
+/// Writes a scenario that fails in the same way in every run: in words if that does, or else decision by decision.
+fn save(
+    subject: &Subject,
+    args: &args::Minimize,
+    path: &Path,
+    smallest: &Smallest,
+) -> Result<(), Failure> {
+    let oracle = &smallest.violation.oracle;
+    let scenario = Scenario {
+        title: title(smallest),
+        must_violate: smallest.scenario.must_violate.as_ref().map(|_| oracle.clone()),
+        why: format!("{}: {}", smallest.violation.oracle, smallest.violation.message),
+        runs: SEEDS,
+        ..smallest.scenario.clone()
+    };
+    // for how long others may go first seldom matters, and says nothing to anybody
+    let picks = smallest.tape.picks().iter().filter(|(site, _)| !site.ends_with(" @ order"));
+    let short = Tape::new(picks.map(|(site, pick)| (site.clone(), *pick)).collect());
+    for (how, tape) in [
+        (Decisions::InWords, &short),
+        (Decisions::ByPlace, &short),
+        (Decisions::ByPlace, &smallest.tape),
+    ] {
+        let Some(text) = scenario::written(&scenario, tape, how) else { continue };
+        if fails(subject, args, &text, oracle)? {
+            let path = write(path, &file_name(smallest), &text)?;
+            terminal::say(&format!("  saved:  {}\n", printable(&path.display().to_string())));
+            return Ok(());
+        }
+    }
+    terminal::complain(
+        "warning: nothing was saved: as a scenario it does not fail in the same way; keep the reproducer",
+    );
+    Ok(())
+}
+
+/// Whether the scenario in `text` violates `oracle` with every seed.
+fn fails(
+    subject: &Subject,
+    args: &args::Minimize,
+    text: &str,
+    oracle: &str,
+) -> Result<bool, Failure> {
+    let scenario = match scenario::parse("the saved scenario", text, &subject.catalog()?) {
+        Ok(scenario) => scenario,
+        Err(wrong) => {
+            terminal::complain(&format!("warning: {}", wrong.render(terminal::style_on_stderr())));
+            return Ok(false);
+        }
+    };
+    let deployment = subject.deployment_of(&scenario)?;
+    let campaign = Campaign {
+        run_limit: args.run_limit,
+        seeds: 0..scenario.runs,
+        ..Campaign::new("the saved scenario", subject, &deployment, &scenario)
+    };
+    let explored = explore(&campaign);
+    Ok(explored.found.iter().any(|found| found.violation.oracle == oracle))
+}
+
+/// What happens, in the domain's words: `Bookings/book, Bookings/cancel, with a crash in run`.
+fn title(smallest: &Smallest) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for step in &smallest.scenario.plan.steps {
+        let word = step.action.in_words();
+        if !said.contains(&word) {
+            said.push(word);
+        }
+    }
+    let mut kinds: Vec<String> = Vec::new();
+    for site in smallest.tape.picks().keys() {
+        let kind = site.split_once(" @ ").map_or("", |(kind, _)| kind);
+        let words = match kind {
+            "order" => "another order".to_owned(),
+            kind => kind.replace('_', " "),
+        };
+        if !kind.ends_with("_ms") && !kind.is_empty() && !kinds.contains(&words) {
+            kinds.push(words);
+        }
+    }
+    let with = if kinds.is_empty() { String::new() } else { format!("; {}", kinds.join(", ")) };
+    format!("{}{with}", said.join(", "))
+}
+
+/// `booked-at-most-once-book.json`: the oracle, and the handler of the first request.
+fn file_name(smallest: &Smallest) -> String {
+    let first = smallest.scenario.plan.steps.first().map(|step| step.action.in_words());
+    let handler = first.as_deref().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
+    let plain = |c: char| if c.is_alphanumeric() { c } else { '-' };
+    let words = format!("{}-{handler}", smallest.violation.oracle);
+    words.chars().map(plain).collect::<String>() + ".json"
+}
+
+/// Writes `text` to `path`, or to a file `name` in it if it is a folder. No file takes another's place.
+fn write(path: &Path, name: &str, text: &str) -> Result<PathBuf, Failure> {
+    let is_file = path.extension().is_some_and(|ending| ending == "json");
+    let path = if is_file { path.to_owned() } else { path.join(name) };
+    let failed = |error: io::Error| {
+        Failure(format!("error: {}: {error}", printable(&path.display().to_string())))
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    match fs::File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes())) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            match fs::read_to_string(&path) {
+                Ok(there) if there == text => Ok(path),
+                _ => Err(Failure(format!(
+                    "error: {}: there is another file of this name; give `--save` a name for this one",
+                    printable(&path.display().to_string())
+                ))),
+            }
+        }
+        Err(error) => Err(failed(error)),
+        Ok(()) => Ok(path),
+    }
+}
