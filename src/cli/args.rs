@@ -42,8 +42,8 @@ pub(super) enum Command {
     /// Host the services for a real Restate server.
     #[cfg(feature = "serve")]
     Serve(Serve),
-    /// List services and handlers, systems, faults, oracles and planted bugs.
-    List,
+    /// List what scenarios can name: services and handlers, systems, effects, faults, oracles, planted bugs.
+    List(List),
     /// Hunt every planted bug of the services, and say how soon each was found.
     Bugs(Bugs),
 }
@@ -290,6 +290,12 @@ pub(super) struct Minimize {
     /// Folder for the smaller reproducer.
     #[arg(long, value_name = "DIR", default_value = "onceproof-out")]
     pub(super) out: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct List {
+    /// Only what contains this.
+    pub(super) filter: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -7,12 +7,14 @@ use super::{
     terminal,
 };
 use crate::{
+    base::printable::printable,
     explore::Strategy,
     scenario::{self, Input, plan::Fault},
     subject::Subject,
 };
 
-pub(super) fn list(subject: &Subject) -> Result<Exit, Failure> {
+/// Names what scenarios can name: all of it, or what contains `filter`.
+pub(super) fn list(subject: &Subject, filter: Option<&str>) -> Result<Exit, Failure> {
     let catalog = subject.catalog()?;
     let mut text = String::from("services and handlers\n");
     for (name, service) in &catalog.services {
@@ -44,6 +46,9 @@ pub(super) fn list(subject: &Subject) -> Result<Exit, Failure> {
         for (fault, summary) in &system.faults {
             writeln!(text, "      fault {name}.{fault}: {summary}")?;
         }
+        for effect in &system.effects {
+            writeln!(text, "      effect {name}.{effect}")?;
+        }
     }
     for (name, form) in &catalog.short_forms {
         writeln!(text, "  {name:<20} {}", form.summary)?;
@@ -72,6 +77,65 @@ pub(super) fn list(subject: &Subject) -> Result<Exit, Failure> {
     for (name, summary) in &catalog.invariants {
         writeln!(text, "  {name:<32} {summary}")?;
     }
-    terminal::say(&text);
+    let Some(filter) = filter else {
+        terminal::say(&text);
+        return Ok(Exit::Held);
+    };
+    let kept = kept(&text, filter);
+    if kept.is_empty() {
+        let filter = printable(filter);
+        return Err(Failure(format!(
+            "error: nothing that scenarios can name contains `{filter}`\n  = help: `list` alone names all of it"
+        )));
+    }
+    terminal::say(&kept);
     Ok(Exit::Held)
+}
+
+/// The entries of a list that contain `filter`, whether its letters are small or not, below their headings: an entry is
+/// two blanks in, and what stands further in belongs to it.
+fn kept(text: &str, filter: &str) -> String {
+    let filter = filter.to_lowercase();
+    let mut kept = String::new();
+    for section in text.split("\n\n") {
+        let mut entries: Vec<String> = Vec::new();
+        let mut lines = section.lines();
+        let heading = lines.next().unwrap_or_default();
+        for line in lines {
+            match entries.last_mut() {
+                Some(entry) if line.starts_with("   ") => *entry = format!("{entry}\n{line}"),
+                _ => entries.push(line.to_owned()),
+            }
+        }
+        if !heading.to_lowercase().contains(&filter) {
+            entries.retain(|entry| entry.to_lowercase().contains(&filter));
+        }
+        if !entries.is_empty() {
+            let blank = if kept.is_empty() { "" } else { "\n" };
+            kept.push_str(&format!("{blank}{heading}\n{}\n", entries.join("\n")));
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kept;
+
+    #[test]
+    fn what_contains_the_filter_is_kept_below_its_heading() {
+        let all = "services\n  Rooms/KEY/book  with a body\n  Bells/ring\n\nsystems\n  hotel  has rooms\n      \
+                   fault hotel.full: no bed\n  tower  has bells\n";
+        assert_eq!(
+            kept(all, "room"),
+            "services\n  Rooms/KEY/book  with a body\n\nsystems\n  hotel  has rooms\n      \
+                   fault hotel.full: no bed\n"
+        );
+        assert_eq!(
+            kept(all, "hotel.FULL"),
+            "systems\n  hotel  has rooms\n      fault hotel.full: no bed\n"
+        );
+        assert_eq!(kept(all, "services").lines().count(), 3);
+        assert_eq!(kept(all, "nothing"), "");
+    }
 }

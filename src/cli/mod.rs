@@ -64,7 +64,7 @@ pub fn run(
         Command::Check(args) => check::check(subject, &args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => live::serve(subject, &args),
-        Command::List => list::list(subject),
+        Command::List(args) => list::list(subject, args.filter.as_deref()),
         Command::Bugs(args) => bugs::bugs(subject, &args),
     };
     terminal::end(done.unwrap_or_else(|failure| {

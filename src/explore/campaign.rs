@@ -449,7 +449,7 @@ fn summarize(
         .expect
         .iter()
         .enumerate()
-        .filter(|(_, e)| e.sometimes)
+        .filter(|(_, e)| e.sometimes())
         .map(|(number, e)| Sometimes {
             what: expect::describe(e),
             reached: sum.reached.get(&number).copied().unwrap_or(0),

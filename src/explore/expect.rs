@@ -1,13 +1,13 @@
-//! What a scenario says its replies must look like.
+//! What a scenario expects of replies, effects and states.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::{
-    history::{Event, History, Outcome},
+    history::{Change, End, Event, History, Outcome, Payload, Record},
     oracle::Violation,
-    scenario::plan::{Expectation, Plan},
+    scenario::plan::{Expectation, ExpectedEffects, ExpectedReply, ExpectedState, Plan},
 };
 
 /// The name under which an unmet expectation is reported.
@@ -24,49 +24,220 @@ pub(super) fn judge(
     if expectations.is_empty() {
         return Vec::new();
     }
-    let step_of: BTreeMap<&str, &str> =
-        plan.steps.iter().map(|s| (s.request.as_str(), s.step.as_str())).collect();
-    let replies: Vec<Reply<'_>> = history
-        .records()
-        .iter()
-        .enumerate()
-        .filter_map(|(index, record)| match &record.event {
-            Event::ReplyReceived { request, outcome, .. } => {
-                let request: &str = request;
-                let step = step_of.get(request).copied()?;
-                Some(Reply { index, request, step, outcome })
-            }
-            _ => None,
-        })
-        .collect();
+    let replies = replies(plan, history);
+    // what is not over may come out right yet
+    let is_over = || {
+        let ended = |record: &Record| matches!(record.event, Event::Ended { end: End::Quiet });
+        history.records().iter().rev().any(ended)
+    };
+    let is_over = is_over();
     let mut unmet = Vec::new();
     for (number, expectation) in expectations.iter().enumerate() {
-        let mut met = false;
-        for reply in replies.iter().filter(|r| r.step == expectation.reply) {
-            match mismatch(expectation, reply, &replies) {
-                None => met = true,
-                Some(_) if expectation.sometimes => {}
-                Some(message) => {
-                    unmet.push(Violation::new(NAME, message, [reply.index]));
-                }
-            }
-        }
-        if met && expectation.sometimes {
+        let (met, misses) = match expectation {
+            Expectation::Reply(expected) => reply(expected, &replies),
+            Expectation::Effects(_) | Expectation::State(_) if !is_over => continue,
+            Expectation::Effects(expected) => once(effects(expected, history)),
+            Expectation::State(expected) => once(state(expected, history)),
+        };
+        if !expectation.sometimes() {
+            unmet.extend(misses);
+        } else if met {
             *reached.entry(number).or_default() += 1;
         }
     }
     unmet
 }
 
+/// Whether something met it, and what did not.
+type Judged = (bool, Vec<Violation>);
+
+fn once(judged: Result<(), Violation>) -> Judged {
+    match judged {
+        Ok(()) => (true, Vec::new()),
+        Err(violation) => (false, vec![violation]),
+    }
+}
+
 /// An expectation in a line.
 pub(super) fn describe(expectation: &Expectation) -> String {
-    let what = match (&expectation.matches, expectation.fails, &expectation.same_as) {
+    match expectation {
+        Expectation::Reply(expected) => describe_reply(expected),
+        Expectation::Effects(expected) => describe_effects(expected),
+        Expectation::State(expected) => describe_state(expected),
+    }
+}
+
+// ---- effects ------------------------------------------------------------------------------------
+
+fn describe_effects(expected: &ExpectedEffects) -> String {
+    let ExpectedEffects { effects, fields, count, sum, is, .. } = expected;
+    let of = match fields {
+        Some(fields) => format!("{effects} with {fields}"),
+        None => effects.clone(),
+    };
+    match (count, sum, is) {
+        (Some(count), ..) => format!("{of}: {count} in a run"),
+        (_, Some(sum), Some(is)) => format!("{of}: {sum} adds up to {is}"),
+        _ => of,
+    }
+}
+
+fn effects(expected: &ExpectedEffects, history: &History) -> Result<(), Violation> {
+    let ExpectedEffects { fields: wanted, count, sum, is, .. } = expected;
+    let mut of_kind: Vec<(usize, Value)> = Vec::new();
+    for (index, record) in history.records().iter().enumerate() {
+        if let Event::SystemEffect { system, effect, .. } = &record.event
+            && expected.effects.split_once('.') == Some((system, effect.kind))
+            && effect.change != Change::Repeated
+        {
+            of_kind.push((index, effect.fields.json()));
+        }
+    }
+    let violation = |but: &str, at: Vec<usize>| {
+        Violation::new(NAME, format!("{}, but {but}", describe_effects(expected)), at)
+    };
+    let named = wanted.iter().filter_map(Value::as_object).flatten().map(|(name, _)| name);
+    for name in named.chain(sum) {
+        if let Some((index, _)) = of_kind.first()
+            && of_kind.iter().all(|(_, fields)| fields.get(name).is_none())
+        {
+            let known = fields_of(&of_kind);
+            let but = format!("they have no field `{name}`; they have {known}");
+            return Err(violation(&but, vec![*index]));
+        }
+    }
+    let fits = |fields: &Value| wanted.as_ref().is_none_or(|w| differences(fields, w).is_empty());
+    let meant: Vec<_> = of_kind.into_iter().filter(|(_, fields)| fits(fields)).collect();
+    let places = || meant.iter().map(|(index, _)| *index).collect::<Vec<_>>();
+    if let Some(count) = count
+        && !count.holds(meant.len() as i128)
+    {
+        let but = match meant.len() {
+            0 => "there is none".to_owned(),
+            1 => "there is 1".to_owned(),
+            n => format!("there are {n}"),
+        };
+        return Err(violation(&but, places()));
+    }
+    if let (Some(name), Some(is)) = (sum, is) {
+        let mut total: i128 = 0;
+        for (index, fields) in &meant {
+            let value = fields.get(name);
+            let Some(number) = value.and_then(Value::as_i64) else {
+                let value = value.map_or_else(|| "missing".to_owned(), Value::to_string);
+                return Err(violation(&format!("`{name}` of one is {value}"), vec![*index]));
+            };
+            total += i128::from(number);
+        }
+        if !is.holds(total) {
+            return Err(violation(&format!("it is {total}"), places()));
+        }
+    }
+    Ok(())
+}
+
+fn fields_of(effects: &[(usize, Value)]) -> String {
+    let objects = effects.iter().filter_map(|(_, fields)| fields.as_object());
+    let names: BTreeSet<&String> = objects.flat_map(|fields| fields.keys()).collect();
+    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+// ---- states -------------------------------------------------------------------------------------
+
+fn describe_state(expected: &ExpectedState) -> String {
+    let ExpectedState { service, key, name, matches, is_set, .. } = expected;
+    let what = match (matches, is_set) {
+        (Some(fields), _) => format!("matches {fields}"),
+        (_, Some(false)) => "is not set".to_owned(),
+        _ => "is set".to_owned(),
+    };
+    format!("the state {service}/{key}/{name} {what} at the end")
+}
+
+fn state(expected: &ExpectedState, history: &History) -> Result<(), Violation> {
+    let mut last: BTreeMap<&str, (usize, Option<&Payload>)> = BTreeMap::new();
+    for (index, record) in history.records().iter().enumerate() {
+        let (service, key, name, value) = match &record.event {
+            Event::StateOpened { service, key, name, value } => (service, key, name, Some(value)),
+            Event::StateChanged { service, key, name, value, .. } => {
+                (service, key, name, value.as_ref())
+            }
+            _ => continue,
+        };
+        if **service == *expected.service && **key == *expected.key {
+            last.insert(name, (index, value));
+        }
+    }
+    let violation = |but: &str, at: Vec<usize>| {
+        Err(Violation::new(NAME, format!("{}, but {but}", describe_state(expected)), at))
+    };
+    let (at, value) = match last.get(&*expected.name) {
+        Some((index, value)) => (vec![*index], *value),
+        None => (Vec::new(), None),
+    };
+    let Some(value) = value else {
+        if expected.is_set == Some(false) {
+            return Ok(());
+        }
+        let set = last.iter().filter(|(_, (_, value))| value.is_some()).map(|(name, _)| *name);
+        let set = set.collect::<Vec<_>>().join(", ");
+        let but = if set.is_empty() {
+            "the object has no state".to_owned()
+        } else {
+            format!("it is not set; the object has {set}")
+        };
+        return violation(&but, at);
+    };
+    if expected.is_set == Some(false) {
+        return violation(&format!("it is {}", value.text()), at);
+    }
+    let Some(wanted) = &expected.matches else { return Ok(()) };
+    let Some(found) = value.json() else {
+        return violation(&format!("it is {}", value.text()), at);
+    };
+    match differences(&found, wanted) {
+        different if different.is_empty() => Ok(()),
+        different => violation(&different.join(", "), at),
+    }
+}
+
+// ---- replies ------------------------------------------------------------------------------------
+
+fn replies<'a>(plan: &'a Plan, history: &'a History) -> Vec<Reply<'a>> {
+    let step_of: BTreeMap<&str, &str> =
+        plan.steps.iter().map(|s| (s.request.as_str(), s.step.as_str())).collect();
+    let records = history.records().iter().enumerate();
+    let reply = |(index, record): (usize, &'a Record)| match &record.event {
+        Event::ReplyReceived { request, outcome, .. } => {
+            let request: &str = request;
+            let step = step_of.get(request).copied()?;
+            Some(Reply { index, request, step, outcome })
+        }
+        _ => None,
+    };
+    records.filter_map(reply).collect()
+}
+
+fn reply(expected: &ExpectedReply, replies: &[Reply<'_>]) -> Judged {
+    let (mut met, mut unmet) = (false, Vec::new());
+    for reply in replies.iter().filter(|r| r.step == expected.reply) {
+        match mismatch(expected, reply, replies) {
+            None => met = true,
+            Some(message) => unmet.push(Violation::new(NAME, message, [reply.index])),
+        }
+    }
+    (met, unmet)
+}
+
+fn describe_reply(expected: &ExpectedReply) -> String {
+    let what = match (&expected.matches, expected.fails, &expected.same_as) {
         (Some(fields), ..) => format!("matches {fields}"),
         (_, Some(code), _) => format!("fails with {code}"),
         (.., Some(same)) => format!("has the {} of {}", same.fields.join(", "), same.reply),
         _ => "is answered".to_owned(),
     };
-    format!("the reply to {} {what}", expectation.reply)
+    format!("the reply to {} {what}", expected.reply)
 }
 
 struct Reply<'a> {
@@ -76,26 +247,26 @@ struct Reply<'a> {
     outcome: &'a Outcome,
 }
 
-fn mismatch(expectation: &Expectation, reply: &Reply<'_>, replies: &[Reply<'_>]) -> Option<String> {
+fn mismatch(expected: &ExpectedReply, reply: &Reply<'_>, replies: &[Reply<'_>]) -> Option<String> {
     let got = match reply.outcome {
         Outcome::Success(body) => body.text().into_owned(),
         Outcome::Failure { code, message } => format!("error {code}: {message}"),
     };
-    let complain = || Some(format!("{}: {}, but got {got}", reply.request, describe(expectation)));
     let body = match reply.outcome {
         Outcome::Success(body) => body.json(),
         Outcome::Failure { .. } => None,
     };
-    let fields_fit = match &expectation.matches {
-        None => true,
-        Some(wanted) => body.as_ref().is_some_and(|body| includes(body, wanted)),
+    let different = match (&expected.matches, &body) {
+        (None, _) => Vec::new(),
+        (Some(wanted), Some(body)) => differences(body, wanted),
+        (Some(_), None) => vec![format!("got {got}")],
     };
-    let code_fits = match (expectation.fails, reply.outcome) {
+    let code_fits = match (expected.fails, reply.outcome) {
         (None, _) => true,
         (Some(wanted), Outcome::Failure { code, .. }) => wanted == *code,
         (Some(_), Outcome::Success(_)) => false,
     };
-    let same = expectation.same_as.as_ref().is_none_or(|same| {
+    let same = expected.same_as.as_ref().is_none_or(|same| {
         let others = replies
             .iter()
             .filter(|r| r.step == same.reply && same_repetition(r.request, reply.request));
@@ -106,7 +277,12 @@ fn mismatch(expectation: &Expectation, reply: &Reply<'_>, replies: &[Reply<'_>])
                 same.fields.iter().all(|f| mine.is_some_and(|mine| mine.get(f) == other.get(f)))
             })
     });
-    if fields_fit && code_fits && same { None } else { complain() }
+    let complain =
+        |but: &str| Some(format!("{}: {}, but {but}", reply.request, describe_reply(expected)));
+    if !different.is_empty() {
+        return complain(&different.join(", "));
+    }
+    if code_fits && same { None } else { complain(&format!("got {got}")) }
 }
 
 /// Whether two requests are of one repetition: `pay[3]` and `again[3].2` are, `pay[3]` and `pay[4]` are
@@ -121,12 +297,34 @@ fn same_repetition(a: &str, b: &str) -> bool {
     }
 }
 
-/// Whether `body` has everything that `wanted` has; objects may have more fields.
-fn includes(body: &Value, wanted: &Value) -> bool {
-    match (body, wanted) {
-        (Value::Object(body), Value::Object(wanted)) => wanted
-            .iter()
-            .all(|(name, value)| body.get(name).is_some_and(|found| includes(found, value))),
-        (body, wanted) => body == wanted,
+/// In what `found` lacks what `wanted` has, a sentence for each field; objects may have more fields.
+fn differences(found: &Value, wanted: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    differ(found, wanted, &mut String::new(), &mut all);
+    all
+}
+
+fn differ(found: &Value, wanted: &Value, path: &mut String, all: &mut Vec<String>) {
+    let named = |path: &str| if path.is_empty() { "it".to_owned() } else { path.to_owned() };
+    match (found, wanted) {
+        (Value::Object(found), Value::Object(wanted)) => {
+            for (name, wanted) in wanted {
+                let length = path.len();
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(name);
+                match found.get(name) {
+                    Some(found) => differ(found, wanted, path, all),
+                    None => all.push(format!("{path} is missing")),
+                }
+                path.truncate(length);
+            }
+        }
+        (found, wanted) if found == wanted => {}
+        (found, _) => all.push(format!("{} is {found}", named(path))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,8 @@ pub struct SystemEntry {
     pub summary: String,
     /// Its own faults, without its name, each with a line for people.
     pub faults: BTreeMap<String, String>,
+    /// The kinds of its effects; none if it does not say.
+    pub effects: Vec<String>,
     /// The JSON schema of its configuration.
     pub schema: Value,
     /// Tells whether a configuration fits.
@@ -102,6 +104,7 @@ impl fmt::Debug for SystemEntry {
         f.debug_struct("SystemEntry")
             .field("summary", &self.summary)
             .field("faults", &self.faults)
+            .field("effects", &self.effects)
             .field("schema", &self.schema)
             .finish_non_exhaustive()
     }
@@ -120,6 +123,7 @@ impl SystemEntry {
         Self {
             summary: spec.summary.to_owned(),
             faults: faults.collect(),
+            effects: spec.effects.iter().map(|&kind| kind.to_owned()).collect(),
             schema: (spec.schema)(),
             check: Arc::new(spec.check),
         }

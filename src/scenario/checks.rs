@@ -1,4 +1,4 @@
-//! Reads what must hold: `invariants`, `must_violate`, `expect`.
+//! Reads what must hold: `invariants`, `must_violate`.
 //!
 //! Must not know: how anything is checked.
 
@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use super::{
     catalog::{Catalog, REFERENCE},
     diagnostic::Diagnostic,
-    plan::{Expectation, SameAs, TWIN},
-    reader::{Reader, Whole, unknown_name},
-    steps::{Does, How, StepDoc},
+    plan::TWIN,
+    reader::Reader,
     suggest,
     syntax::{Kind, Node, Text},
     vocabulary,
@@ -109,97 +108,4 @@ pub(crate) fn must_violate(
         );
     }
     Some(name.value)
-}
-
-/// `expect`.
-pub(crate) fn expectations(
-    reader: &mut Reader,
-    node: &Node,
-    steps: &[StepDoc<'_>],
-) -> Vec<Expectation> {
-    let nodes = reader.list(node, "a list of expectations").unwrap_or(&[]);
-    nodes.iter().filter_map(|node| expectation(reader, node, steps)).collect()
-}
-
-fn expectation(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<Expectation> {
-    const CODE: Whole = Whole { what: "an error code", min: 400, max: 599 };
-    let fields = reader.object(node, vocabulary::EXPECTATION)?;
-    let given: Vec<_> =
-        ["matches", "fails", "same_as"].iter().filter_map(|name| fields.member(name)).collect();
-    match given.as_slice() {
-        [_] => {}
-        [] if fields.misspells(&["matches", "fails", "same_as"]) => {}
-        [] => reader.report(
-            Diagnostic::new(
-                fields.get("reply").map_or(node.head(), Node::head),
-                "this expects nothing of the reply",
-            )
-            .help("add one of `matches`, `fails` and `same_as`"),
-        ),
-        [first, second, ..] => reader.report(
-            Diagnostic::new(
-                second.name.span.clone(),
-                format!(
-                    "an expectation has one of `{}` and `{}`",
-                    first.name.value, second.name.value
-                ),
-            )
-            .related(first.name.span.clone(), "this is the other")
-            .help("make two expectations of it"),
-        ),
-    }
-    let reply = fields.get("reply").and_then(|n| replying(reader, n, steps));
-    let matches = fields.get("matches").map(Node::to_value);
-    let fails = fields.get("fails").and_then(|n| reader.whole(n, CODE));
-    let same_as = fields.get("same_as").and_then(|n| same_as(reader, n, steps));
-    let sometimes = fields.get("sometimes").and_then(|n| reader.boolean(n)).unwrap_or(false);
-    Some(Expectation {
-        reply: reply?,
-        matches,
-        fails: fails.map(|code| u32::try_from(code).expect("the maximum fits")),
-        same_as,
-        sometimes,
-    })
-}
-
-fn same_as(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<SameAs> {
-    let fields = reader.object(node, vocabulary::SAME_AS)?;
-    let reply = fields.get("reply").and_then(|n| replying(reader, n, steps));
-    let node = fields.get("fields")?;
-    let names = reader.list(node, "a list of field names")?;
-    if names.is_empty() {
-        reader.report(Diagnostic::new(node.span.clone(), "there is no field to compare"));
-    }
-    let names = names.iter().filter_map(|n| reader.string(n, "the name of a field"));
-    let fields = names.map(|text| text.value).collect();
-    Some(SameAs { reply: reply?, fields })
-}
-
-/// The id of a step that gets an answer.
-fn replying(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<String> {
-    let id = reader.string(node, "the id of a step")?;
-    let Some(step) = steps.iter().find(|step| step.id.value == id.value) else {
-        let ids = steps.iter().map(|step| step.id.value.as_str());
-        let written = id.value.split(['[', '.']).next().unwrap_or_default();
-        let problem = if steps.iter().any(|step| step.id.value == written) {
-            Diagnostic::new(id.span, format!("`{}` is not a step", id.value))
-                .help(format!("write `{written}`: all its repetitions and copies are meant"))
-        } else {
-            unknown_name(id.span, "step", "steps", &id.value, ids)
-        };
-        reader.report(problem);
-        return None;
-    };
-    let replies = |does: &Does<'_>| match does {
-        Does::Call { how, .. } => matches!(how, How::Call { .. }),
-        other => other.is_answered(),
-    };
-    if step.does.as_ref().is_some_and(|does| !replies(does)) {
-        reader.report(Diagnostic::new(
-            id.span,
-            format!("`{}` is not a call: it has no reply", id.value),
-        ));
-        return None;
-    }
-    Some(id.value)
 }

@@ -153,7 +153,7 @@ fn one(
 }
 
 /// The next repetition; the last variable turns fastest. False after the last one.
-fn advance(values: &mut [(&str, u64)], repeats: &[Repeat]) -> bool {
+pub(crate) fn advance(values: &mut [(&str, u64)], repeats: &[Repeat]) -> bool {
     for ((_, value), repeat) in values.iter_mut().zip(repeats).rev() {
         if *value < repeat.to {
             *value += 1;

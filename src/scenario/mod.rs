@@ -13,6 +13,7 @@ mod config;
 mod dates;
 mod diagnostic;
 mod expand;
+mod expectations;
 mod faults;
 mod files;
 pub mod plan;

@@ -210,10 +210,34 @@ impl Default for Bounds {
     }
 }
 
+/// What a scenario expects, beside its oracles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Expectation {
+    /// Of a step's replies.
+    Reply(ExpectedReply),
+    /// Of what systems did.
+    Effects(ExpectedEffects),
+    /// Of a state.
+    State(ExpectedState),
+}
+
+impl Expectation {
+    /// True if one reply, or one run, of all is enough.
+    #[must_use]
+    pub const fn sometimes(&self) -> bool {
+        match self {
+            Self::Reply(expected) => expected.sometimes,
+            Self::Effects(expected) => expected.sometimes,
+            Self::State(expected) => expected.sometimes,
+        }
+    }
+}
+
 /// What a step's replies must look like.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Expectation {
+pub struct ExpectedReply {
     /// The step whose replies are meant; all its repetitions and copies.
     pub reply: String,
     /// Fields that a successful answer must have; others may be there too.
@@ -228,6 +252,78 @@ pub struct Expectation {
     /// True if one reply in all runs is enough; false if every reply must fit.
     #[serde(default)]
     pub sometimes: bool,
+}
+
+/// How many effects of a kind a run must have, or what they must add up to. Repeated ones do not count: their requests
+/// were known, and nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedEffects {
+    /// Their system and kind: `hotel.booked`.
+    pub effects: String,
+    /// Fields that those have that are meant; others may be there too.
+    #[serde(default, rename = "where")]
+    pub fields: Option<Value>,
+    /// How many there must be.
+    #[serde(default)]
+    pub count: Option<Amount>,
+    /// The field that is added up.
+    #[serde(default)]
+    pub sum: Option<String>,
+    /// What the sum must be.
+    #[serde(default)]
+    pub is: Option<Amount>,
+    /// True if it is enough that one run has them; false if every run must.
+    #[serde(default)]
+    pub sometimes: bool,
+}
+
+/// What a state must be at the end of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedState {
+    /// The service.
+    pub service: String,
+    /// The object's key.
+    pub key: String,
+    /// The state's name.
+    pub name: String,
+    /// What it must have; others may be there too.
+    #[serde(default)]
+    pub matches: Option<Value>,
+    /// Whether it must be there at all.
+    #[serde(default)]
+    pub is_set: Option<bool>,
+    /// True if it is enough that one run has it; false if every run must.
+    #[serde(default)]
+    pub sometimes: bool,
+}
+
+/// The smallest and the largest number that will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amount {
+    /// The smallest.
+    pub from: u64,
+    /// The largest.
+    pub to: u64,
+}
+
+impl Amount {
+    /// Whether `number` will do.
+    #[must_use]
+    pub const fn holds(self, number: i128) -> bool {
+        self.from as i128 <= number && number <= self.to as i128
+    }
+}
+
+impl std::fmt::Display for Amount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.from == self.to {
+            true => write!(f, "{}", self.from),
+            false => write!(f, "{} to {}", self.from, self.to),
+        }
+    }
 }
 
 /// Fields of a reply that must be equal to another step's.

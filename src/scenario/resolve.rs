@@ -6,7 +6,7 @@ use super::{
     catalog::Catalog,
     checks,
     diagnostic::Diagnostic,
-    expand, faults,
+    expand, expectations, faults,
     plan::{Plan, Scenario},
     reader::{Reader, Whole},
     settings, steps,
@@ -60,8 +60,10 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
     let must_violate = fields
         .get("must_violate")
         .and_then(|n| checks::must_violate(reader, n, &services, &invariants, catalog));
-    let expect =
-        fields.get("expect").map(|n| checks::expectations(reader, n, &docs)).unwrap_or_default();
+    let expect = fields
+        .get("expect")
+        .map(|n| expectations::read(reader, n, &docs, catalog))
+        .unwrap_or_default();
     let runs = fields.get("runs").and_then(|n| reader.whole(n, RUNS)).unwrap_or(RUNS_DEFAULT);
     if let Some(node) = fields.get("invariants")
         && matches!(&node.kind, Kind::Array(names) if names.is_empty())

@@ -142,6 +142,13 @@ pub(crate) struct Repeat {
     pub(crate) to: u64,
 }
 
+impl Repeat {
+    /// How many values it has; saturates.
+    pub(crate) fn times(&self) -> u64 {
+        (self.to - self.from).saturating_add(1)
+    }
+}
+
 impl Does<'_> {
     /// True if there is an answer to wait for.
     pub(crate) const fn is_answered(&self) -> bool {
@@ -156,10 +163,7 @@ impl Does<'_> {
 impl StepDoc<'_> {
     /// How many requests it stands for; saturates.
     pub(crate) fn requests(&self) -> u64 {
-        self.repeats
-            .iter()
-            .map(|repeat| (repeat.to - repeat.from).saturating_add(1))
-            .fold(self.copies, u64::saturating_mul)
+        self.repeats.iter().map(Repeat::times).fold(self.copies, u64::saturating_mul)
     }
 }
 
@@ -226,7 +230,7 @@ fn step_id(reader: &mut Reader, node: &Node) -> Option<Text> {
 }
 
 /// `for`: { "i": [1, 20] }.
-fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
+pub(crate) fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
     const VALUE: Whole = Whole { what: "a whole number", min: 0, max: 1_000_000_000_000 };
     let mut repeats = Vec::new();
     for member in reader.map(node, "an object { variable: [from, to] }").unwrap_or(&[]) {
@@ -493,7 +497,7 @@ fn call<'n>(
 }
 
 /// Reports placeholders in the strings of `node` that name no variable.
-fn placeholders(reader: &mut Reader, node: &Node, repeats: &[Repeat]) {
+pub(crate) fn placeholders(reader: &mut Reader, node: &Node, repeats: &[Repeat]) {
     match &node.kind {
         Kind::String(value) => {
             let text = Text { value: value.clone(), span: node.span.clone() };

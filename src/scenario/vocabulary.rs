@@ -77,7 +77,7 @@ pub(crate) static SCENARIO: Form<'static> = form(
         ),
         field("invariants", "what must hold: \"all\", a list of names, or { \"except\": [...] }"),
         field("must_violate", "the invariant that must catch the planted bug"),
-        field("expect", "what replies must look like"),
+        field("expect", "what replies, effects and states must be"),
         field("runs", "how many seeds to run"),
         field("bounds", "when to stop waiting"),
     ],
@@ -202,6 +202,30 @@ pub(crate) static EXPECTATION: Form<'static> = form(
     ],
 );
 
+pub(crate) static EXPECTED_EFFECTS: Form<'static> = form(
+    "an expectation of effects",
+    &[
+        needed("effects", "a kind of effect: `SYSTEM.KIND`; what was repeated is not counted"),
+        field("where", "fields that they have; all effects of the kind if it is left out"),
+        field("count", "how many there are in a run: 1, or [1, 3]"),
+        field("sum", "the field that is added up"),
+        field("is", "what the sum is: 500, or [400, 500]"),
+        field("for", "repeats the expectation: { \"i\": [1, 20] }, both ends included"),
+        field("sometimes", "true if one run is enough"),
+    ],
+);
+
+pub(crate) static EXPECTED_STATE: Form<'static> = form(
+    "an expectation of a state",
+    &[
+        needed("state", "the state at the end: `Service/key/name`"),
+        field("matches", "what it has; a state that is not set has nothing"),
+        field("is_set", "whether there is anything"),
+        field("for", "repeats the expectation: { \"i\": [1, 20] }, both ends included"),
+        field("sometimes", "true if one run is enough"),
+    ],
+);
+
 pub(crate) static SAME_AS: Form<'static> = form(
     "`same_as`",
     &[
@@ -229,6 +253,8 @@ pub(crate) static FORMS: &[&Form<'static>] = &[
     &STEP,
     &FAULTS,
     &EXPECTATION,
+    &EXPECTED_EFFECTS,
+    &EXPECTED_STATE,
     &SAME_AS,
     &BOUNDS,
     &INVARIANTS,

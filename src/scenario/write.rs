@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::plan::{
-    Action, Bounds, ClientPlan, CrashPoint, EntryKind, Expectation, Fault, FaultPlan, Millis,
-    Order, Plan, RestatePlan, Revision, Scenario, Side, Step, SystemPlan,
+    Action, Amount, Bounds, ClientPlan, CrashPoint, EntryKind, Expectation, ExpectedReply,
+    ExpectedState, Fault, FaultPlan, Millis, Order, Plan, RestatePlan, Revision, Scenario, Side,
+    Step, SystemPlan,
 };
 use crate::{base::Target, choice::Tape};
 
@@ -347,11 +348,16 @@ fn expectations(all: &[Expectation], plan: &Plan, ids: &BTreeMap<String, String>
         requests.filter_map(|this| ids.get(&this.request)).collect::<Vec<_>>()
     };
     let mut list = Vec::new();
-    for expectation in all {
-        for id in of(&expectation.reply) {
+    // what was seen sometimes is not asked of a run that is told whole
+    for expectation in all.iter().filter(|expectation| !expectation.sometimes()) {
+        let Expectation::Reply(ExpectedReply { reply, matches, fails, same_as, .. }) = expectation
+        else {
+            list.push(outcome(expectation));
+            continue;
+        };
+        for id in of(reply) {
             let mut fields = Map::new();
             fields.insert("reply".to_owned(), json!(id));
-            let Expectation { matches, fails, same_as, .. } = expectation;
             fields.extend(matches.clone().map(|value| ("matches".to_owned(), value)));
             fields.extend(fails.map(|code| ("fails".to_owned(), json!(code))));
             if let Some(same) = same_as {
@@ -359,13 +365,39 @@ fn expectations(all: &[Expectation], plan: &Plan, ids: &BTreeMap<String, String>
                 let same = json!({ "reply": other, "fields": same.fields });
                 fields.insert("same_as".to_owned(), same);
             }
-            // what was seen sometimes is not asked of a run that is told whole
-            if !expectation.sometimes {
-                list.push(Value::Object(fields));
-            }
+            list.push(Value::Object(fields));
         }
     }
     (!list.is_empty()).then_some(Value::Array(list))
+}
+
+/// What effects or a state must be.
+fn outcome(expectation: &Expectation) -> Value {
+    let mut fields = Map::new();
+    let mut add = |name: &str, value: Option<Value>| {
+        fields.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    let amount = |amount: Amount| match amount {
+        Amount { from, to } if from == to => json!(from),
+        Amount { from, to } => json!([from, to]),
+    };
+    match expectation {
+        Expectation::Reply(_) => {}
+        Expectation::Effects(expected) => {
+            add("effects", Some(json!(expected.effects)));
+            add("where", expected.fields.clone());
+            add("count", expected.count.map(amount));
+            add("sum", expected.sum.as_ref().map(|field| json!(field)));
+            add("is", expected.is.map(amount));
+        }
+        Expectation::State(expected) => {
+            let ExpectedState { service, key, name, .. } = expected;
+            add("state", Some(json!(format!("{service}/{key}/{name}"))));
+            add("matches", expected.matches.clone());
+            add("is_set", expected.is_set.map(|is_set| json!(is_set)));
+        }
+    }
+    Value::Object(fields)
 }
 
 fn bounds(bounds: &Bounds) -> Option<Value> {

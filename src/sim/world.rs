@@ -76,6 +76,7 @@ struct SystemState {
     name: &'static str,
     shared_name: Name,
     faults: &'static [OwnFault],
+    effects: &'static [&'static str],
     plan: SystemPlan,
     instance: Box<dyn Instance>,
     keys: Keys,
@@ -114,6 +115,7 @@ impl World {
                 name: spec.name,
                 shared_name: spec.name.into(),
                 faults: spec.faults,
+                effects: spec.effects,
                 instance: spec.build(&plan.config),
                 plan,
                 keys: Keys::default(),
@@ -321,12 +323,26 @@ impl World {
         let mut made: Vec<&EffectRecord> = Vec::new();
         for system in &self.systems {
             made.clear();
-            made.extend(history.records().iter().filter_map(|record| match &record.event {
+            let mut unnamed = None;
+            let effects = history.records().iter().filter_map(|record| match &record.event {
                 Event::SystemEffect { system: name, effect, .. } => {
-                    (effect.change == Change::Made && **name == *system.name).then_some(effect)
+                    (**name == *system.name).then_some(effect)
                 }
                 _ => None,
-            }));
+            });
+            for effect in effects {
+                if !system.effects.is_empty() && !system.effects.contains(&effect.kind) {
+                    unnamed = Some(effect.kind);
+                }
+                if effect.change == Change::Made {
+                    made.push(effect);
+                }
+            }
+            if let Some(kind) = unnamed {
+                let difference = format!("`System::EFFECTS` does not name `{kind}`");
+                let system = system.shared_name.clone();
+                differences.push(Event::BooksDiffer { system, difference });
+            }
             if let Err(difference) = system.instance.audit(&made) {
                 let system = system.shared_name.clone();
                 differences.push(Event::BooksDiffer { system, difference });

@@ -92,6 +92,9 @@ pub trait System: Sized + Send + 'static {
     /// Faults of its own, drawn with [`Context::fault`] and [`Sending::fault`]: `"hotel.overbooked": 0.1` in a
     /// scenario.
     const FAULTS: &'static [OwnFault] = &[];
+    /// The kinds of its effects: `hotel.booked` in a scenario's `expect`. If there are any, all must be there, or runs
+    /// violate `systems`. Empty: a scenario may name any, and a mistyped one is not noticed.
+    const EFFECTS: &'static [&'static str] = &[];
     /// When it sends a delivery again that was not answered with success. Empty: never.
     const RETRIES: Schedule = Schedule::NEVER;
 

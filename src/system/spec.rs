@@ -77,6 +77,7 @@ pub(crate) struct SystemSpec {
     pub(crate) name: &'static str,
     pub(crate) summary: &'static str,
     pub(crate) faults: &'static [OwnFault],
+    pub(crate) effects: &'static [&'static str],
     pub(crate) retries: Schedule,
     pub(crate) type_id: TypeId,
     /// The JSON schema of its configuration.
@@ -104,6 +105,7 @@ impl SystemSpec {
             name: S::NAME,
             summary: S::SUMMARY,
             faults: S::FAULTS,
+            effects: S::EFFECTS,
             retries: S::RETRIES,
             type_id: TypeId::of::<S>(),
             schema: || schemars::schema_for!(S::Config).to_value(),

@@ -7,6 +7,7 @@ mod deliveries;
 mod deployments;
 mod entropy;
 mod exhaustive;
+mod expectations;
 mod faults;
 mod handler_entropy;
 mod host;

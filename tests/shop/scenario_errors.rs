@@ -344,6 +344,78 @@ fn steps_that_refer_to_nothing_are_refused() {
                 "expectation of one repetition",
                 scenario(r#""expect": [{ "reply": "pay[1]", "fails": 404 }]"#),
             ),
+            case(
+                "effects of nobody",
+                scenario(r#""expect": [{ "effects": "emails", "count": 1 }]"#),
+            ),
+            case(
+                "effects of an unknown system",
+                scenario(r#""expect": [{ "effects": "mailr.mailed", "count": 1 }]"#),
+            ),
+            case(
+                "unknown effects",
+                scenario(r#""expect": [{ "effects": "gateway.charge", "count": 1 }]"#),
+            ),
+            case(
+                "a kind without its system",
+                scenario(r#""expect": [{ "effects": "charged", "count": 1 }]"#),
+            ),
+            case(
+                "effects and nothing of them",
+                scenario(r#""expect": [{ "effects": "gateway.charged" }]"#),
+            ),
+            case(
+                "a sum of what",
+                scenario(r#""expect": [{ "effects": "gateway.charged", "sum": "amount" }]"#),
+            ),
+            case(
+                "what is a number",
+                scenario(r#""expect": [{ "effects": "gateway.charged", "count": 1, "is": 5 }]"#),
+            ),
+            case(
+                "count and sum",
+                scenario(
+                    r#""expect": [{ "effects": "gateway.charged", "count": 1, "sum": "amount", "is": 5 }]"#,
+                ),
+            ),
+            case(
+                "where a list",
+                scenario(
+                    r#""expect": [{ "effects": "gateway.charged", "where": [], "count": 1 }]"#,
+                ),
+            ),
+            case(
+                "a count in words",
+                scenario(r#""expect": [{ "effects": "gateway.charged", "count": "one" }]"#),
+            ),
+            case(
+                "an unknown variable in `where`",
+                scenario(
+                    r#""expect": [{ "effects": "gateway.charged", "where": { "customer": "c-{i}" }, "count": 1 }]"#,
+                ),
+            ),
+            case(
+                "a state without its name",
+                scenario(r#""expect": [{ "state": "PaymentService/p-1", "is_set": true }]"#),
+            ),
+            case(
+                "a state of an unknown service",
+                scenario(r#""expect": [{ "state": "PaymentServce/p-1/payment", "is_set": true }]"#),
+            ),
+            case(
+                "a state of a service without keys",
+                scenario(r#""expect": [{ "state": "Clock/c/hour", "is_set": true }]"#),
+            ),
+            case(
+                "a state and nothing of it",
+                scenario(r#""expect": [{ "state": "PaymentService/p-1/payment", "match": {} }]"#),
+            ),
+            case(
+                "too many expectations",
+                scenario(
+                    r#""expect": [{ "state": "PaymentService/p-{i}/payment", "for": { "i": [1, 100000] }, "is_set": true }]"#,
+                ),
+            ),
             case("expectation of nothing", scenario(r#""expect": [{ "reply": "pay" }]"#)),
             case(
                 "expectation of two things",

@@ -50,6 +50,7 @@ struct Hotel {
 
 impl System for Hotel {
     const NAME: &'static str = "hotel";
+    const EFFECTS: &'static [&'static str] = &["booked", "cancelled"];
     type Config = HotelConfig;
     type Request = HotelRequest;
     type Response = (u32, u32);
@@ -101,6 +102,7 @@ struct Airline;
 
 impl System for Airline {
     const NAME: &'static str = "airline";
+    const EFFECTS: &'static [&'static str] = &["ticketed", "refunded"];
     type Config = ();
     type Request = AirlineRequest;
     type Response = ();

@@ -60,6 +60,7 @@ struct Tower {
 impl System for Tower {
     const NAME: &'static str = "tower";
     const SUMMARY: &'static str = "rings bells";
+    const EFFECTS: &'static [&'static str] = &["rung"];
     type Config = ();
     type Request = Ring;
     type Response = ();

@@ -82,6 +82,7 @@ impl Acquirer {
 impl System for Acquirer {
     const NAME: &'static str = "acquirer";
     const SUMMARY: &'static str = "a bank that collects money, and calls back when it has decided";
+    const EFFECTS: &'static [&'static str] = &["posted"];
     const FAULTS: &'static [OwnFault] = &[
         OwnFault { name: "contradicted", summary: "a verdict is followed by its opposite" },
         OwnFault { name: "forged", summary: "a copy of a callback, with a guessed token" },

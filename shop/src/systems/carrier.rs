@@ -159,6 +159,7 @@ pub struct ParcelCarrier {
 impl System for ParcelCarrier {
     const NAME: &'static str = "carrier";
     const SUMMARY: &'static str = "the carrier that ships parcels";
+    const EFFECTS: &'static [&'static str] = &["labelled", "label_cancelled", "label_voided"];
     type Config = CarrierConfig;
     type Request = Request;
     type Response = Option<String>;

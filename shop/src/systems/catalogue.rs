@@ -111,6 +111,7 @@ pub struct Catalogue(BTreeMap<String, Plan>);
 impl System for Catalogue {
     const NAME: &'static str = "catalogue";
     const SUMMARY: &'static str = "the subscription plans";
+    const EFFECTS: &'static [&'static str] = &["quoted"];
     type Config = CatalogueConfig;
     type Request = Request;
     type Response = Option<Plan>;

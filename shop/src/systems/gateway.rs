@@ -269,6 +269,7 @@ pub struct Gateway {
 impl System for Gateway {
     const NAME: &'static str = "gateway";
     const SUMMARY: &'static str = "the payment gateway";
+    const EFFECTS: &'static [&'static str] = &["charged", "declined", "refunded", "voided"];
     type Config = GatewayConfig;
     type Request = Request;
     type Response = Response;

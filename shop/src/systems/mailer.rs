@@ -101,6 +101,7 @@ pub struct MailServer {
 impl System for MailServer {
     const NAME: &'static str = "mailer";
     const SUMMARY: &'static str = "the mail server";
+    const EFFECTS: &'static [&'static str] = &["mailed"];
     type Config = MailerConfig;
     type Request = Request;
     type Response = String;

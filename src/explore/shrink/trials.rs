@@ -10,16 +10,17 @@ use super::{
 };
 use crate::{
     base::{Digest, Seed},
-    choice::{Recorder, Source},
+    choice::{Recorder, Source, Tape},
     explore::{
         campaign::Campaign,
+        expect,
         pool::{self, Watched},
         twin::{Compared, Twin},
         verdict::verdict,
     },
     host::watch::{self, Doing},
     oracle::{Oracle, Verdict},
-    scenario::plan::{Scenario, TWIN},
+    scenario::plan::{Expectation, Plan, Scenario, TWIN},
     sim::{self, Logs},
 };
 
@@ -44,6 +45,9 @@ pub(super) struct Trials<'a> {
     left: u64,
     runs: u64,
     hung: bool,
+    /// Whether expectations of effects and states are met in the whole scenario when nothing is decided; none if it was
+    /// not asked yet.
+    calm: Option<bool>,
 }
 
 impl<'a> Trials<'a> {
@@ -63,6 +67,7 @@ impl<'a> Trials<'a> {
             left: budget,
             runs: 0,
             hung: false,
+            calm: None,
         }
     }
 
@@ -97,11 +102,35 @@ impl<'a> Trials<'a> {
         }
         self.left -= 1;
         self.runs += 1;
-        let result = self.make(case, Logs::Discard);
+        let result = match self.make(case, Logs::Discard) {
+            Ok(_) if self.asks_for_what_is_gone(case) => Err(Other::Unlike),
+            result => result,
+        };
         if let Err(other) = &result {
             self.known.insert(digest, *other);
         }
         result
+    }
+
+    /// Whether the candidate fails only because nobody asks any more for what is expected: an email for a request that
+    /// was taken away. Without any decision, what is left must be as expected; if even the whole scenario is not, no
+    /// request can be spared.
+    fn asks_for_what_is_gone(&mut self, case: &Case) -> bool {
+        let all = &self.campaign.scenario.plan;
+        let is_reply = |expectation: &Expectation| matches!(expectation, Expectation::Reply(_));
+        if !self.wanted.is_of(expect::NAME)
+            || case.plan.steps.len() == all.steps.len()
+            || self.campaign.scenario.expect.iter().all(is_reply)
+        {
+            return false;
+        }
+        let is_calm = |trials: &mut Self, plan: &Plan| {
+            let case = Case { plan: plan.clone(), tape: Tape::default() };
+            matches!(trials.make(&case, Logs::Discard), Err(Other::Held))
+        };
+        let calm = self.calm.unwrap_or_else(|| is_calm(self, all));
+        self.calm = Some(calm);
+        !calm || !is_calm(self, &case.plan)
     }
 
     /// The candidate with what its handlers log, whatever is left of the budget.
