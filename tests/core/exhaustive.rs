@@ -84,29 +84,55 @@ impl Desk {
         ctx.set("room", room);
         Ok(room)
     }
+
+    /// Writes twenty entries to its journal, its input and its answer among them.
+    #[handler]
+    async fn long(&self, ctx: ObjectContext<'_>) -> HandlerResult<u32> {
+        for step in 0..6_u32 {
+            let done = ctx.run(|| async move { Ok(step) }).name("step").await?;
+            ctx.set(&format!("step {step}"), done);
+        }
+        Ok(6)
+    }
+}
+
+fn desk() -> Subject {
+    Subject::new(|world| {
+        onceproof::endpoint!(Endpoint::builder().bind(Desk(world.connect())).build())
+    })
+    .system::<Hotel>()
+}
+
+/// Every history of `step` that `bound` allows.
+fn every_of(step: &str, bound: &str, prune: bool) -> Explored {
+    let subject = desk();
+    let text = format!(r#"{{ "title": "a desk", "invariants": ["twin"], "steps": [{step}] }}"#);
+    let catalog = subject.catalog().unwrap();
+    let scenario = onceproof::scenario::parse("desk", &text, &catalog).expect("it is right");
+    let bound: Bound = bound.parse().unwrap();
+    let scenario = exhaustive_scenario(&scenario, &bound);
+    let deployment = subject.deployment_of(&scenario).unwrap();
+    let campaign = Campaign { jobs: 2, ..Campaign::new("desk", &subject, &deployment, &scenario) };
+    exhaustive(&campaign, &Exhaustive { bound, seed: Seed(0), prune }, &|_| {})
+}
+
+#[test]
+fn one_crash_one_duplicate_and_one_cancel_over_twenty_entries() {
+    let step = r#"{ "id": "long", "call": "Desk/d/long", "idempotency_key": "l" }"#;
+    let explored = every_of(step, "crash,request_duplicated,cancel", true);
+    let statement = statement(&explored);
+    assert!(statement.complete && statement.failing == 0, "{statement:?}");
+    assert_eq!(statement.bound, "at most 1 crash, 1 request_duplicated and 1 cancel");
+    let [long] = &statement.handlers[..1] else { panic!("{statement:?}") };
+    assert!(long.handler == "Desk/long" && long.points > 500, "{statement:?}");
 }
 
 /// What is left out is the same as something that is run: nothing is missed.
 #[test]
 fn what_is_left_out_shows_nothing_that_the_rest_does_not() {
-    let subject = Subject::new(|world| {
-        onceproof::endpoint!(Endpoint::builder().bind(Desk(world.connect())).build())
-    })
-    .system::<Hotel>();
-    let text = r#"{ "title": "a guest books", "invariants": ["twin"],
-                    "steps": [{ "id": "book", "call": "Desk/d/book" }] }"#;
-    let scenario =
-        onceproof::scenario::parse("desk", text, &subject.catalog().unwrap()).expect("it is right");
+    let step = r#"{ "id": "book", "call": "Desk/d/book" }"#;
     for bound in ["crash", "1", "crash,crash", "crash,crash_in_run"] {
-        let of = |prune| {
-            let bound: Bound = bound.parse().unwrap();
-            let scenario = exhaustive_scenario(&scenario, &bound);
-            let deployment = subject.deployment_of(&scenario).unwrap();
-            let campaign =
-                Campaign { jobs: 2, ..Campaign::new("desk", &subject, &deployment, &scenario) };
-            let how = Exhaustive { bound, seed: Seed(0), prune };
-            exhaustive(&campaign, &how, &|_| {})
-        };
+        let of = |prune| every_of(step, bound, prune);
         let (brute, pruned) = (of(false), of(true));
         let (all, fewer) = (statement(&brute), statement(&pruned));
         let messages = |explored: &Explored| -> BTreeSet<String> {

@@ -17,6 +17,7 @@ mod scenario_files;
 mod seeds;
 mod snapshots;
 mod tutorial;
+mod twin;
 mod written;
 
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use crate::scenario::plan::{Fault, FaultName, FaultPlan, Plan};
 ///
 /// assert_eq!("2".parse::<Bound>().unwrap().to_string(), "at most 2 faults");
 /// let each = "crash,request_duplicated,cancel".parse::<Bound>().unwrap();
-/// assert_eq!(each.to_string(), "at most one each of crash, request_duplicated and cancel");
+/// assert_eq!(each.to_string(), "at most 1 crash, 1 request_duplicated and 1 cancel");
 /// assert!("0".parse::<Bound>().is_err() && "crush".parse::<Bound>().is_err());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,13 +51,19 @@ impl fmt::Display for Bound {
             Self::AtMost(1) => f.write_str("at most 1 fault"),
             Self::AtMost(n) => write!(f, "at most {n} faults"),
             Self::EachOf(kinds) => {
-                let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-                match &names[..] {
-                    [] => f.write_str("no fault"),
-                    [one] => write!(f, "at most one {one}"),
-                    [most @ .., last] => {
-                        write!(f, "at most one each of {} and {last}", most.join(", "))
+                let mut names: Vec<(&str, usize)> = Vec::new();
+                for kind in kinds {
+                    match names.iter_mut().find(|(name, _)| *name == kind.name()) {
+                        Some((_, times)) => *times += 1,
+                        None => names.push((kind.name(), 1)),
                     }
+                }
+                let all: Vec<String> =
+                    names.iter().map(|(name, times)| format!("{times} {name}")).collect();
+                match &all[..] {
+                    [] => f.write_str("no fault"),
+                    [one] => write!(f, "at most {one}"),
+                    [most @ .., last] => write!(f, "at most {} and {last}", most.join(", ")),
                 }
             }
         }
@@ -120,6 +126,8 @@ impl Bound {
             faults.rates.remove(&FaultName::BuiltIn(Fault::Suspend));
         }
         faults.cancel_at_messages = true;
+        // so few faults let a run come to rest whenever they strike
+        faults.until_ms = plan.bounds.virtual_days.saturating_mul(24 * 3_600_000);
         plan.faults = faults;
         plan.faults.rates.keys().map(|kind| kind.name().into_owned()).collect()
     }

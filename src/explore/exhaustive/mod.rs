@@ -66,6 +66,8 @@ struct Ran {
     /// The handler, and the place in it, of its last fault.
     point: Option<(String, String)>,
     asked: Vec<sites::Asked>,
+    /// Whether a place of its faults was not there, though the run before it had it.
+    is_other: bool,
 }
 
 /// `scenario` as its histories run it, with the faults of `bound` alone.
@@ -118,6 +120,8 @@ struct Sum {
     not_compared: BTreeMap<String, u64>,
     bounds: BTreeMap<&'static str, (u64, u64)>,
     panicked: Option<String>,
+    /// The first history that was not as the one that it goes on from.
+    other: Option<String>,
     failing: Vec<(Faulted, Digest, Vec<Violation>)>,
     points: Points,
 }
@@ -181,7 +185,6 @@ impl Explorer<'_> {
         let mut source = self.source(history, notes);
         let plan = &scenario.plan;
         let result = sim::run(campaign.deployment, plan, self.how.seed, &mut source, Logs::Discard);
-        debug_assert!(source.met_all(), "a fault of {history:?} was not asked for");
         let (compared, twin) = match self.compare(&result.history, history) {
             None => (None, Vec::new()),
             Some(Compared::With(differences)) => (Some(Ok(())), differences),
@@ -199,6 +202,7 @@ impl Explorer<'_> {
             bound: None,
             panicked: None,
             point: history.faults.last().map(|last| points::of(last, &result.history)),
+            is_other: !source.met_all(),
             asked: source.asked,
         };
         match watch::during(Doing::Oracles, judged) {
@@ -243,6 +247,12 @@ impl Explorer<'_> {
     ) -> Explored {
         let mut notes = Vec::new();
         let mut nondeterministic = false;
+        if let Some(history) = &sum.other {
+            nondeterministic = true;
+            notes.push(format!(
+                "{history} did not come to where its last fault strikes: something outside of the simulation's control decides"
+            ));
+        }
         let mut found: Vec<Found> = Vec::new();
         let mut occurrences: BTreeMap<String, u64> = BTreeMap::new();
         for (_, _, violations) in &sum.failing {
@@ -379,6 +389,9 @@ impl Sum {
             self.bounds.entry(bound).or_insert((limit, 0)).1 += 1;
         }
         self.panicked = self.panicked.take().or(ran.panicked);
+        if ran.is_other && self.other.is_none() {
+            self.other = Some(history.words());
+        }
         if let Some(point) = ran.point {
             self.points.add(point, history, ran.violations.first());
         }

@@ -64,11 +64,15 @@ impl Source for Enumerator<'_> {
         if !self.kinds.contains(site.kind) {
             return self.seeded.pick(site, options);
         }
-        if let Some(chosen) = self.chosen.get(self.met) {
-            if chosen.kind == site.kind && *chosen.site == *site.to_string() {
-                self.met += 1;
+        let left = &self.chosen[self.met..];
+        if !left.is_empty() {
+            // in order, unless another source keeps some of them from being asked for
+            let text = site.to_string();
+            let this = |one: &Chosen| one.kind == site.kind && *one.site == *text;
+            if let Some(index) = left.iter().position(this) {
+                self.met += index + 1;
                 self.met_in = self.polls;
-                return chosen.option;
+                return left[index].option;
             }
         } else if self.notes && count > 1 {
             self.asked.push(Asked {

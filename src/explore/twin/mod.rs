@@ -6,6 +6,7 @@
 //!
 //! Must not know: how a report looks.
 
+mod alone;
 mod compare;
 mod delayed;
 mod family;
@@ -18,6 +19,7 @@ use std::{
 };
 
 use self::{
+    alone::Alone,
     delayed::As,
     family::{Family, Why},
     outcome::Outcome,
@@ -28,13 +30,21 @@ use super::{
 };
 use crate::{
     base::Seed,
-    choice::Source,
+    choice::{Seeded, Source},
     history::{End, Event, History, Inv, Phase},
     host::watch,
     oracle::Violation,
     scenario::plan::{Fault, Plan, Scenario},
     sim::{self, CRASH_AT, Deployment, Logs},
 };
+
+/// How often a run that differs is made again with its crashes as mere delays: twice as it was, then with other things
+/// slow beside.
+const LATE: u64 = 8;
+/// So few faults make no run later than others may be.
+const FEW: usize = 2;
+/// So many faults of a run that differs are tried alone.
+const ALONE_MAX: usize = 24;
 
 /// What came of comparing one run.
 #[derive(Debug)]
@@ -100,17 +110,82 @@ impl<'a> Twin<'a> {
         }
         // it may be as late as none of the family is
         let mut own = family.clone();
-        for how in [As::Code, As::Messages] {
-            // on a thread of its own: this one may have drawn entropy
-            let late = pool::alone(self.watched, || {
-                let _run = watch::run(self.watched.scenario, seed);
-                let (plan, mut source) = delayed::delayed((self.plan, history), source(), how);
-                sim::run(self.deployment, &plan, seed, &mut source, Logs::Discard)
-            });
-            let Ok(late) = late else { continue };
-            own.widen(&Outcome::of(self.plan, &late.history));
+        let left = self.unless_late(&mut own, history, (seed, LATE), source);
+        if left.is_empty() || self.shows_alone(&mut own, history, seed, source) {
+            return Compared::With(left);
         }
-        Compared::With(compare::compare(&own, &outcome, history))
+        Compared::Not("it differs, and with no fault alone: it may only be late".to_owned())
+    }
+
+    /// What a run differs in that runs do not in which its crashes are mere delays; those are added to `own`.
+    fn unless_late<'s>(
+        &self,
+        own: &mut Family,
+        history: &History,
+        (seed, times): (Seed, u64),
+        source: &(dyn Fn() -> Box<dyn Source + 's> + Sync),
+    ) -> Vec<Violation> {
+        let outcome = Outcome::of(self.plan, history);
+        let mut left = compare::compare(own, &outcome, history);
+        for number in 0..times {
+            if left.is_empty() {
+                break;
+            }
+            let late = self.again(seed, &|| {
+                let how = if number.is_multiple_of(2) { As::Code } else { As::Messages };
+                let mut plan = self.plan.clone();
+                let slow = (number > 1).then(|| {
+                    runs::slow(&mut plan, number);
+                    Seeded::new(Seed(seed.derive("late") ^ number))
+                });
+                let (plan, source) = delayed::delayed((&plan, history), source(), (how, slow));
+                (plan, Box::new(source))
+            });
+            let Some(late) = late else { continue };
+            own.widen(&Outcome::of(self.plan, &late));
+            left = compare::compare(own, &outcome, history);
+        }
+        left
+    }
+
+    /// Whether one of a run's faults shows without the others. Several together may make a run later than any that is
+    /// known, and then it is no fault of theirs.
+    fn shows_alone<'s>(
+        &self,
+        own: &mut Family,
+        history: &History,
+        seed: Seed,
+        source: &(dyn Fn() -> Box<dyn Source + 's> + Sync),
+    ) -> bool {
+        let struck = alone::struck(history);
+        if struck.len() <= FEW {
+            return true;
+        }
+        let mut one_by_one = struck.iter().take(ALONE_MAX);
+        one_by_one.any(|kept| {
+            let only = || -> Box<dyn Source + '_> { Box::new(Alone::new(source(), *kept)) };
+            let mut plan = self.plan.clone();
+            if kept.is_some() {
+                plan.faults.crash_at.clear();
+            }
+            let Some(seen) = self.again(seed, &|| (plan.clone(), only())) else { return false };
+            incomparable(&seen).is_none()
+                && !self.unless_late(own, &seen, (seed, 4), &only).is_empty()
+        })
+    }
+
+    /// Runs a plan with a source, on a thread of its own: this one may have drawn entropy. None if it has no end.
+    fn again<'s>(
+        &self,
+        seed: Seed,
+        with: &(dyn Fn() -> (Plan, Box<dyn Source + 's>) + Sync),
+    ) -> Option<History> {
+        let run = pool::alone(self.watched, || {
+            let _run = watch::run(self.watched.scenario, seed);
+            let (plan, mut source) = with();
+            sim::run(self.deployment, &plan, seed, &mut *source, Logs::Discard).history
+        });
+        run.ok()
     }
 
     /// What was compared and what was not, after so many runs were compared, and so many were not for each reason.

@@ -112,7 +112,7 @@ fn later(start: VirtualTime) -> u64 {
 }
 
 /// Makes code, calls and messages slow.
-fn slow(plan: &mut Plan, number: u64) {
+pub(super) fn slow(plan: &mut Plan, number: u64) {
     let index = usize::try_from(number).unwrap_or(0) % SLOW.len();
     let (percent, up_to_ms) = SLOW[index];
     if percent == 0 {

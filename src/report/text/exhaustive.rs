@@ -11,6 +11,8 @@ use crate::{
     report::width::shortened,
 };
 
+/// Kinds of faults on one line.
+const KINDS_PER_LINE: usize = 6;
 /// So many places of a handler are told.
 const TOLD_MAX: usize = 5;
 
@@ -22,7 +24,9 @@ pub(super) fn statement(scenario: &ScenarioReport, layout: &Layout, out: &mut St
         out.push_str(&format!("    {text}\n"));
     };
     line(&sentence(statement));
-    line(&format!("  kinds of faults: {}", statement.kinds.join(", ")));
+    for kinds in statement.kinds.chunks(KINDS_PER_LINE) {
+        line(&format!("  of {}", kinds.join(", ")));
+    }
     if statement.left_out > 0 {
         let left_out = count(statement.left_out, "history");
         line(&format!("  {left_out} more the same as one of these, and not run"));

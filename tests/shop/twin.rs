@@ -1,0 +1,101 @@
+//! Crashes of the shop's services do not show, and where one does, the twin says so without any oracle of the shop.
+
+use std::time::Duration;
+
+use onceproof::{
+    explore::{
+        Bound, Explored, Hunt, Strategy, hunt,
+        outcome::{ScenarioVerdict, Statement},
+        planted_bugs, scenario_of, with_twin_alone,
+    },
+    scenario::plan::TWIN,
+};
+use serde_json::json;
+
+/// The planted bugs, by their classes, that faults show which Restate hides, and mere delays do not.
+const SHOWN_BY_CRASHES: &[u16] = &[1, 2, 10, 17, 24, 33, 53, 58];
+
+#[test]
+fn the_twin_alone_finds_the_planted_bugs_that_crashes_show() {
+    let subject = onceproof_shop::subject();
+    let catalog = subject.catalog().unwrap();
+    let mut missed = Vec::new();
+    for mut bug in planted_bugs(&subject) {
+        if !SHOWN_BY_CRASHES.contains(&bug.class) {
+            continue;
+        }
+        let (stem, mut scenario) = scenario_of(&catalog, subject.scenarios(), &bug).unwrap();
+        with_twin_alone(&mut scenario, &mut bug);
+        let no_time = || Duration::ZERO;
+        let strategy = (Strategy::default(), 0);
+        let hunted = hunt(&subject, &scenario, &bug, strategy, &|| false, no_time).unwrap();
+        match hunted {
+            Hunt::Found { also, .. } => assert!(also.is_empty(), "{stem}: {also:?}"),
+            _ => missed.push(stem),
+        }
+    }
+    assert_eq!(missed, Vec::<String>::new());
+}
+
+fn explored(variant: &str, steps: serde_json::Value, bound: &str) -> Explored {
+    let scenario = json!({
+        "title": "every crash",
+        "services": { "PaymentService": variant },
+        "invariants": [TWIN],
+        "steps": steps,
+    });
+    let bound: Bound = bound.parse().unwrap();
+    let simulation =
+        crate::simulation().scenario_text("crashes.json", scenario.to_string()).exhaustive(bound);
+    simulation.explore().unwrap().swap_remove(0).1
+}
+
+fn payment() -> serde_json::Value {
+    let body = json!({ "amount": 10_000, "currency": "USD", "description": "A year",
+                       "customerId": "cust-alice" });
+    json!([{ "id": "pay", "call": "PaymentService/p-1/CreatePayment", "body": body,
+             "idempotency_key": "p-1" }])
+}
+
+fn statement(explored: &Explored) -> &Statement {
+    explored.report.exhaustive.as_ref().unwrap()
+}
+
+#[test]
+fn the_crash_points_of_a_double_charge_are_named_by_the_twin_alone() {
+    let explored = explored("charge-without-key", payment(), "crash,crash_in_run");
+    assert_eq!(explored.report.verdict, ScenarioVerdict::Violated);
+    let statement = statement(&explored);
+    let handler = &statement.handlers[0];
+    assert_eq!(handler.handler, "PaymentService/CreatePayment");
+    let alone: Vec<&str> = handler
+        .shown
+        .iter()
+        .filter(|shown| shown.after.is_empty())
+        .map(|shown| &*shown.at)
+        .collect();
+    assert_eq!(
+        alone,
+        [
+            "crash_in_run after the effect, at gateway charge in Run(charge)",
+            "crash_in_run after the effect, which overtakes its messages, at gateway charge in Run(charge)",
+            "crash before it is stored, at result of Run(charge)",
+        ]
+    );
+    let message = &handler.shown[0].message;
+    assert!(
+        message.starts_with("gateway: charged twice for PaymentService/p-1, once without faults: "),
+        "{message}"
+    );
+}
+
+#[test]
+fn no_single_fault_that_restate_hides_shows_in_a_payment() {
+    let explored = explored("reference", payment(), "1");
+    let statement = statement(&explored);
+    assert_eq!(explored.report.verdict, ScenarioVerdict::Held, "{statement:#?}");
+    assert!(statement.complete && statement.histories > 60, "{statement:#?}");
+    let twin = explored.report.twin.as_ref().unwrap();
+    // those with a fault that is not hidden, and the one without any
+    assert!(twin.runs_compared > 50 && twin.raced.is_empty(), "{twin:#?}");
+}
