@@ -26,7 +26,7 @@ use crate::{
     subject::Subject,
 };
 
-/// With how many seeds a scenario that was written must fail.
+/// With how many seeds a scenario that was written is tried.
 const SEEDS: u64 = 10;
 
 pub(super) fn minimize(
@@ -144,7 +144,7 @@ fn has_no_end(run: &Unfinished) -> Exit {
     Exit::Inconclusive
 }
 
-/// Writes a scenario that fails in the same way in every run: in words if that does, or else decision by decision.
+/// Writes a scenario that violates the same oracle: in words if it does so with every seed, or else decision by decision.
 fn save(
     subject: &Subject,
     args: &args::Minimize,
@@ -162,36 +162,44 @@ fn save(
     // for how long others may go first seldom matters, and says nothing to anybody
     let picks = smallest.tape.picks().iter().filter(|(site, _)| !site.ends_with(" @ order"));
     let short = Tape::new(picks.map(|(site, pick)| (site.clone(), *pick)).collect());
+    let mut best: Option<(u64, String)> = None;
     for (how, tape) in [
         (Decisions::InWords, &short),
         (Decisions::ByPlace, &short),
         (Decisions::ByPlace, &smallest.tape),
     ] {
         let Some(text) = scenario::written(&scenario, tape, how) else { continue };
-        if fails(subject, args, &text, oracle)? {
-            let path = write(path, &file_name(smallest), &text)?;
-            terminal::say(&format!("  saved:  {}\n", printable(&path.display().to_string())));
-            return Ok(());
+        let times = fails(subject, args, &text, oracle)?;
+        if times > best.as_ref().map_or(0, |(times, _)| *times) {
+            best = Some((times, text));
         }
     }
-    terminal::complain(
-        "warning: nothing was saved: as a scenario it does not fail in the same way; keep the reproducer",
-    );
+    let Some((times, text)) = best else {
+        terminal::complain(
+            "warning: nothing was saved: as a scenario it does not fail in the same way; keep the reproducer",
+        );
+        return Ok(());
+    };
+    let path = write(path, &file_name(smallest), &text)?;
+    terminal::say(&format!("  saved:  {}\n", printable(&path.display().to_string())));
+    if times < SEEDS {
+        terminal::complain(&format!("warning: it fails with {times} of {SEEDS} seeds"));
+    }
     Ok(())
 }
 
-/// Whether the scenario in `text` violates `oracle` with every seed.
+/// With how many of its seeds the scenario in `text` violates `oracle`.
 fn fails(
     subject: &Subject,
     args: &args::Minimize,
     text: &str,
     oracle: &str,
-) -> Result<bool, Failure> {
+) -> Result<u64, Failure> {
     let scenario = match scenario::parse("the saved scenario", text, &subject.catalog()?) {
         Ok(scenario) => scenario,
         Err(wrong) => {
             terminal::complain(&format!("warning: {}", wrong.render(terminal::style_on_stderr())));
-            return Ok(false);
+            return Ok(0);
         }
     };
     let deployment = subject.deployment_of(&scenario)?;
@@ -201,7 +209,8 @@ fn fails(
         ..Campaign::new("the saved scenario", subject, &deployment, &scenario)
     };
     let explored = explore(&campaign);
-    Ok(explored.found.iter().any(|found| found.violation.oracle == oracle))
+    let found = explored.found.iter().find(|found| found.violation.oracle == oracle);
+    Ok(found.map_or(0, |found| found.occurrences))
 }
 
 /// What happens, in the domain's words: `Bookings/book, Bookings/cancel, with a crash in run`.

@@ -375,6 +375,9 @@ fn without_faults(scenario: &Scenario, notes: &mut Vec<String>) -> Scenario {
         let names = names.join(", ");
         notes.push(format!("faults are not injected on a real server: {names}"));
     }
+    if !std::mem::take(&mut plain.plan.decisions).is_empty() {
+        notes.push("the scenario's `decisions` are not taken on a real server".to_owned());
+    }
     let always_replay = plain.plan.restate.always_replay;
     if plain.plan.restate != (RestatePlan { always_replay, ..RestatePlan::default() }) {
         notes.push("the scenario's `restate` settings are not those of the server".to_owned());

@@ -2,6 +2,8 @@
 //!
 //! Must not know: how it was found.
 
+use std::collections::BTreeMap;
+
 use crate::explore::{Asked, Class, Explanation, Need, Repeated, What};
 
 /// More than these would be read by nobody; all of them stand in the JSON.
@@ -12,16 +14,47 @@ const NEEDS_MAX: usize = 2;
 pub(super) fn sentences(why: &Explanation) -> Vec<String> {
     let is_cause = |need: &&Need| !matches!(class(need), Kind::Time | Kind::Request);
     let causes: Vec<&Need> = why.needs.iter().filter(is_cause).collect();
+    // one that is passed over again and again is one cause
+    let mut passed: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut told = Vec::new();
+    for need in causes {
+        let times = passed_over(need).map(|one| {
+            let times = passed.entry(one).or_default();
+            *times += 1;
+            *times
+        });
+        if times.is_none_or(|times| times == 1) {
+            told.push(need);
+        }
+    }
+    let causes = told;
     let mut lines = Vec::new();
     if causes.is_empty() {
         lines.extend(without_cause(why));
     }
-    lines.extend(causes.iter().take(NEEDS_MAX).map(|need| sentence(need)));
+    lines.extend(causes.iter().take(NEEDS_MAX).map(|need| {
+        let others = passed_over(need).and_then(|one| passed.get(one)).map_or(0, |n| n - 1);
+        match others {
+            0 => sentence(need),
+            _ => format!("{}; {others} more go before it", sentence(need)),
+        }
+    }));
     if let Some(more) = causes.len().checked_sub(NEEDS_MAX).filter(|more| *more > 0) {
         lines.push(format!("{more} more of its decisions must not be missing either"));
     }
     lines.extend(why.repeated.as_ref().map(repeated));
     lines
+}
+
+/// What something else goes before, if this is a decision on order.
+fn passed_over(need: &Need) -> Option<&str> {
+    match &need.what {
+        What::Decision { class: Class::Order, site, .. } => {
+            let (_, passed) = site.split_once(" before ")?;
+            Some(passed.split_once(" #").map_or(passed, |(one, _)| one))
+        }
+        _ => None,
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,6 +189,19 @@ mod tests {
                 crash_line,
                 "this run passes if y at poll 3 goes before x at poll 2, first in, first out",
                 "1 more of its decisions must not be missing either",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_passed_over_again_and_again_is_told_once() {
+        let order = |first: &str| {
+            (decision(Class::Order, &format!("order @ {first} before y at poll 3")), true)
+        };
+        check(
+            &[order("w"), order("x"), order("z")],
+            &[
+                "this run passes if y at poll 3 goes before w, first in, first out; 2 more go before it",
             ],
         );
     }

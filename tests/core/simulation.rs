@@ -177,7 +177,7 @@ fn a_double_reservation_is_reported_and_its_reproducer_replays() {
         &message,
         &[
             "✗ reserved_at_most_once: film-",
-            " times: seat ",
+            " was reserved twice: seat ",
             "⚡ crash: inside run, after the effect",
             "ONCEPROOF_SEED=",
             " cargo test simulation::a_double_reservation_is_reported_and_its_reproducer_replays",
@@ -255,7 +255,10 @@ fn all_tests_run_with_always_replay_if_the_environment_asks_for_it() {
     assert!(!passed, "{text}");
     check_says(
         &text,
-        &[", always replay; ", " ONCEPROOF_ALWAYS_REPLAY=1 cargo test simulation::one_seed"],
+        &[
+            ", always replay, shrunk from ",
+            " ONCEPROOF_ALWAYS_REPLAY=1 cargo test simulation::one_seed",
+        ],
     );
     let (text, passed) = again("0", "sometimes");
     assert!(!passed, "{text}");

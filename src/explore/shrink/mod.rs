@@ -7,6 +7,7 @@
 //!
 //! Must not know: files, how a report looks.
 
+mod bodies;
 mod buckets;
 mod case;
 mod decisions;
@@ -128,6 +129,7 @@ fn smallest(
     let signature = Signature::of(&failing.violation, &failing.history);
     let mut trials = Trials::new(campaign, seed, signature, budget);
     let from = case::size(&failing.case, &failing.history);
+    trials.begin(&failing.case);
     while round(&mut trials, &mut failing) {}
     let is_smallest = !trials.is_over();
     let why = why::why(&mut trials, &failing);
@@ -163,5 +165,6 @@ fn round(trials: &mut Trials<'_>, failing: &mut Failing) -> bool {
     is_smaller |= decisions::fewer(trials, failing);
     is_smaller |= settings::fewer(trials, failing);
     is_smaller |= decisions::smaller(trials, failing);
+    is_smaller |= bodies::smaller(trials, failing);
     is_smaller
 }

@@ -2,7 +2,7 @@
 //!
 //! Must not know: where candidates come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     case::{Case, Failing},
@@ -42,6 +42,10 @@ pub(super) struct Trials<'a> {
     wanted: Signature,
     /// What did not fail, by its fingerprint.
     known: BTreeMap<Digest, Other>,
+    /// What fails, and without any decision too, by its fingerprint.
+    unlike: BTreeSet<Digest>,
+    /// Whether it takes a decision for the failure to happen, as it was found; none before that is known.
+    needs_decisions: Option<bool>,
     left: u64,
     runs: u64,
     hung: bool,
@@ -64,6 +68,8 @@ impl<'a> Trials<'a> {
             seed,
             wanted,
             known: BTreeMap::new(),
+            unlike: BTreeSet::new(),
+            needs_decisions: None,
             left: budget,
             runs: 0,
             hung: false,
@@ -92,7 +98,42 @@ impl<'a> Trials<'a> {
     }
 
     /// The same, or what it came to instead.
+    ///
+    /// What needs a decision to fail is not like what fails without one: an oracle that counts on all requests of a
+    /// scenario is violated by fewer of them, whatever else happens.
     pub(super) fn run(&mut self, case: &Case) -> Result<Failing, Other> {
+        if self.needs_decisions == Some(true) && self.unlike.contains(&digest(case)) {
+            return Err(Other::Unlike);
+        }
+        let failing = self.alone(case)?;
+        if self.needs_decisions == Some(true) && self.fails_plainly(case) {
+            self.unlike.insert(digest(case));
+            return Err(Other::Unlike);
+        }
+        Ok(failing)
+    }
+
+    /// Whether it fails without any decision.
+    fn fails_plainly(&mut self, case: &Case) -> bool {
+        let plain = plain(case);
+        let digest = digest(&plain);
+        if self.unlike.contains(&digest) {
+            return true;
+        }
+        let fails = self.alone(&plain).is_ok();
+        if fails {
+            self.unlike.insert(digest);
+        }
+        fails
+    }
+
+    /// Finds out whether `case`, as it was found, needs a decision to fail.
+    pub(super) fn begin(&mut self, case: &Case) {
+        let fails = self.alone(&plain(case)).is_ok();
+        self.needs_decisions = Some(!fails);
+    }
+
+    fn alone(&mut self, case: &Case) -> Result<Failing, Other> {
         let digest = digest(case);
         if let Some(other) = self.known.get(&digest) {
             return Err(*other);
@@ -190,6 +231,11 @@ pub(super) fn scenario(of: &Scenario, case: &Case) -> Scenario {
         expect: of.expect.clone(),
         runs: of.runs,
     }
+}
+
+/// The same without any decision.
+fn plain(case: &Case) -> Case {
+    Case { plan: case.plan.clone(), tape: Tape::default() }
 }
 
 fn digest(case: &Case) -> Digest {

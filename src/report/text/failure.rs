@@ -134,7 +134,7 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
 fn faults(history: &History, violations: &[Violation], detail: Detail) -> Vec<String> {
     let marked: BTreeSet<usize> = violations.iter().flat_map(|v| v.records.clone()).collect();
     let focus = Focus::new(history, &marked, &Names::new(history));
-    let mut faults: Vec<String> = history
+    history
         .records()
         .iter()
         .filter_map(|record| match &record.event {
@@ -145,9 +145,5 @@ fn faults(history: &History, violations: &[Violation], detail: Detail) -> Vec<St
             }
             _ => None,
         })
-        .collect();
-    if faults.is_empty() {
-        faults.push("none: it happens without any".into());
-    }
-    faults
+        .collect()
 }
