@@ -34,7 +34,7 @@ fn exactly_one_seat_for_each_film() {
     check(
         r#"{ "effects": "box_office.reserved", "for": { "i": [1, 3] }, "where": { "film": "film-{i}" }, "count": 1 }"#,
         None,
-        Some(r#"box_office.reserved with {"film":"film-1"}: 1 in a run, but there are 2"#),
+        Some(r#"box_office.reserved with {"film":"film-2"}: 1 in a run, but there are 3"#),
     );
 }
 
@@ -43,7 +43,7 @@ fn rows_add_up() {
     check(
         r#"{ "effects": "box_office.reserved", "sum": "rows", "is": 15 }"#,
         None,
-        Some("box_office.reserved: rows adds up to 15, but it is 20"),
+        Some("box_office.reserved: rows adds up to 15, but it is 25"),
     );
 }
 

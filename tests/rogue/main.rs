@@ -142,13 +142,18 @@ fn scenario(what: &str, seen: Seen) -> Value {
     } else {
         json!({})
     };
+    // how many attempts there are at once is bounded without being asked
+    let bounds = match seen {
+        Seen::Bound(_) => json!({}),
+        _ => json!({ "events": 20_000 }),
+    };
     json!({
         "title": what,
         "steps": [{ "id": "one", "call": format!("Rogue/{what}/act"), "body": 0 }],
         "faults": faults,
         // each takes a while to get there
         "runs": if matches!(seen, Seen::Bound(_)) { 2 } else { 20 },
-        "bounds": { "events": 20_000 },
+        "bounds": bounds,
     })
 }
 

@@ -1,3 +1,5 @@
+//! Expectations of effects and states, on histories made by hand.
+
 use serde_json::json;
 
 use super::*;
@@ -116,7 +118,7 @@ fn what_sometimes_holds_is_counted() {
     let sometimes =
         json!({ "effects": "hotel.booked", "count": { "from": 2, "to": 2 }, "sometimes": true });
     let expectation: Expectation = serde_json::from_value(sometimes).unwrap();
-    assert_eq!(expectation.sometimes(), true);
+    assert!(expectation.sometimes());
     let amount = Amount { from: 1, to: 3 };
     assert_eq!(
         (amount.holds(0), amount.holds(1), amount.holds(3), amount.holds(4)),
