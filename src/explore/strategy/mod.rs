@@ -43,7 +43,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Strategy {
-    /// All of the others, one after the other, by the seed; the first of each round is [`Strategy::Fifo`].
+    /// Most of the others, one after the other, by the seed; the first seed of all is [`Strategy::Fifo`].
     #[default]
     Portfolio,
     /// First in, first out, and no time on the way: faults alone make a difference.
@@ -124,16 +124,17 @@ impl FromStr for Strategy {
     }
 }
 
-/// The members of the portfolio, in the order of seeds.
+/// The members of the portfolio, in the order of seeds. Those stand early that show much within a few seeds, and one
+/// twice that shows what needs hundreds of others (docs/order-bugs.md).
 const MEMBERS: &[Strategy] = &[
-    Strategy::Fifo,
-    Strategy::Delays,
-    Strategy::Pct(2),
     Strategy::Random,
     Strategy::Pos,
-    Strategy::Weights,
-    Strategy::Pct(3),
+    Strategy::Delays,
     Strategy::Surw,
+    Strategy::Pct(2),
+    Strategy::Pct(1),
+    Strategy::Surw,
+    Strategy::Weights,
 ];
 
 /// For how long what is ready may be passed over by what is due later: one of these by the seed, in milliseconds.
@@ -194,6 +195,8 @@ impl<'a> Sources<'a> {
     pub(super) fn source(&self, seed: Seed) -> Explorer {
         let count = MEMBERS.len() as u64;
         let (strategy, is_swarm) = match self.strategy {
+            // one run in which nothing is out of order
+            Strategy::Portfolio if seed.0 == 0 => (Strategy::Fifo, false),
             Strategy::Portfolio => {
                 let member = usize::try_from(seed.0 % count).expect("there are few members");
                 // every third round leaves out faults, if there are several to choose from
@@ -382,10 +385,10 @@ mod tests {
 
     #[test]
     fn the_portfolio_goes_through_all_members_and_begins_with_first_in_first_out() {
-        assert_eq!(MEMBERS[0], Strategy::Fifo);
-        for (seed, member) in (0..).zip(MEMBERS) {
+        let members = std::iter::once(&Strategy::Fifo).chain(&MEMBERS[1..]).chain(MEMBERS);
+        for (seed, member) in (0..).zip(members) {
             let one = chosen(Strategy::Portfolio, seed, 4, 50);
-            assert_eq!(one, chosen(*member, seed, 4, 50), "{member}");
+            assert_eq!(one, chosen(*member, seed, 4, 50), "{seed} {member}");
         }
         let swarms = (0..240).filter(|seed| explorer(Strategy::Portfolio, *seed).swarm.is_some());
         assert_eq!(swarms.count(), 80);
