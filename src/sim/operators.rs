@@ -23,6 +23,10 @@ pub(super) fn watch(core: &mut Core<'_>, info: AttemptInfo<'_>) {
         // the second form of a cancel is an impatient operator who cancels twice
         let struck = Struck::Handler(info.target);
         let times = core.decide(fault, struck, forms, || info.label.to_string());
+        // each of them can strike, and counts
+        if times > 1 {
+            core.faults.count(fault.name().into()).planned += u64::from(times - 1);
+        }
         for time in 1..=times {
             let place = format!("{} #{time}", info.label);
             let kind = if kill { "kill_delay_ms" } else { "cancel_delay_ms" };
