@@ -2,7 +2,7 @@
 //!
 //! A run asks at every place where more than one thing may come next. A strategy answers, one policy a file, as a
 //! function of the seed and of what it was asked. No policy is the best for every bug: the [`Strategy::Portfolio`]
-//! goes through all of them, seed by seed.
+//! goes through several of them, seed by seed.
 //!
 //! Must not know: what is being ordered, how many runs there are.
 
@@ -72,7 +72,7 @@ pub enum Strategy {
 
 /// The strategies by name, with a line for people.
 const NAMES: &[(Strategy, &str, &str)] = &[
-    (Strategy::Portfolio, "portfolio", "all of the others, seed by seed"),
+    (Strategy::Portfolio, "portfolio", "several of the others, seed by seed"),
     (Strategy::Fifo, "fifo", "first in, first out: faults alone make a difference"),
     (Strategy::Random, "random", "whatever may come next is equally likely"),
     (Strategy::Pct(1), "pct1", "invocations have priorities"),
