@@ -273,17 +273,12 @@ impl<'a> Exploration<'a> {
                     continue;
                 }
             };
-            let same = again.violations.iter().find(|v| v.oracle == *name);
+            let same = again.violations.iter().find(|v| v.oracle == *name).cloned();
             match same {
                 Some(violation) if again.digest == *digest => found.push(Found {
-                    seed: Seed(*seed),
-                    violation: violation.clone(),
-                    tape: again.tape,
-                    digest: again.digest,
-                    history: again.history,
                     occurrences: violated.times,
                     others: seeds.map(|(seed, digest)| (Seed(*seed), *digest)).collect(),
-                    smallest: None,
+                    ..again.found(Seed(*seed), violation)
                 }),
                 _ => notes.push(format!(
                     "seed {seed} violated {name} with digest {digest} and gave digest {} when it was run again: \

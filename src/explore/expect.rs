@@ -26,11 +26,8 @@ pub(super) fn judge(
     }
     let replies = replies(plan, history);
     // what is not over may come out right yet
-    let is_over = || {
-        let ended = |record: &Record| matches!(record.event, Event::Ended { end: End::Quiet });
-        history.records().iter().rev().any(ended)
-    };
-    let is_over = is_over();
+    let quiet = |record: &Record| matches!(record.event, Event::Ended { end: End::Quiet });
+    let is_over = history.records().last().is_some_and(quiet);
     let mut unmet = Vec::new();
     for (number, expectation) in expectations.iter().enumerate() {
         let (met, misses) = match expectation {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    campaign::Campaign,
+    campaign::{Campaign, Found},
     pool::{self, Unfinished},
     twin::{Compared, Twin},
     verdict::verdict,
@@ -119,4 +119,13 @@ pub struct Replayed {
     pub inconclusive: Option<(&'static str, u64)>,
     /// Decisions of a replayed tape that no longer fit; empty for a seed.
     pub stale: Vec<String>,
+}
+
+impl Replayed {
+    /// One of its violations, as what was found.
+    pub(crate) fn found(self, seed: Seed, violation: Violation) -> Found {
+        let Self { tape, digest, history, .. } = self;
+        let (occurrences, others, smallest) = (1, Vec::new(), None);
+        Found { seed, violation, tape, digest, history, occurrences, others, smallest }
+    }
 }

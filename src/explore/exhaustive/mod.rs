@@ -350,8 +350,6 @@ impl Explorer<'_> {
             (fault.into_owned(), counts)
         });
         ScenarioReport {
-            coverage: None,
-            file: String::new(),
             title: scenario.title.clone(),
             runs: sum.runs,
             always_replay: scenario.plan.restate.always_replay,
@@ -359,16 +357,12 @@ impl Explorer<'_> {
             digest: Digest(sum.digest),
             events: sum.events,
             faults: faults.collect(),
-            replies: BTreeMap::new(),
-            sometimes: Vec::new(),
             violations,
             expected,
             exhaustive: Some(statement),
             twin: self.twin.as_ref().map(|twin| twin.report(sum.compared, sum.not_compared)),
-            left_behind: None,
-            unfinished: None,
-            nondeterministic: None,
             notes,
+            ..ScenarioReport::default()
         }
     }
 }

@@ -29,7 +29,6 @@ use self::{
 use super::{
     campaign::{Campaign, Explored, Found},
     outcome::FoundViolation,
-    replay::Replayed,
     smallest::{Shrunk, Smallest},
 };
 use crate::{
@@ -82,18 +81,8 @@ fn tell(found: &Found, row: &mut FoundViolation) {
 /// The violation of another seed; none if it does not come out as it did.
 fn again(campaign: &Campaign<'_>, seed: Seed, digest: Digest, oracle: &str) -> Option<Found> {
     let replayed = campaign.replay_seed(seed).ok().filter(|replayed| replayed.digest == digest)?;
-    let violation = replayed.violations.into_iter().find(|v| v.oracle == oracle)?;
-    let Replayed { history, tape, .. } = replayed;
-    Some(Found {
-        seed,
-        violation,
-        tape,
-        digest,
-        history,
-        occurrences: 1,
-        others: Vec::new(),
-        smallest: None,
-    })
+    let violation = replayed.violations.iter().find(|v| v.oracle == oracle)?.clone();
+    Some(replayed.found(seed, violation))
 }
 
 /// Shrinks one violation; none if `runs` is 0, or if it cannot be seen again.
