@@ -122,7 +122,7 @@ pub(super) struct Run {
     /// Try every place at which a fault can strike, each in a history of its own with at most so many faults: 1, 2, or
     /// kinds of which each may strike once: `crash,request_duplicated,cancel`. Everything else is as `--seed` has it [of
     /// the scenario's kinds of faults; if it has none, of the usual ones].
-    #[arg(long, value_name = "FAULTS", conflicts_with_all = ["seeds", "strategy"])]
+    #[arg(long, value_name = "FAULTS", conflicts_with_all = ["seeds", "strategy", "coverage", "buckets", "shrink_runs"])]
     pub(super) exhaustive: Option<Bound>,
     /// Compare each run in which only faults struck that Restate hides with runs without faults, whatever the scenarios say.
     #[arg(long)]
@@ -236,6 +236,7 @@ pub(super) enum Format {
     Json,
 }
 
+/// One run: a reproducer's, or a seed of a scenario.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Replay {
     /// How long the run may take, in real time: `500ms`, `10s`, `2m`.
@@ -260,30 +261,15 @@ pub(super) struct Replay {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Minimize {
-    /// A reproducer, as `run` wrote it.
-    #[arg(required_unless_present = "scenario", conflicts_with = "scenario")]
-    pub(super) file: Option<PathBuf>,
-    /// A scenario, to make a failing seed of it smaller.
-    #[arg(long, value_name = "FILE", requires = "seed")]
-    pub(super) scenario: Option<PathBuf>,
-    /// The seed.
-    #[arg(long, value_name = "S", requires = "scenario")]
-    pub(super) seed: Option<u64>,
-    /// Which order, and which of the faults, the seed tries; a reproducer says itself how it ran.
-    #[arg(long, value_name = "NAME", default_value_t = Strategy::default(), requires = "scenario")]
-    pub(super) strategy: Strategy,
-    /// Have every await suspend and every resume replay the journal; a reproducer says itself how it ran.
-    #[arg(long, requires = "scenario")]
-    pub(super) always_replay: bool,
+    /// The run to make smaller.
+    #[command(flatten)]
+    pub(super) run: Replay,
     /// The oracle whose violation is meant [default: the reproducer's, or the first one that is violated].
     #[arg(long, value_name = "NAME")]
     pub(super) oracle: Option<String>,
     /// How many smaller runs are tried.
     #[arg(long, value_name = "N", default_value_t = 10 * SHRINK_RUNS, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) shrink_runs: u64,
-    /// How long one run may take, in real time: `500ms`, `10s`, `2m`.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
-    pub(super) run_limit: Duration,
     /// Also write a scenario that does the same in every run, if it still fails so: a file, or a folder for it.
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "scenarios/regressions")]
     pub(super) save: Option<PathBuf>,

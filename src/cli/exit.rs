@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use crate::base::printable::printable;
+use crate::{base::printable::printable, explore::Why};
 
 /// How a command ended; its number is the process's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,16 @@ pub enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
+    }
+}
+
+/// How a command ends that came to a run without an end.
+impl From<&Why> for Exit {
+    fn from(why: &Why) -> Self {
+        match why {
+            Why::Hung(_) => Self::Inconclusive,
+            Why::Panicked(_) => Self::Violated,
+        }
     }
 }
 

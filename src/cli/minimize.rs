@@ -38,7 +38,7 @@ pub(super) fn minimize(
     let Given { name, scenario, seed, tape, oracle } = &given;
     let deployment = subject.deployment_of(scenario)?;
     subject.recognizes(scenario, &deployment)?;
-    let (run_limit, strategy) = (args.run_limit, args.strategy);
+    let (run_limit, strategy) = (args.run.run_limit, args.run.strategy);
     let campaign =
         Campaign { run_limit, strategy, ..Campaign::new(name, subject, &deployment, scenario) };
     let replayed = match tape {
@@ -59,16 +59,7 @@ pub(super) fn minimize(
         }
         return Ok(Exit::Held);
     };
-    let found = Found {
-        seed: *seed,
-        violation,
-        tape: replayed.tape,
-        digest: replayed.digest,
-        history: replayed.history,
-        occurrences: 1,
-        others: Vec::new(),
-        smallest: None,
-    };
+    let found = replayed.found(*seed, violation);
     let mut explored = explored(name, scenario, found);
     explored.shrink(&campaign, args.shrink_runs);
     report::explain::explain(&mut explored);
@@ -99,16 +90,16 @@ struct Given {
 }
 
 fn given(subject: &Subject, args: &args::Minimize) -> Result<Given, Failure> {
-    if let Some(file) = &args.file {
+    if let Some(file) = &args.run.file {
         let Reproducer { file, scenario, seed, tape, verdict, .. } = Reproducer::read(file)?;
         let oracle = Some(args.oracle.clone().unwrap_or(verdict.oracle));
         return Ok(Given { name: file, scenario, seed, tape: Some(tape), oracle });
     }
-    let (Some(file), Some(seed)) = (&args.scenario, args.seed) else {
+    let (Some(file), Some(seed)) = (&args.run.scenario, args.run.seed) else {
         return Err(Failure("error: give a reproducer, or --scenario with --seed".into()));
     };
     let mut scenario = scenario::load(file, &subject.catalog()?).map_err(render)?;
-    if args.always_replay {
+    if args.run.always_replay {
         scenario.plan.set_always_replay();
     }
     let oracle = args.oracle.clone().or_else(|| scenario.must_violate.clone());
@@ -141,7 +132,7 @@ fn explored(name: &str, scenario: &Scenario, found: Found) -> Explored {
 
 fn has_no_end(run: &Unfinished) -> Exit {
     terminal::complain(&format!("error: {}", report::explain::unfinished(run).sentence()));
-    Exit::Inconclusive
+    (&run.why).into()
 }
 
 /// Writes a scenario that violates the same oracle: in words if it does so with every seed, or else decision by decision.
@@ -204,7 +195,7 @@ fn fails(
     };
     let deployment = subject.deployment_of(&scenario)?;
     let campaign = Campaign {
-        run_limit: args.run_limit,
+        run_limit: args.run.run_limit,
         seeds: 0..scenario.runs,
         ..Campaign::new("the saved scenario", subject, &deployment, &scenario)
     };

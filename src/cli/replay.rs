@@ -12,7 +12,7 @@ use super::{
 use crate::{
     base::{Seed, printable::printable},
     choice::Tape,
-    explore::{Campaign, Replayed, Strategy, Unfinished, Why, outcome::Difference},
+    explore::{Campaign, Replayed, Strategy, Unfinished, outcome::Difference},
     report::{
         explain::{difference, events, unfinished},
         timeline::{Detail, timeline},
@@ -122,10 +122,7 @@ fn nondeterministic(difference: &Difference, only: &str) -> Exit {
 fn has_no_end(run: &Unfinished) -> Exit {
     terminal::say(&timeline(&run.history, &[], terminal::look(Detail::Full)));
     terminal::complain(&format!("error: {}", unfinished(run).sentence()));
-    match run.why {
-        Why::Hung(_) => Exit::Inconclusive,
-        Why::Panicked(_) => Exit::Violated,
-    }
+    (&run.why).into()
 }
 
 fn show(replayed: &Replayed) {
