@@ -6,10 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod done;
 mod timed;
 
 use indicatif::ProgressBar;
 
+use self::done::Done;
 use super::{
     args::{self, Format},
     exit::{Exit, Failure},
@@ -91,7 +93,7 @@ impl Command<'_> {
         let slow = Slow::new(&bar, Duration::from_secs(self.args.slow_after));
         let mut second = (!self.args.one_process && !is_exhaustive).then(Second::start);
         let mut compared = Exit::Held;
-        let mut reports = Vec::new();
+        let mut done = Done::default();
         let mut partly = false;
         for (file, scenario) in scenarios {
             if self.is_stopped() {
@@ -99,7 +101,7 @@ impl Command<'_> {
             }
             let name = file.display().to_string();
             slow.begin(&name, wanted(scenario));
-            self.keep_last_words(&reports, scenarios.len());
+            self.keep_last_words(&mut done, scenarios.len());
             let (mut explored, why_not) = self.explore(&name, scenario, &bar, &mut second)?;
             if let Some(why) = why_not.filter(|_| compared == Exit::Held && !self.is_stopped()) {
                 compared = Exit::Inconclusive;
@@ -113,10 +115,10 @@ impl Command<'_> {
                 }
             }
             bar.suspend(|| self.keep_and_show(&name, scenario, &mut explored));
-            reports.push(explored.report);
+            done.reports.push(explored.report);
         }
         bar.finish_and_clear();
-        let asked = scenarios.len() as u64;
+        let (asked, reports) = (scenarios.len() as u64, done.reports);
         let whole = reports.len() == scenarios.len() && !partly;
         let partly = partly && reports.last().is_some_and(|s| s.runs > 0);
         let interrupted = (!whole).then_some(Interrupted { asked, partly });
@@ -144,18 +146,12 @@ impl Command<'_> {
     }
 
     /// Has what is done so far written if code under test takes the process down. Text was shown already.
-    fn keep_last_words(&self, done: &[ScenarioReport], asked: usize) {
-        const WORDS: &str = "(last words)";
+    fn keep_last_words(&self, done: &mut Done, asked: usize) {
         let Some(descriptor) = stdout::descriptor() else { return };
-        let mut results = LastResults { before: String::new(), after: String::new() };
-        if self.args.format == Format::Json {
-            let interrupted = Some(Interrupted { asked: asked as u64, partly: false });
-            let died = Some(WORDS.to_owned());
-            let summary = Summary { interrupted, died, ..self.summary(done.to_vec()) };
-            let text = report::json::summary(&summary);
-            let (before, after) = text.split_once(WORDS).expect("the words stand in the summary");
-            results = LastResults { before: before.to_owned(), after: after.to_owned() };
-        }
+        let results = match self.args.format {
+            Format::Json => done.last_results(&self.summary(Vec::new()), asked),
+            Format::Text => LastResults::default(),
+        };
         last_words::keep(descriptor, results);
     }
 

@@ -8,15 +8,16 @@
 //! Must not know: how results look.
 
 use std::sync::{
-    Once,
+    Arc, Once,
     atomic::{AtomicI32, AtomicPtr, Ordering},
 };
 
 /// What is written if the process is taken down: before and after the words that name why.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LastResults {
     pub(crate) before: String,
-    pub(crate) after: String,
+    /// In parts: most of them are those of the results before.
+    pub(crate) after: Vec<Arc<str>>,
 }
 
 static RESULTS: AtomicPtr<LastResults> = AtomicPtr::new(std::ptr::null_mut());
@@ -186,7 +187,7 @@ mod platform {
             if !watch::describe(&mut |part| write_in_json(descriptor, part)) {
                 write(descriptor, LEFT_BEHIND);
             }
-            write(descriptor, &results.after);
+            results.after.iter().for_each(|part| write(descriptor, part));
         }
         SAYS.store(SAID, Ordering::Release);
         true

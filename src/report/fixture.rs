@@ -268,7 +268,7 @@ pub(super) fn found() -> FoundViolation {
 }
 
 /// One scenario for each verdict.
-pub(super) fn every_verdict() -> Summary {
+pub(crate) fn every_verdict() -> Summary {
     let with = |mut report: ScenarioReport, verdict, change: fn(&mut ScenarioReport)| {
         report.verdict = verdict;
         change(&mut report);

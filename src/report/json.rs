@@ -2,7 +2,10 @@
 //!
 //! Must not know: files, terminals.
 
-use crate::{base::printable::printable_json, explore::outcome::Summary};
+use crate::{
+    base::printable::printable_json,
+    explore::outcome::{ScenarioReport, Summary},
+};
 
 /// A summary as indented JSON with a final line break. The layout is that of [`Summary`]; readers must
 /// ignore keys that they do not know, and a key that goes away raises `version`.
@@ -16,10 +19,42 @@ pub fn summary(summary: &Summary) -> String {
     printable_json(text)
 }
 
+/// How far what stands in the list of scenarios is indented.
+const INDENT: &str = "    ";
+
+/// A scenario as it stands in [`summary`], without what separates it from others. With [`around`] it can be written when
+/// it is done, and need not be written anew for each scenario that follows.
+pub(crate) fn scenario(report: &ScenarioReport) -> String {
+    let text = serde_json::to_string_pretty(report).expect("a report is plain data");
+    // no string of JSON holds a line break
+    printable_json(format!("{INDENT}{}", text.replace('\n', &format!("\n{INDENT}"))))
+}
+
+/// What stands before and after the scenarios in [`summary`], if there are any; its own list of them is not looked at.
+pub(crate) fn around(summary: &Summary) -> (String, String) {
+    const BETWEEN: &str = "\"scenarios\": [";
+    let none = Summary { scenarios: Vec::new(), ..summary.clone() };
+    let text = self::summary(&none);
+    // the last field; what a field before it says is quoted
+    let at = text.rfind(BETWEEN).expect("a summary has scenarios") + BETWEEN.len();
+    (format!("{}\n", &text[..at]), format!("\n  {}", &text[at..]))
+}
+
+/// What separates scenarios.
+pub(crate) const SEPARATOR: &str = ",\n";
+
 #[cfg(test)]
 mod tests {
-    use super::summary;
+    use super::{SEPARATOR, around, scenario, summary};
     use crate::report::fixture::every_verdict;
+
+    #[test]
+    fn parts_are_the_whole() {
+        let all = every_verdict();
+        let scenarios: Vec<String> = all.scenarios.iter().map(scenario).collect();
+        let (before, after) = around(&all);
+        assert_eq!(before + &scenarios.join(SEPARATOR) + &after, summary(&all));
+    }
 
     #[test]
     fn the_layout_is_stable() {

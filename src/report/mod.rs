@@ -16,6 +16,6 @@ mod width;
 mod wording;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
