@@ -1,7 +1,7 @@
 //! Which seeds of a campaign are run again although they held, and whether they came out the same.
 //!
 //! Code under test that depends on more than its seed passes as long as nothing is violated, and each pass is of another
-//! program. So the first seed, the last, and one in a hundred are run again, after others have run on the same threads:
+//! program. So the first seed, the last, and one in two hundred are run again, after others have run on the same threads:
 //! what statics, thread-local storage and the order of things in the process decide comes out differently then.
 //!
 //! Must not know: how a run is made.
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// One seed in so many is run again.
-const EVERY: u64 = 100;
+const EVERY: u64 = 200;
 
 /// The order in which the runs of a campaign are made: every seed once, and those of the sample once more, later.
 #[derive(Clone, Copy, Debug)]
@@ -80,12 +80,12 @@ impl Order {
     }
 }
 
-/// The seeds of `seeds` that are run again: the first, the last, one in a hundred.
+/// The seeds of `seeds` that are run again: the first, the last, one in two hundred.
 ///
 /// ```
 /// use onceproof::explore::sample;
 ///
-/// assert_eq!(sample(&(0..250)).collect::<Vec<_>>(), [0, 100, 200, 249]);
+/// assert_eq!(sample(&(0..450)).collect::<Vec<_>>(), [0, 200, 400, 449]);
 /// assert_eq!(sample(&(7..8)).collect::<Vec<_>>(), [7]);
 /// ```
 pub fn sample(seeds: &Range<u64>) -> impl Iterator<Item = u64> {
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn every_seed_is_run_once_and_the_sample_once_more_and_later() {
         for start in [0, 7] {
-            for seeds in (0..=305).chain([999, 1_000, 1_001]) {
+            for seeds in (0..=2 * EVERY + 5).chain([999, 1_000, 1_001]) {
                 let range = start..start + seeds;
                 let order = Order::of(&range);
                 let mut times = BTreeMap::<u64, u32>::new();
@@ -183,7 +183,7 @@ mod tests {
     fn the_largest_campaign_has_an_order() {
         let order = Order::of(&(0..u64::MAX));
         assert_eq!(order.seed(0), (0, false));
-        assert_eq!(order.seed(100), (0, true));
+        assert_eq!(order.seed(EVERY), (0, true));
         assert_eq!(order.len(), u64::MAX);
         assert_eq!(Order::of(&(u64::MAX - 1..u64::MAX)).seed(1), (u64::MAX - 1, true));
     }
@@ -197,19 +197,19 @@ mod tests {
         };
         let same = history(Event::FaultsOver);
         let other = history(Event::ProcessStarted { process: 2 });
-        let samples = Samples::new(Order::of(&(0..201)));
+        let samples = Samples::new(Order::of(&(0..401)));
         let note = |seed, history: &History| samples.note(seed, history);
-        for seed in [0, 100, 101, 200] {
+        for seed in [0, 200, 201, 400] {
             note(seed, &same);
         }
+        note(400, &other);
         note(200, &other);
-        note(100, &other);
         note(0, &same);
-        note(101, &other);
+        note(201, &other);
         let (digests, differs) = samples.end();
-        assert_eq!(digests, [0, 100, 200].map(|seed| (Seed(seed), same.digest())));
+        assert_eq!(digests, [0, 200, 400].map(|seed| (Seed(seed), same.digest())));
         let differs = differs.expect("two seeds came out differently");
-        assert_eq!(differs.seed, Seed(100));
+        assert_eq!(differs.seed, Seed(200));
         assert_eq!(differs.first.digest(), same.digest());
         assert_eq!(differs.again.digest(), other.digest());
     }
