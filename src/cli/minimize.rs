@@ -17,11 +17,15 @@ use crate::{
     base::{Seed, printable::printable},
     choice::Tape,
     explore::{
-        Campaign, Explored, Found, Smallest, Unfinished, explore,
+        CHECKED_ANYWAY, Campaign, Explored, Found, Smallest, Unfinished, explore,
         outcome::{ScenarioReport, ScenarioVerdict},
     },
     report::{self, text::Again, timeline::Detail},
-    scenario::{self, Decisions, plan::Scenario, reproducer::Reproducer},
+    scenario::{
+        self, Decisions,
+        plan::{Scenario, TWIN},
+        reproducer::Reproducer,
+    },
     simulation::{failures, keep},
     subject::Subject,
 };
@@ -36,6 +40,9 @@ pub(super) fn minimize(
 ) -> Result<Exit, Failure> {
     let given = given(subject, args)?;
     let Given { name, scenario, seed, tape, oracle } = &given;
+    if let Some(oracle) = &args.oracle {
+        exists(subject, oracle)?;
+    }
     let deployment = subject.deployment_of(scenario)?;
     subject.recognizes(scenario, &deployment)?;
     let (run_limit, strategy) = (args.run.run_limit, args.run.strategy);
@@ -53,7 +60,8 @@ pub(super) fn minimize(
     let Some(violation) = replayed.violations.iter().find(|v| is_meant(&v.oracle)).cloned() else {
         let what = oracle.as_deref().unwrap_or("everything that must hold");
         let violated = if oracle.is_some() { "was not violated" } else { "did hold" };
-        terminal::say(&format!("no longer fails: {} {violated}\n", printable(what)));
+        let now = if tape.is_some() { "no longer fails" } else { "does not fail" };
+        terminal::say(&format!("{now}: {} {violated}\n", printable(what)));
         if let Some(stale) = replayed.stale.first() {
             terminal::complain(&format!("warning: stale: {}", printable(stale)));
         }
@@ -78,6 +86,17 @@ pub(super) fn minimize(
         (None, _) => {}
     }
     Ok(Exit::Violated)
+}
+
+/// Whether there is an oracle of this name.
+fn exists(subject: &Subject, oracle: &str) -> Result<(), Failure> {
+    let catalog = subject.catalog()?;
+    let names = catalog.invariants.keys().map(String::as_str).chain(CHECKED_ANYWAY);
+    if names.clone().any(|name| name == oracle) {
+        return Ok(());
+    }
+    let hint = scenario::name_hint(oracle, "oracles", names);
+    Err(Failure(format!("error: there is no oracle `{}`: {hint}", printable(oracle))))
 }
 
 /// What is to be made smaller.
@@ -143,13 +162,17 @@ fn save(
     smallest: &Smallest,
 ) -> Result<(), Failure> {
     let oracle = &smallest.violation.oracle;
-    let scenario = Scenario {
+    let mut scenario = Scenario {
         title: title(smallest),
         must_violate: smallest.scenario.must_violate.as_ref().map(|_| oracle.clone()),
         why: format!("{}: {}", smallest.violation.oracle, smallest.violation.message),
         runs: SEEDS,
         ..smallest.scenario.clone()
     };
+    if oracle == TWIN {
+        // it would not apply by itself to a run in which everything is decided
+        scenario.invariants = vec![TWIN.to_owned()];
+    }
     // for how long others may go first seldom matters, and says nothing to anybody
     let picks = smallest.tape.picks().iter().filter(|(site, _)| !site.ends_with(" @ order"));
     let short = Tape::new(picks.map(|(site, pick)| (site.clone(), *pick)).collect());

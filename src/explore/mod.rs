@@ -33,3 +33,6 @@ pub use shrink::SHRINK_RUNS;
 pub use smallest::{Asked, Class, Explanation, Need, Repeated, Shrunk, Size, Smallest, What};
 pub use strategy::{OrderBound, Strategy, UnknownStrategy};
 pub use verdict::judge_run;
+
+/// What is checked in every run, beside the oracles that its scenario names.
+pub(crate) const CHECKED_ANYWAY: [&str; 2] = [expect::NAME, verdict::SYSTEMS];

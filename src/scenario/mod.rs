@@ -40,6 +40,7 @@ pub use catalog::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use files::{LoadError, find, load, load_at, read};
+pub(crate) use suggest::hint as name_hint;
 pub use write::{Decisions, text as written};
 
 use plan::Scenario;

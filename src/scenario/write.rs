@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::plan::{
     Action, Amount, Bounds, ClientPlan, CrashPoint, EntryKind, Expectation, ExpectedReply,
     ExpectedState, Fault, FaultPlan, Millis, Order, Plan, RestatePlan, Revision, Scenario, Side,
-    Step, SystemPlan,
+    Step, SystemPlan, TWIN,
 };
 use crate::{base::Target, choice::Tape};
 
@@ -58,11 +58,17 @@ pub fn text(scenario: &Scenario, tape: &Tape, how: Decisions) -> Option<String> 
     add("order", (plan.order == Order::Fifo).then(|| json!("fifo")));
     add("faults", self::faults(&faults, !decisions.is_empty()));
     add("decisions", (!decisions.is_empty()).then(|| json!(renamed(&decisions, &ids))));
+    add("invariants", is_twin_alone(scenario).then(|| json!([TWIN])));
     add("must_violate", scenario.must_violate.as_ref().map(|name| json!(name)));
     add("expect", expectations(&scenario.expect, plan, &ids));
     add("runs", Some(json!(scenario.runs)));
     add("bounds", bounds(&plan.bounds));
     Some(file(&fields))
+}
+
+/// What must hold is left out otherwise: then it is whatever the services have.
+fn is_twin_alone(scenario: &Scenario) -> bool {
+    scenario.invariants == [TWIN]
 }
 
 // ---- steps -------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 //! Must not know: requests.
 
 use super::{
+    attempts,
     case::{Case, Failing},
     reduce::reduce,
     trials::Trials,
@@ -25,7 +26,9 @@ pub(super) fn fewer(trials: &mut Trials<'_>, failing: &mut Failing) -> bool {
         let sites = |case: &Case| case.sites(class);
         is_smaller |= reduce(trials, failing, sites, |failing, gone| {
             let keeps = |site: &str| !gone.iter().any(|gone| gone == site);
-            vec![failing.case.with_tape(keeps)]
+            let moved = attempts::moved(&failing.case.tape, gone)
+                .map(|tape| Case { plan: failing.case.plan.clone(), tape });
+            [failing.case.with_tape(keeps)].into_iter().chain(moved).collect()
         });
     }
     is_smaller

@@ -7,6 +7,7 @@
 //!
 //! Must not know: files, how a report looks.
 
+mod attempts;
 mod bodies;
 mod buckets;
 mod case;
