@@ -56,7 +56,7 @@ pub enum SubjectError {
 }
 
 /// The line for people of what no oracle is written for.
-const TWIN_SUMMARY: &str = "what Restate hides does not show: answers, states and effects are those of runs without faults (checked where named)";
+const TWIN_SUMMARY: &str = "what Restate hides does not show: answers, states and effects are those of runs without faults (checked where only such faults are asked for, and where named)";
 
 type Build = Arc<dyn Fn(&Variants, &World) -> Endpoint + Send + Sync>;
 type Aftermath = Arc<dyn Fn(&Facts<'_>) -> Vec<String> + Send + Sync>;

@@ -122,7 +122,7 @@ pub(super) struct Run {
     /// Try every place at which a fault can strike, each in a history of its own with at most so many faults: 1, 2, or
     /// kinds of which each may strike once: `crash,request_duplicated,cancel`. Everything else is as `--seed` has it [of
     /// the scenario's kinds of faults; if it has none, of the usual ones].
-    #[arg(long, value_name = "FAULTS", conflicts_with_all = ["seeds", "strategy", "coverage", "buckets", "shrink_runs"])]
+    #[arg(long, value_name = "FAULTS", conflicts_with_all = ["seeds", "strategy", "coverage", "buckets"])]
     pub(super) exhaustive: Option<Bound>,
     /// Compare each run in which only faults struck that Restate hides with runs without faults, whatever the scenarios say.
     #[arg(long)]

@@ -181,6 +181,9 @@ impl Command<'_> {
             let how = Exhaustive { bound: bound.clone(), seed, prune: true };
             let before = bar.position();
             let mut explored = exhaustive(&campaign, &how, &|total| bar.set_length(before + total));
+            if !self.is_stopped() {
+                explored.shrink(&campaign, self.args.shrink_runs);
+            }
             report::explain::explain(&mut explored);
             name.clone_into(&mut explored.report.file);
             return Ok((explored, None));

@@ -14,24 +14,31 @@ use super::{
     vocabulary,
 };
 
-/// `invariants`: the names of those to check; all of them but the twin if the field is absent.
+/// `invariants`: the names of those to check, all of them but the twin if the field is absent; and whether the twin is
+/// left out.
 pub(crate) fn invariants(
     reader: &mut Reader,
     node: Option<&Node>,
     catalog: &Catalog,
-) -> Vec<String> {
+) -> (Vec<String>, bool) {
     let unless_named = |name: &&String| *name != TWIN;
     let all = || catalog.invariants.keys().filter(unless_named).cloned().collect::<Vec<_>>();
     const WHAT: &str = r#""all", a list of invariants, or { "except": [...] }"#;
-    let Some(node) = node else { return all() };
+    let Some(node) = node else { return (all(), false) };
     match &node.kind {
-        Kind::String(text) if text == "all" => all(),
-        Kind::Array(_) => names(reader, node, catalog).into_iter().map(|name| name.value).collect(),
+        Kind::String(text) if text == "all" => (all(), false),
+        Kind::Array(_) => {
+            let names = names(reader, node, catalog).into_iter().map(|name| name.value);
+            (names.collect(), true)
+        }
         Kind::Object(_) => {
-            let Some(fields) = reader.object(node, vocabulary::INVARIANTS) else { return all() };
+            let Some(fields) = reader.object(node, vocabulary::INVARIANTS) else {
+                return (all(), false);
+            };
             let except = fields.get("except").map_or_else(Vec::new, |n| names(reader, n, catalog));
-            let kept = |name: &String| except.iter().all(|text| text.value != *name);
-            all().into_iter().filter(kept).collect()
+            let is_left_out = |name: &str| except.iter().any(|text| text.value == name);
+            let kept = all().into_iter().filter(|name| !is_left_out(name));
+            (kept.collect(), is_left_out(TWIN))
         }
         found => {
             let mut problem =
@@ -42,7 +49,7 @@ pub(crate) fn invariants(
                 problem = problem.help(format!(r#"write ["{text}"]"#));
             }
             reader.report(problem);
-            all()
+            (all(), false)
         }
     }
 }

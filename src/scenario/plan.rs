@@ -15,12 +15,16 @@ pub use faults::{CrashPoint, EntryKind, Fault, FaultName, FaultPlan, Held, Scope
 pub use millis::Millis;
 pub use steps::{Action, RestatePlan, Revision, Step};
 
-use crate::{base::VirtualTime, choice::Tape};
+use crate::{
+    base::VirtualTime,
+    choice::{Rate, Tape},
+};
 
 pub use crate::system::OpeningState;
 
 /// The name of what is checked by comparing a run with its runs without faults: an invariant that no oracle has to be
-/// written for. A scenario has it only if it names it.
+/// written for. A scenario has it if it names it, and if nothing goes wrong in it but what Restate hides
+/// ([`Plan::is_hidden`]), unless it leaves it out.
 pub const TWIN: &str = "twin";
 
 /// A scenario file, resolved: what runs, and what must hold.
@@ -36,6 +40,9 @@ pub struct Scenario {
     pub plan: Plan,
     /// The names of the invariants to check.
     pub invariants: Vec<String>,
+    /// True if it leaves [`TWIN`] out: then that is not added where it would apply.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_twin: bool,
     /// Set if the scenario runs a planted bug: it passes only if this invariant is violated.
     #[serde(default)]
     pub must_violate: Option<String>,
@@ -51,6 +58,13 @@ impl Scenario {
     #[must_use]
     pub fn has_twin(&self) -> bool {
         self.invariants.iter().any(|name| name == TWIN)
+    }
+
+    /// Has its runs compared with runs without faults too, unless it leaves that out, or looks for a planted bug.
+    pub(crate) fn add_twin_by_default(&mut self) {
+        if !self.without_twin && self.must_violate.is_none() {
+            self.add_twin();
+        }
     }
 
     /// Has its runs compared with runs without faults, beside what is checked anyway.
@@ -108,6 +122,32 @@ impl Plan {
     pub fn set_always_replay(&mut self) {
         self.restate.always_replay = true;
         self.faults.rates.remove(&FaultName::BuiltIn(Fault::Suspend));
+    }
+
+    /// Whether something may go wrong, and nothing but what Restate promises to hide: no fault of another kind, and no
+    /// operator who cancels, kills or pauses.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        let faults = &self.faults;
+        let is_hidden = |(name, rate): (&FaultName, &Rate)| {
+            rate.is_never() || matches!(name, FaultName::BuiltIn(fault) if fault.is_transparent())
+        };
+        let strikes = |step: &Step| {
+            matches!(
+                step.action,
+                Action::Cancel { .. }
+                    | Action::Kill { .. }
+                    | Action::Pause { .. }
+                    | Action::Deploy { .. }
+            )
+        };
+        let some =
+            faults.rates.values().any(|rate| !rate.is_never()) || !faults.crash_at.is_empty();
+        some && faults.rates.iter().all(is_hidden)
+            && faults.cancel_at.is_empty()
+            && faults.kill_at.is_empty()
+            && self.decisions.is_empty()
+            && !self.steps.iter().any(strikes)
     }
 
     /// Whether everything happens first in, first out.

@@ -355,6 +355,7 @@ mod tests {
             why: String::new(),
             plan,
             invariants: vec!["booked_at_most_once".to_owned()],
+            without_twin: false,
             must_violate: None,
             expect: Vec::new(),
             runs: 100,

@@ -56,7 +56,7 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
         ));
     }
     let bounds = fields.get("bounds").map(|n| settings::bounds(reader, n));
-    let invariants = checks::invariants(reader, fields.get("invariants"), catalog);
+    let (invariants, without_twin) = checks::invariants(reader, fields.get("invariants"), catalog);
     let must_violate = fields
         .get("must_violate")
         .and_then(|n| checks::must_violate(reader, n, &services, &invariants, catalog));
@@ -92,5 +92,12 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
         plan.set_always_replay();
     }
     let why = why.map(text).unwrap_or_default();
-    Some(Scenario { title: text(title?), why, plan, invariants, must_violate, expect, runs })
+    let is_hidden = plan.is_hidden();
+    let title = text(title?);
+    let mut scenario =
+        Scenario { title, why, plan, invariants, without_twin, must_violate, expect, runs };
+    if is_hidden {
+        scenario.add_twin_by_default();
+    }
+    Some(scenario)
 }

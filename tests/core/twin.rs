@@ -218,3 +218,47 @@ fn a_twin_is_the_same_for_any_number_of_threads() {
     };
     assert_eq!(of(1), of(4));
 }
+
+#[test]
+fn the_twin_is_on_where_only_faults_are_asked_for_that_restate_hides() {
+    let check = |rest: &str, more: &str, expected: bool| {
+        let scenario = format!(
+            r#"{{ "title": "guests book", {rest}
+                "steps": [{{ "id": "book", "call": "Bookings/guest-1/book" }}{more}],
+                "runs": 10 }}"#
+        );
+        let bookings = bookings(Mistake::None, "").scenario_text("other", scenario);
+        let (scenario, explored) = bookings.explore().unwrap().pop().unwrap();
+        assert_eq!(explored.report.twin.is_some(), expected, "{rest} {more}");
+        assert_eq!(scenario.has_twin(), expected, "{rest} {more}");
+    };
+    check(r#""faults": { "crash": 0.1, "world_slow": 0.1 },"#, "", true);
+    check(r#""faults": { "crash_at": ["Bookings/guest-1/book after run book"] },"#, "", true);
+    // nothing is to be hidden, or not all of it
+    check("", "", false);
+    check(r#""faults": { "crash": 0 },"#, "", false);
+    check(r#""faults": { "crash": 0.1, "request_duplicated": 0.1 },"#, "", false);
+    check(r#""faults": { "crash": 0.1 },"#, r#", { "id": "stop", "cancel": "book" }"#, false);
+    let left_out = r#""faults": { "crash": 0.1 }, "invariants": "#;
+    check(&format!(r#"{left_out}{{ "except": ["twin"] }},"#), "", false);
+    check(&format!(r#"{left_out}["journaled_step_at_most_once"],"#), "", false);
+    check(&format!(r#"{left_out}["journaled_step_at_most_once", "twin"],"#), "", true);
+}
+
+#[test]
+fn every_place_tried_is_compared_with_the_twin_unless_it_is_left_out() {
+    let tried = |rest: &str| {
+        let bookings = bookings(Mistake::NoKey, "").scenario_text(
+            "other",
+            format!(
+                r#"{{ "title": "a guest books", {rest}
+                    "steps": [{{ "id": "book", "call": "Bookings/guest-1/book" }}] }}"#
+            ),
+        );
+        let bound = onceproof::explore::Bound::AtMost(1);
+        let explored = bookings.exhaustive(bound).explore().unwrap().pop().unwrap().1;
+        explored.report.violations.into_iter().map(|v| v.oracle).collect::<Vec<_>>()
+    };
+    assert!(tried("").contains(&"twin".to_owned()));
+    assert!(!tried(r#""invariants": { "except": ["twin"] },"#).contains(&"twin".to_owned()));
+}

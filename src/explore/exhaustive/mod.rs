@@ -70,11 +70,13 @@ struct Ran {
     is_other: bool,
 }
 
-/// `scenario` as its histories run it, with the faults of `bound` alone.
+/// `scenario` as its histories run it, with the faults of `bound` alone. They are compared with the twin, unless the
+/// scenario leaves that out.
 #[must_use]
 pub fn exhaustive_scenario(scenario: &Scenario, bound: &Bound) -> Scenario {
     let mut scenario = scenario.clone();
     bound.apply(&mut scenario.plan);
+    scenario.add_twin_by_default();
     scenario
 }
 

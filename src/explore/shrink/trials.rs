@@ -227,6 +227,7 @@ pub(super) fn scenario(of: &Scenario, case: &Case) -> Scenario {
         why: of.why.clone(),
         plan: case.plan.clone(),
         invariants: of.invariants.clone(),
+        without_twin: of.without_twin,
         must_violate: of.must_violate.clone(),
         expect: of.expect.clone(),
         runs: of.runs,
