@@ -35,6 +35,8 @@ pub(super) enum Command {
     Run(Run),
     /// Run one failure again, event by event.
     Replay(Replay),
+    /// Make a page for a browser: of one run, or of what `run --format json` printed.
+    Show(Show),
     /// Make one failure as small as it can be, and say why it fails.
     Minimize(Minimize),
     /// Validate scenario files; run nothing.
@@ -146,6 +148,10 @@ pub(super) struct Run {
     /// How to print the results.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+    /// Also write pages for a browser into the folder of reproducers: one beside each reproducer that is reported, and
+    /// `index.html`.
+    #[arg(long)]
+    pub(super) html: bool,
     /// Folder for reproducers.
     #[arg(long, value_name = "DIR", default_value = "onceproof-out")]
     pub(super) out: PathBuf,
@@ -257,6 +263,20 @@ pub(super) struct Replay {
     /// Have every await suspend and every resume replay the journal; a reproducer says itself how it ran.
     #[arg(long, requires = "scenario")]
     pub(super) always_replay: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Show {
+    /// The run to show. In the place of a reproducer there may also be what `run --format json` or `bugs --format json`
+    /// printed.
+    #[command(flatten)]
+    pub(super) run: Replay,
+    /// What `bugs --format json` printed: the page of a campaign shows it too.
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    pub(super) bugs: Option<PathBuf>,
+    /// The page; `-` is stdout [default: beside the file, with the ending .html].
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) out: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

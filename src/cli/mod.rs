@@ -16,6 +16,7 @@ mod minimize;
 mod replay;
 mod run;
 mod second;
+mod show;
 mod slow;
 mod stdout;
 mod terminal;
@@ -60,6 +61,7 @@ pub fn run(
         Command::Run(args) if args.live.on == args::On::Restate => live::run(subject, &args),
         Command::Run(args) => run::run(&program, subject, &args),
         Command::Replay(args) => replay::replay(subject, &args),
+        Command::Show(args) => show::show(&program, subject, &args),
         Command::Minimize(args) => minimize::minimize(&program, subject, &args),
         Command::Check(args) => check::check(subject, &args),
         #[cfg(feature = "serve")]

@@ -18,12 +18,16 @@ use super::{
     interrupt::{interrupted, stop_on_interrupt},
     load::load_all,
     second::Second,
+    show,
     slow::Slow,
     stdout,
     terminal::{self, now, since},
 };
 use crate::{
-    base::{Digest, Seed, printable::printable},
+    base::{
+        Digest, Seed,
+        printable::{printable, printable_path},
+    },
     explore::{
         Campaign, Exhaustive, Explored, RUN_LIMIT, exhaustive, exhaustive_scenario, explore,
         last_words::{self, LastResults},
@@ -59,6 +63,13 @@ pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<
     let exit = exits.chain([compared]).max_by_key(severity).unwrap_or(Exit::Held);
     let summary = Summary { interrupted: interrupted_at, ..command.summary(reports) };
     command.shown.end(&summary);
+    if args.html {
+        let json = report::json::summary(&summary);
+        match show::index(&args.out, &json) {
+            Ok(path) => terminal::complain(&format!("page: {}", printable_path(&path))),
+            Err(Failure(why)) => terminal::complain(&why.replacen("error:", "warning:", 1)),
+        }
+    }
     // who closed the pipe is not told that this ended it
     Ok(if stop.load(Ordering::Relaxed) { interrupted(exit) } else { exit })
 }
@@ -101,12 +112,14 @@ impl Command<'_> {
             }
             let name = file.display().to_string();
             slow.begin(&name, wanted(scenario));
+            let began = now();
             self.keep_last_words(&mut done, scenarios.len());
             let (mut explored, why_not) = self.explore(&name, scenario, &bar, &mut second)?;
             if let Some(why) = why_not.filter(|_| compared == Exit::Held && !self.is_stopped()) {
                 compared = Exit::Inconclusive;
                 bar.suspend(|| warn_of_one_process(&why, &name));
             }
+            explored.report.elapsed = since(began);
             if explored.report.runs < wanted(scenario) && self.is_stopped() {
                 partly = true;
                 cut_short(&mut explored.report, wanted(scenario));
@@ -129,6 +142,13 @@ impl Command<'_> {
     fn keep_and_show(&self, name: &str, scenario: &Scenario, explored: &mut Explored) {
         for warning in keep(&self.args.out, name, scenario, explored) {
             terminal::complain(&format!("warning: {warning}"));
+        }
+        if self.args.html {
+            let limit = self.args.run_limit.unwrap_or(RUN_LIMIT);
+            let program = self.shown.program;
+            for warning in show::beside(program, self.subject, &mut explored.report, limit) {
+                terminal::complain(&format!("warning: {warning}"));
+            }
         }
         self.shown.scenario(explored);
     }
@@ -288,6 +308,7 @@ fn cut_short(report: &mut ScenarioReport, wanted: u64) {
 
 /// How results are shown.
 struct Shown<'a> {
+    program: &'a str,
     again: Again<'a>,
     format: Format,
     layout: Layout,
@@ -305,7 +326,7 @@ impl<'a> Shown<'a> {
             .map(|(file, (_, scenario))| (&**file, &*scenario.title, count(seeds(args, scenario))));
         let layout = Layout::new(rows, terminal::width(), terminal::paint_on_stdout());
         let alone = scenarios.len() == 1;
-        Self { again: Again::Command(program), format: args.format, layout, alone }
+        Self { program, again: Again::Command(program), format: args.format, layout, alone }
     }
 
     /// One scenario is done. JSON is one value, and comes at the end.

@@ -108,6 +108,7 @@ impl Found {
             oracle: self.violation.oracle.clone(),
             message: self.violation.message.clone(),
             reproducer: None,
+            page: None,
             occurrences: self.occurrences,
             shrunk: None,
             why: None,
@@ -524,6 +525,7 @@ fn summarize(
         verdict,
         digest: Digest(sum.digest),
         events: sum.events,
+        elapsed: Duration::ZERO,
         faults: sum
             .tally
             .into_iter()

@@ -29,7 +29,7 @@ pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of, wit
 pub use pool::{Unfinished, Why};
 pub use replay::Replayed;
 pub use sample::{Differs, sample};
-pub use shrink::SHRINK_RUNS;
+pub use shrink::{Explained, Nearest, SHRINK_RUNS};
 pub use smallest::{Asked, Class, Explanation, Need, Repeated, Shrunk, Size, Smallest, What};
 pub use strategy::{OrderBound, Strategy, UnknownStrategy};
 pub use verdict::judge_run;

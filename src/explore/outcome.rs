@@ -69,6 +69,14 @@ pub struct ScenarioReport {
     pub digest: Digest,
     /// Events over all its runs.
     pub events: u64,
+    /// How long a person waited for it; in JSON seconds with at most three decimals. Nothing depends on it; zero if nobody
+    /// looked.
+    #[serde(
+        rename = "elapsed_seconds",
+        serialize_with = "seconds",
+        skip_serializing_if = "Duration::is_zero"
+    )]
+    pub elapsed: Duration,
     /// The faults that it asks for, by name.
     pub faults: BTreeMap<String, FaultCounts>,
     /// What came back to the requests of each step, by the step's id.
@@ -318,6 +326,9 @@ pub struct FoundViolation {
     pub message: String,
     /// The file that replays it; none if it was not written.
     pub reproducer: Option<String>,
+    /// The page that shows it; none if none was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
     /// How many runs showed it.
     pub occurrences: u64,
     /// How far the run of the seed was made smaller; the message is that of the smaller one.

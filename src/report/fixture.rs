@@ -221,6 +221,7 @@ pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
         verdict: ScenarioVerdict::Held,
         digest: Digest(0xfeed),
         events: runs * 41,
+        elapsed: Duration::ZERO,
         faults: BTreeMap::from([(
             "crash".to_owned(),
             FaultCounts { planned: 9 * runs, fired: runs / 2, effective: runs / 4 },
@@ -259,6 +260,7 @@ pub(super) fn found() -> FoundViolation {
         oracle: "booked_at_most_once".into(),
         message: BOOKED_TWICE.into(),
         reproducer: Some("onceproof-out/crash.booked_at_most_once.json".into()),
+        page: None,
         occurrences: 7,
         shrunk: None,
         why: None,

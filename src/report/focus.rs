@@ -88,6 +88,11 @@ impl<'h> Focus<'h> {
         self.invocations.len()
     }
 
+    /// True if this invocation is concerned.
+    pub(crate) fn concerns(&self, inv: Inv) -> bool {
+        self.invocations.contains(&inv)
+    }
+
     /// True if a person needs to see this event.
     pub(crate) fn shows(&self, event: &Event, names: &Names<'_>) -> bool {
         if invocation(event, names).is_some_and(|inv| !self.invocations.contains(&inv))

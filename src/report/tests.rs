@@ -238,6 +238,7 @@ fn found(say: &mut Say<'_>) -> FoundViolation {
         oracle,
         message,
         reproducer,
+        page: Some(say.text()),
         occurrences: 1,
         shrunk: None,
         why: None,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use self::numbers::{count, grouped};
 pub use self::{
-    again::Again,
+    again::{Again, quoted},
     failure::{Failure, failure},
     layout::Layout,
 };

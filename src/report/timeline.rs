@@ -135,10 +135,10 @@ fn lines<'h>(history: &'h History, marked: &BTreeSet<usize>, detail: Detail) -> 
 }
 
 /// With more lines than fit on a screen, those are left out that tell least.
-const SCREEN: usize = 40;
+pub(super) const SCREEN: usize = 40;
 
 /// What tells least of a violation.
-struct Details {
+pub(super) struct Details {
     /// The last record that shows it; without one, everything may matter.
     last: Option<usize>,
     /// The invocations that show it.
@@ -148,7 +148,7 @@ struct Details {
 }
 
 impl Details {
-    fn new(history: &History, marked: &BTreeSet<usize>, names: &Names<'_>) -> Self {
+    pub(super) fn new(history: &History, marked: &BTreeSet<usize>, names: &Names<'_>) -> Self {
         let shown = marked.iter().filter_map(|index| history.records().get(*index));
         let showing = shown.filter_map(|record| invocation(&record.event, names)).collect();
         let accepted = history.records().iter().filter_map(|record| match &record.event {
@@ -162,7 +162,7 @@ impl Details {
 
     /// Whether this adds little to the other lines: the journal of what does not show the violation, or comes after it;
     /// that an invocation begins that was accepted before.
-    fn has(&self, index: usize, event: &Event) -> bool {
+    pub(super) fn has(&self, index: usize, event: &Event) -> bool {
         let Some(last) = self.last else { return false };
         match event {
             Event::EntryAppended { inv, .. } => index > last || !self.showing.contains(inv),

@@ -46,6 +46,12 @@ pub(super) fn sentences(why: &Explanation) -> Vec<String> {
     lines
 }
 
+/// What a run is without: `without the crash at 0.053s (...)`.
+#[must_use]
+pub(super) fn without(need: &Need) -> String {
+    condition(need)
+}
+
 /// What something else goes before, if this is a decision on order.
 fn passed_over(need: &Need) -> Option<&str> {
     match &need.what {

@@ -60,7 +60,8 @@ impl<'h> Who<'h> {
 /// A call to a system, as its later events must be able to name it.
 #[derive(Clone, Copy)]
 pub(crate) struct Called<'h> {
-    system: &'h str,
+    /// The system that was called.
+    pub(crate) system: &'h str,
     /// The code that made it; none if that belongs to no attempt.
     pub(crate) cause: Option<&'h Cause>,
 }

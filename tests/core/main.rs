@@ -13,6 +13,7 @@ mod handler_entropy;
 mod host;
 mod operators;
 mod order;
+mod pages;
 mod probe;
 mod real_server;
 mod shrink;

@@ -229,6 +229,7 @@ fn what_only_the_simulation_can_do_is_refused_for_a_real_server() {
         (&["--seed", "5"], "--seed"),
         (&["--jobs", "1"], "--jobs"),
         (&["--format", "json"], "--format json"),
+        (&["--html"], "--html"),
     ] {
         let run = ["run", "--on", "restate", "scenarios/payment-tutorial.json"];
         let said = format!("error: {name} is for the simulation");

@@ -9,6 +9,7 @@ mod determinism;
 mod journal;
 mod manners;
 mod order;
+mod pages;
 mod planted_bugs;
 mod reports_kept;
 mod restate_settings;

@@ -91,12 +91,13 @@ impl Command<'_> {
         let mut compared = Exit::Held;
         let mut reports = Vec::new();
         for ((campaign, share), (_, scenario)) in campaigns.iter().zip(shares).zip(scenarios) {
-            let runs = share.exploration.runs();
+            let (runs, spent) = (share.exploration.runs(), share.spent);
             if let Some(second) = &mut second {
                 second.begin(campaign);
                 second.ask_for_sample(0..runs);
             }
             let mut explored = share.exploration.end();
+            explored.report.elapsed = spent;
             let why_not = self.compare_and_explain(campaign, &mut explored, &mut second);
             if let Some(why) = why_not.filter(|_| compared == Exit::Held && !self.is_stopped()) {
                 compared = Exit::Inconclusive;

@@ -13,6 +13,7 @@ mod buckets;
 mod case;
 mod decisions;
 mod labels;
+mod nearest;
 mod reduce;
 mod requests;
 mod settings;
@@ -20,6 +21,7 @@ mod signature;
 mod trials;
 mod why;
 
+pub use self::nearest::{Explained, Nearest};
 use self::{
     case::{Case, Failing},
     reduce::reduce,

@@ -55,7 +55,7 @@ fn calmer(trials: &mut Trials<'_>, failing: &mut Failing) -> bool {
 }
 
 /// What can be left out of a plan, each by a name of its own.
-fn settings(plan: &Plan) -> Vec<String> {
+pub(super) fn settings(plan: &Plan) -> Vec<String> {
     let faults = &plan.faults;
     let points = [
         ("crash_at", faults.crash_at.len()),
@@ -74,7 +74,7 @@ fn settings(plan: &Plan) -> Vec<String> {
     all
 }
 
-fn remove(plan: &mut Plan, gone: &[String]) {
+pub(super) fn remove(plan: &mut Plan, gone: &[String]) {
     fn keep<T>(list: &mut Vec<T>, name: &str, gone: &[String]) {
         let mut index = 0;
         list.retain(|_| {

@@ -87,6 +87,9 @@ pub fn failure(failure: &Failure<'_>, look: Look) -> String {
     }
     let command = paint.paint(Tone::Strong, again.text(scenario, found));
     text.push_str(&format!("  replay: {command}\n"));
+    if let Some(page) = &found.page {
+        text.push_str(&format!("  page:   {}\n", printable(page)));
+    }
     text
 }
 
