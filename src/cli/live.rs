@@ -75,6 +75,7 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
         ("--seed", args.seed.is_some()),
         ("--jobs", args.jobs.is_some()),
         ("--run-limit", args.run_limit.is_some()),
+        ("--shard", args.shard.is_some()),
         ("--format json", args.format == args::Format::Json),
     ];
     if let Some((given, _)) = simulated_only.iter().find(|(_, given)| *given) {

@@ -12,10 +12,13 @@ mod list;
 #[cfg(feature = "serve")]
 mod live;
 mod load;
+mod merge;
 mod minimize;
+mod output;
 mod replay;
 mod run;
 mod second;
+mod shard;
 mod slow;
 mod stdout;
 mod terminal;
@@ -59,6 +62,7 @@ pub fn run(
         #[cfg(feature = "serve")]
         Command::Run(args) if args.live.on == args::On::Restate => live::run(subject, &args),
         Command::Run(args) => run::run(&program, subject, &args),
+        Command::Merge(args) => merge::merge(&program, &args),
         Command::Replay(args) => replay::replay(subject, &args),
         Command::Minimize(args) => minimize::minimize(&program, subject, &args),
         Command::Check(args) => check::check(subject, &args),

@@ -15,10 +15,12 @@ mod pool;
 mod replay;
 mod replies;
 mod sample;
+mod shard;
 mod shrink;
 mod smallest;
 mod strategy;
 mod sum;
+mod summarize;
 mod twin;
 mod verdict;
 
@@ -29,6 +31,8 @@ pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of, wit
 pub use pool::{Unfinished, Why};
 pub use replay::Replayed;
 pub use sample::{Differs, sample};
+pub(crate) use shard::cut_short;
+pub use shard::{MergeError, Shard, merge};
 pub use shrink::SHRINK_RUNS;
 pub use smallest::{Asked, Class, Explanation, Need, Repeated, Shrunk, Size, Smallest, What};
 pub use strategy::{OrderBound, Strategy, UnknownStrategy};

@@ -15,7 +15,7 @@ mod diagnostic;
 mod expand;
 mod expectations;
 mod faults;
-mod files;
+pub(crate) mod files;
 pub mod plan;
 mod points;
 mod reader;

@@ -15,6 +15,7 @@ mod restate_settings;
 mod scenario_errors;
 mod scenario_files;
 mod seeds;
+mod shards;
 mod snapshots;
 mod tutorial;
 mod twin;
