@@ -154,6 +154,10 @@ pub(super) struct Run {
     /// How to print the results.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+    /// Also write the results to this file, whatever is printed: `json=result.json`, `junit=result.xml`; can be given several
+    /// times.
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = report_file)]
+    pub(super) report: Vec<ReportFile>,
     /// Folder for reproducers.
     #[arg(long, value_name = "DIR", default_value = "onceproof-out")]
     pub(super) out: PathBuf,
@@ -242,6 +246,27 @@ fn time(text: &str) -> Result<Duration, String> {
 pub(super) enum Format {
     Text,
     Json,
+    /// JUnit XML.
+    Junit,
+    /// Text, then annotations of GitHub Actions.
+    Github,
+}
+
+/// A file, and how the results stand in it.
+#[derive(Clone, Debug)]
+pub(super) struct ReportFile {
+    pub(super) format: Format,
+    pub(super) file: PathBuf,
+}
+
+fn report_file(text: &str) -> Result<ReportFile, String> {
+    let hint = "expected a format and a file, such as json=result.json; formats are text, json, junit, github";
+    let (format, file) = text.split_once('=').ok_or(hint)?;
+    let format = Format::from_str(format, false).map_err(|_| hint)?;
+    if file.is_empty() {
+        return Err(hint.to_owned());
+    }
+    Ok(ReportFile { format, file: file.into() })
 }
 
 /// One run: a reproducer's, or a seed of a scenario.

@@ -44,14 +44,13 @@ impl From<&Why> for Exit {
 }
 
 impl Exit {
-    /// How a command ends that came to this summary.
+    /// How a command ends that came to this summary, whether or not it was interrupted.
     pub(super) fn of(summary: &Summary) -> Self {
         let exits = summary.scenarios.iter().map(|s| Self::from(s.verdict));
         let uncompared = summary.uncompared.as_ref().map(|_| Self::Inconclusive);
-        let interrupted = summary.interrupted.map(|_| Self::Inconclusive);
         // code under test took the process down
         let died = summary.died.as_ref().map(|_| Self::Violated);
-        let all = exits.chain(uncompared).chain(interrupted).chain(died);
+        let all = exits.chain(uncompared).chain(died);
         all.max_by_key(|exit| exit.severity()).unwrap_or(Self::Held)
     }
 

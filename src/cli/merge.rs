@@ -3,20 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    args::{self, Format},
+    args,
     exit::{Exit, Failure},
+    formats::format,
     output::write_whole,
     terminal,
 };
 use crate::{
     base::printable::printable_path,
     explore::{merge as merge_all, outcome::Summary},
-    report::{
-        self,
-        json::NotAResult,
-        paint::Paint,
-        text::{Again, Verbosity},
-    },
+    report::{self, json::NotAResult, paint::Paint, text::Again},
     scenario::files::{self, Unreadable},
 };
 
@@ -35,14 +31,11 @@ pub(super) fn merge(program: &str, args: &args::Merge) -> Result<Exit, Failure> 
             })?;
         }
     }
-    Ok(Exit::of(&summary))
-}
-
-fn format(summary: &Summary, format: Format, paint: Paint, again: Again<'_>) -> String {
-    match format {
-        Format::Json => report::json::summary(summary),
-        Format::Text => report::text::summary(summary, Verbosity::Short, paint, again),
-    }
+    Ok(match (Exit::of(&summary), summary.interrupted) {
+        // what was not run proves nothing
+        (Exit::Held, Some(_)) => Exit::Inconclusive,
+        (exit, _) => exit,
+    })
 }
 
 /// The results that `paths` mean. In a folder reproducers may lie beside them, as CI keeps both.

@@ -7,6 +7,7 @@ mod args;
 mod bugs;
 mod check;
 mod exit;
+mod formats;
 mod interrupt;
 mod list;
 #[cfg(feature = "serve")]

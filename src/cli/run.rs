@@ -2,13 +2,14 @@
 
 use std::{
     num::NonZeroU64,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 mod done;
 mod timed;
+mod told;
 
 use indicatif::ProgressBar;
 
@@ -16,6 +17,7 @@ use self::done::Done;
 use super::{
     args::{self, Format},
     exit::{Exit, Failure},
+    formats,
     interrupt::{interrupted, stop_on_interrupt},
     load::load_all,
     second::Second,
@@ -30,6 +32,7 @@ use crate::{
         Campaign, Exhaustive, Explored, RUN_LIMIT, Shard, cut_short, exhaustive,
         exhaustive_scenario, explore,
         last_words::{self, LastResults},
+        lines_of,
         outcome::{Difference, Interrupted, ScenarioReport, ScenarioVerdict, Summary},
     },
     report::{
@@ -37,7 +40,7 @@ use crate::{
         text::{Again, Layout, Verbosity},
         timeline::Detail,
     },
-    scenario::plan::Scenario,
+    scenario::{plan::Scenario, read},
     sim::Deployment,
     simulation::{failures, jobs, keep},
     subject::Subject,
@@ -62,6 +65,7 @@ pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<
     let summary = Summary { interrupted: interrupted_at, uncompared, ..command.summary(reports) };
     let exit = Exit::of(&summary);
     command.shown.end(&summary);
+    formats::write_reports(&args.report, &summary, Again::Command(program));
     // who closed the pipe is not told that this ended it
     Ok(if stop.load(Ordering::Relaxed) { interrupted(exit) } else { exit })
 }
@@ -130,6 +134,8 @@ impl Command<'_> {
 
     /// Keeps a reproducer of each violation, and shows what came of a scenario.
     fn keep_and_show(&self, name: &str, scenario: &Scenario, explored: &mut Explored) {
+        explored.report.lines =
+            read(Path::new(name)).ok().and_then(|text| lines_of(scenario, &text));
         for warning in keep(&self.args.out, name, scenario, explored) {
             terminal::complain(&format!("warning: {warning}"));
         }
@@ -142,7 +148,7 @@ impl Command<'_> {
             runs: scenarios.iter().map(|s| s.runs).sum(),
             events: scenarios.iter().map(|s| s.events).sum(),
             elapsed: since(self.started),
-            shard: self.shard.map(|shard| shard::told(shard, self.args)),
+            shard: self.shard.map(|shard| told::told(shard, self.args)),
             scenarios,
             ..Summary::default()
         }
@@ -153,7 +159,7 @@ impl Command<'_> {
         let Some(descriptor) = stdout::descriptor() else { return };
         let results = match self.args.format {
             Format::Json => done.last_results(&self.summary(Vec::new()), asked),
-            Format::Text => LastResults::default(),
+            Format::Text | Format::Junit | Format::Github => LastResults::default(),
         };
         last_words::keep(descriptor, results);
     }
@@ -308,14 +314,18 @@ impl<'a> Shown<'a> {
         Self { again: Again::Command(program), format: args.format, layout, alone }
     }
 
-    /// One scenario is done. JSON is one value, and comes at the end.
+    /// One scenario is done. What is one value comes at the end.
     fn scenario(&self, explored: &Explored) {
-        if self.format == Format::Json {
-            return;
-        }
         let line =
-            report::text::scenario(&explored.report, &self.layout, Verbosity::Short, self.again);
-        terminal::say(&(self.failures(explored) + &line));
+            || report::text::scenario(&explored.report, &self.layout, Verbosity::Short, self.again);
+        match self.format {
+            Format::Json | Format::Junit => {}
+            Format::Text => terminal::say(&(self.failures(explored) + &line())),
+            Format::Github => {
+                let text = self.failures(explored) + &line();
+                terminal::say(&report::github::no_command(&text));
+            }
+        }
     }
 
     /// The failures of a scenario, whole: always if unexpected, and for a planted bug that was
@@ -332,9 +342,15 @@ impl<'a> Shown<'a> {
     }
 
     fn end(&self, summary: &Summary) {
+        let end = || report::text::end(summary, &self.layout, self.again);
         terminal::say(&match self.format {
             Format::Json => report::json::summary(summary),
-            Format::Text => report::text::end(summary, &self.layout, self.again),
+            Format::Junit => report::junit::junit(summary, self.again),
+            Format::Text => end(),
+            Format::Github => {
+                report::github::no_command(&end())
+                    + &report::github::annotations(summary, self.again)
+            }
         });
     }
 }

@@ -4,11 +4,8 @@
 
 use std::str::FromStr;
 
-use super::{args, exit::Failure};
-use crate::{
-    base::printable::printable,
-    explore::{Shard, outcome::ShardOf},
-};
+use super::exit::Failure;
+use crate::{base::printable::printable, explore::Shard};
 
 /// What `--shard` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,25 +171,6 @@ fn nothing_says(variable: &impl Fn(&str) -> Option<String>) -> String {
         alone.unwrap_or_default(),
         known.join(", ")
     )
-}
-
-/// What a result says of the shard that it is.
-pub(super) fn told(shard: Shard, args: &args::Run) -> ShardOf {
-    let seeds = args.seeds.map_or_else(|| "as scenarios say".to_owned(), |n| n.to_string());
-    let settings = [
-        ("--strategy", args.strategy.to_string()),
-        ("--seeds", seeds),
-        ("--coverage", args.coverage.to_string()),
-        ("--always-replay", args.always_replay.to_string()),
-        ("--twin", args.twin.to_string()),
-        ("--shrink-runs", args.shrink_runs.to_string()),
-    ];
-    ShardOf {
-        index: shard.index(),
-        of: shard.of(),
-        onceproof: env!("CARGO_PKG_VERSION").to_owned(),
-        settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
-    }
 }
 
 #[cfg(test)]

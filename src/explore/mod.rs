@@ -9,6 +9,7 @@ mod expect;
 mod hunt;
 mod labels;
 pub(crate) mod last_words;
+mod lines;
 mod memory;
 pub mod outcome;
 mod pool;
@@ -28,6 +29,7 @@ pub use campaign::{Campaign, Exploration, Explored, First, Found, RUN_LIMIT, exp
 pub use coverage::Covered;
 pub use exhaustive::{Bound, Exhaustive, NoBound, exhaustive, exhaustive_scenario};
 pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of, with_twin_alone};
+pub(crate) use lines::lines_of;
 pub use pool::{Unfinished, Why};
 pub use replay::Replayed;
 pub use sample::{Differs, sample};

@@ -123,9 +123,26 @@ pub struct ScenarioReport {
     pub nondeterministic: Option<Difference>,
     /// What a person should know: the fault that had no effect, the bound that was reached.
     pub notes: Vec<String>,
+    /// Where the file says what this report tells of; none if it cannot be read any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Lines>,
     /// Of a shard: what its figures are made of. It is for `onceproof merge` of the same version alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<serde_json::Value>,
+}
+
+/// Lines of a scenario file, from 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// Where the title stands.
+    pub title: u64,
+    /// Where it says what a planted bug must violate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub must_violate: Option<u64>,
+    /// Where each invariant is named.
+    pub invariants: BTreeMap<String, u64>,
+    /// Where each expectation stands, by what it says in a line.
+    pub expect: BTreeMap<String, u64>,
 }
 
 /// What came of an exhaustive exploration.

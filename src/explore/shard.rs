@@ -352,6 +352,7 @@ fn merge_scenario(
         match &first {
             None => {
                 file.clone_from(&report.file);
+                all.lines = report.lines;
                 first = Some((given, part.scenario, part.seeds));
             }
             Some((of, scenario, seeds)) => {
@@ -406,8 +407,8 @@ fn merge_scenario(
     if elsewhere {
         report.verdict = ScenarioVerdict::Nondeterministic;
     }
-    let ScenarioReport { unfinished, nondeterministic, .. } = all;
-    let report = ScenarioReport { coverage, twin, unfinished, nondeterministic, ..report };
+    let ScenarioReport { unfinished, nondeterministic, lines, .. } = all;
+    let report = ScenarioReport { coverage, twin, unfinished, nondeterministic, lines, ..report };
     Ok((ScenarioReport { file, ..report }, seeds))
 }
 

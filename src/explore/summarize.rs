@@ -173,6 +173,7 @@ pub(super) fn summarize(
         unfinished: None,
         nondeterministic: None,
         notes,
+        lines: None,
         part: None,
     }
 }

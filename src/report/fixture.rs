@@ -249,6 +249,7 @@ pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
         unfinished: None,
         nondeterministic: None,
         notes: Vec::new(),
+        lines: None,
         part: None,
     }
 }

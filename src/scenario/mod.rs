@@ -16,6 +16,7 @@ mod expand;
 mod expectations;
 mod faults;
 pub(crate) mod files;
+mod lines;
 pub mod plan;
 mod points;
 mod reader;
@@ -40,6 +41,7 @@ pub use catalog::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use files::{LoadError, find, load, load_at, read};
+pub(crate) use lines::lines;
 pub use write::{Decisions, text as written};
 
 use plan::Scenario;
