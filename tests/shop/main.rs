@@ -6,6 +6,7 @@ mod bad_input;
 mod cli;
 mod common;
 mod determinism;
+mod guides;
 mod journal;
 mod manners;
 mod order;
