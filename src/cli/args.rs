@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
+use super::shard::ShardArg;
 use crate::explore::{Bound, SHRINK_RUNS, Strategy, UnknownStrategy};
 #[cfg(feature = "serve")]
 use crate::live::IdentityKey;
@@ -33,6 +34,8 @@ pub(super) enum Colour {
 pub(super) enum Command {
     /// Run scenario files and folders.
     Run(Run),
+    /// Put the JSON results of all shards together, or show one result in another format.
+    Merge(Merge),
     /// Run one failure again, event by event.
     Replay(Replay),
     /// Make a page for a browser: of one run, or of what `run --format json` printed.
@@ -109,6 +112,11 @@ pub(super) struct Run {
     /// scenarios alike, half to those that show new things. The report says how many seeds each got.
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["seed", "seeds", "exhaustive"])]
     pub(super) time: Option<Duration>,
+    /// Run one of several parts of each scenario's seeds: `2/4` is the second of four; `auto`: as the variables of GitLab,
+    /// CircleCI or Buildkite say; `auto/4`: of four, as `JOB_COMPLETION_INDEX` of a Kubernetes Indexed Job says too. `merge`
+    /// puts the JSON results together.
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["seed", "time", "exhaustive", "buckets"])]
+    pub(super) shard: Option<ShardArg>,
     /// Say which places in handlers the runs reached, and how likely more runs show anything new; `--time` does too.
     #[arg(long)]
     pub(super) coverage: bool,
@@ -152,6 +160,10 @@ pub(super) struct Run {
     /// `index.html`.
     #[arg(long)]
     pub(super) html: bool,
+    /// Also write the results to this file, whatever is printed: `json=result.json`, `junit=result.xml`; can be given several
+    /// times.
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = report_file)]
+    pub(super) report: Vec<ReportFile>,
     /// Folder for reproducers.
     #[arg(long, value_name = "DIR", default_value = "onceproof-out")]
     pub(super) out: PathBuf,
@@ -240,6 +252,27 @@ fn time(text: &str) -> Result<Duration, String> {
 pub(super) enum Format {
     Text,
     Json,
+    /// JUnit XML.
+    Junit,
+    /// Text, then annotations of GitHub Actions.
+    Github,
+}
+
+/// A file, and how the results stand in it.
+#[derive(Clone, Debug)]
+pub(super) struct ReportFile {
+    pub(super) format: Format,
+    pub(super) file: PathBuf,
+}
+
+fn report_file(text: &str) -> Result<ReportFile, String> {
+    let hint = "expected a format and a file, such as json=result.json; formats are text, json, junit, github";
+    let (format, file) = text.split_once('=').ok_or(hint)?;
+    let format = Format::from_str(format, false).map_err(|_| hint)?;
+    if file.is_empty() {
+        return Err(hint.to_owned());
+    }
+    Ok(ReportFile { format, file: file.into() })
 }
 
 /// One run: a reproducer's, or a seed of a scenario.
@@ -263,6 +296,20 @@ pub(super) struct Replay {
     /// Have every await suspend and every resume replay the journal; a reproducer says itself how it ran.
     #[arg(long, requires = "scenario")]
     pub(super) always_replay: bool,
+}
+
+/// Results, and how to show them.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Merge {
+    /// JSON results: of every shard, or one that is whole. Of a folder, those in it at any depth.
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) results: Vec<PathBuf>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Write it to this file instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

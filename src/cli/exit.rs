@@ -4,7 +4,13 @@
 
 use std::process::ExitCode;
 
-use crate::{base::printable::printable, explore::Why};
+use crate::{
+    base::printable::printable,
+    explore::{
+        Why,
+        outcome::{ScenarioVerdict, Summary},
+    },
+};
 
 /// How a command ended; its number is the process's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +39,47 @@ impl From<&Why> for Exit {
         match why {
             Why::Hung(_) => Self::Inconclusive,
             Why::Panicked(_) => Self::Violated,
+        }
+    }
+}
+
+impl Exit {
+    /// How a command ends that came to this summary, whether or not it was interrupted.
+    pub(super) fn of(summary: &Summary) -> Self {
+        let exits = summary.scenarios.iter().map(|s| Self::from(s.verdict));
+        let uncompared = summary.uncompared.as_ref().map(|_| Self::Inconclusive);
+        // code under test took the process down
+        let died = summary.died.as_ref().map(|_| Self::Violated);
+        let all = exits.chain(uncompared).chain(died);
+        all.max_by_key(|exit| exit.severity()).unwrap_or(Self::Held)
+    }
+
+    /// The worst first: nondeterminism makes every other word worthless.
+    const fn severity(self) -> u8 {
+        match self {
+            Self::Held => 0,
+            Self::Inconclusive => 1,
+            Self::Violated => 2,
+            Self::Usage => 3,
+            Self::Nondeterministic => 4,
+        }
+    }
+}
+
+impl From<ScenarioVerdict> for Exit {
+    fn from(verdict: ScenarioVerdict) -> Self {
+        match verdict {
+            // what a shard has not seen, another may have
+            ScenarioVerdict::Held | ScenarioVerdict::Found | ScenarioVerdict::Undecided => {
+                Self::Held
+            }
+            ScenarioVerdict::Violated
+            | ScenarioVerdict::NotFound
+            | ScenarioVerdict::Ineffective => Self::Violated,
+            ScenarioVerdict::Inconclusive | ScenarioVerdict::Hung => Self::Inconclusive,
+            // a defect of the oracle: nothing that it judged is known
+            ScenarioVerdict::OraclePanicked | ScenarioVerdict::Crashed => Self::Violated,
+            ScenarioVerdict::Nondeterministic => Self::Nondeterministic,
         }
     }
 }

@@ -76,7 +76,9 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
         ("--jobs", args.jobs.is_some()),
         ("--run-limit", args.run_limit.is_some()),
         ("--html", args.html),
-        ("--format json", args.format == args::Format::Json),
+        ("--shard", args.shard.is_some()),
+        ("--format", args.format != args::Format::Text),
+        ("--report", !args.report.is_empty()),
     ];
     if let Some((given, _)) = simulated_only.iter().find(|(_, given)| *given) {
         return Err(Failure(format!(

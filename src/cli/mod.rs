@@ -7,15 +7,19 @@ mod args;
 mod bugs;
 mod check;
 mod exit;
+mod formats;
 mod interrupt;
 mod list;
 #[cfg(feature = "serve")]
 mod live;
 mod load;
+mod merge;
 mod minimize;
+mod output;
 mod replay;
 mod run;
 mod second;
+mod shard;
 mod show;
 mod slow;
 mod stdout;
@@ -60,6 +64,7 @@ pub fn run(
         #[cfg(feature = "serve")]
         Command::Run(args) if args.live.on == args::On::Restate => live::run(subject, &args),
         Command::Run(args) => run::run(&program, subject, &args),
+        Command::Merge(args) => merge::merge(&program, &args),
         Command::Replay(args) => replay::replay(subject, &args),
         Command::Show(args) => show::show(&program, subject, &args),
         Command::Minimize(args) => minimize::minimize(&program, subject, &args),

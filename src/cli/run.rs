@@ -1,13 +1,15 @@
 //! `onceproof run`: runs scenarios, reports each when it is done, and keeps a reproducer of each violation.
 
 use std::{
-    path::PathBuf,
+    num::NonZeroU64,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 mod done;
 mod timed;
+mod told;
 
 use indicatif::ProgressBar;
 
@@ -15,10 +17,12 @@ use self::done::Done;
 use super::{
     args::{self, Format},
     exit::{Exit, Failure},
+    formats,
     interrupt::{interrupted, stop_on_interrupt},
     load::load_all,
     second::Second,
     show,
+    shard,
     slow::Slow,
     stdout,
     terminal::{self, now, since},
@@ -29,8 +33,10 @@ use crate::{
         printable::{printable, printable_path},
     },
     explore::{
-        Campaign, Exhaustive, Explored, RUN_LIMIT, exhaustive, exhaustive_scenario, explore,
+        Campaign, Exhaustive, Explored, RUN_LIMIT, Shard, cut_short, exhaustive,
+        exhaustive_scenario, explore,
         last_words::{self, LastResults},
+        lines_of,
         outcome::{Difference, Interrupted, ScenarioReport, ScenarioVerdict, Summary},
     },
     report::{
@@ -38,7 +44,7 @@ use crate::{
         text::{Again, Layout, Verbosity},
         timeline::Detail,
     },
-    scenario::plan::Scenario,
+    scenario::{plan::Scenario, read},
     sim::Deployment,
     simulation::{failures, jobs, keep},
     subject::Subject,
@@ -56,12 +62,12 @@ pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<
     }
     let stop = stop_on_interrupt();
     let started = now();
-    let shown = Shown::new(program, args, &scenarios);
-    let command = Command { subject, args, stop: &stop, shown, started };
-    let Ran { reports, interrupted: interrupted_at, compared } = command.run_all(&scenarios)?;
-    let exits = reports.iter().map(|s| exit_of(s.verdict));
-    let exit = exits.chain([compared]).max_by_key(severity).unwrap_or(Exit::Held);
-    let summary = Summary { interrupted: interrupted_at, ..command.summary(reports) };
+    let shard = args.shard.map(shard::resolve).transpose()?;
+    let shown = Shown::new(program, args, shard, &scenarios);
+    let command = Command { subject, args, shard, stop: &stop, shown, started };
+    let Ran { reports, interrupted: interrupted_at, uncompared } = command.run_all(&scenarios)?;
+    let summary = Summary { interrupted: interrupted_at, uncompared, ..command.summary(reports) };
+    let exit = Exit::of(&summary);
     command.shown.end(&summary);
     if args.html {
         let json = report::json::summary(&summary);
@@ -70,6 +76,7 @@ pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<
             Err(Failure(why)) => terminal::complain(&why.replacen("error:", "warning:", 1)),
         }
     }
+    formats::write_reports(&args.report, &summary, Again::Command(program));
     // who closed the pipe is not told that this ended it
     Ok(if stop.load(Ordering::Relaxed) { interrupted(exit) } else { exit })
 }
@@ -77,6 +84,7 @@ pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<
 struct Command<'a> {
     subject: &'a Subject,
     args: &'a args::Run,
+    shard: Option<Shard>,
     /// True when a person wants no more.
     stop: &'a AtomicBool,
     shown: Shown<'a>,
@@ -87,8 +95,8 @@ struct Command<'a> {
 struct Ran {
     reports: Vec<ScenarioReport>,
     interrupted: Option<Interrupted>,
-    /// Whether the second process saw what it was to see.
-    compared: Exit,
+    /// Why the second process could not say what it saw, and from which scenario on.
+    uncompared: Option<String>,
 }
 
 impl Command<'_> {
@@ -99,11 +107,11 @@ impl Command<'_> {
         }
         // how many histories there are is not known before
         let is_exhaustive = self.args.exhaustive.is_some();
-        let wanted = |scenario| if is_exhaustive { 0 } else { count(seeds(self.args, scenario)) };
+        let wanted = |scenario| if is_exhaustive { 0 } else { count(self.seeds(scenario)) };
         let bar = terminal::progress(scenarios.iter().map(|(_, s)| wanted(s)).sum());
         let slow = Slow::new(&bar, Duration::from_secs(self.args.slow_after));
         let mut second = (!self.args.one_process && !is_exhaustive).then(Second::start);
-        let mut compared = Exit::Held;
+        let mut uncompared = None;
         let mut done = Done::default();
         let mut partly = false;
         for (file, scenario) in scenarios {
@@ -115,9 +123,8 @@ impl Command<'_> {
             let began = now();
             self.keep_last_words(&mut done, scenarios.len());
             let (mut explored, why_not) = self.explore(&name, scenario, &bar, &mut second)?;
-            if let Some(why) = why_not.filter(|_| compared == Exit::Held && !self.is_stopped()) {
-                compared = Exit::Inconclusive;
-                bar.suspend(|| warn_of_one_process(&why, &name));
+            if let Some(why) = why_not.filter(|_| uncompared.is_none() && !self.is_stopped()) {
+                uncompared = Some(bar.suspend(|| warn_of_one_process(&why, &name)));
             }
             explored.report.elapsed = since(began);
             if explored.report.runs < wanted(scenario) && self.is_stopped() {
@@ -135,11 +142,13 @@ impl Command<'_> {
         let whole = reports.len() == scenarios.len() && !partly;
         let partly = partly && reports.last().is_some_and(|s| s.runs > 0);
         let interrupted = (!whole).then_some(Interrupted { asked, partly });
-        Ok(Ran { reports, interrupted, compared })
+        Ok(Ran { reports, interrupted, uncompared })
     }
 
     /// Keeps a reproducer of each violation, and shows what came of a scenario.
     fn keep_and_show(&self, name: &str, scenario: &Scenario, explored: &mut Explored) {
+        explored.report.lines =
+            read(Path::new(name)).ok().and_then(|text| lines_of(scenario, &text));
         for warning in keep(&self.args.out, name, scenario, explored) {
             terminal::complain(&format!("warning: {warning}"));
         }
@@ -159,9 +168,9 @@ impl Command<'_> {
             runs: scenarios.iter().map(|s| s.runs).sum(),
             events: scenarios.iter().map(|s| s.events).sum(),
             elapsed: since(self.started),
-            interrupted: None,
-            died: None,
+            shard: self.shard.map(|shard| told::told(shard, self.args)),
             scenarios,
+            ..Summary::default()
         }
     }
 
@@ -170,7 +179,7 @@ impl Command<'_> {
         let Some(descriptor) = stdout::descriptor() else { return };
         let results = match self.args.format {
             Format::Json => done.last_results(&self.summary(Vec::new()), asked),
-            Format::Text => LastResults::default(),
+            Format::Text | Format::Junit | Format::Github => LastResults::default(),
         };
         last_words::keep(descriptor, results);
     }
@@ -191,7 +200,8 @@ impl Command<'_> {
         let deployment = self.subject.deployment_of(scenario)?;
         let (stop, progress) = (|| self.is_stopped(), || bar.inc(1));
         let campaign = Campaign {
-            seeds: seeds(self.args, scenario),
+            seeds: self.seeds(scenario),
+            part_of: self.shard.map(|_| count(seeds(self.args, None, scenario))),
             stop: &stop,
             progress: &progress,
             ..self.campaign(name, &deployment, scenario)
@@ -215,6 +225,10 @@ impl Command<'_> {
         let mut explored = explore(&campaign);
         let why_not = self.compare_and_explain(&campaign, &mut explored, second);
         Ok((explored, why_not))
+    }
+
+    fn seeds(&self, scenario: &Scenario) -> std::ops::Range<u64> {
+        seeds(self.args, self.shard, scenario)
     }
 
     /// A campaign as the command line wants it, with no seeds yet.
@@ -261,11 +275,12 @@ impl Command<'_> {
     }
 }
 
-fn warn_of_one_process(why: &str, name: &str) {
-    terminal::complain(&format!(
-        "warning: {why}: from {} on, runs were compared within one process only (`--one-process` wants that)",
-        printable(name)
-    ));
+/// Says, and answers, from where on nothing was compared with a second process.
+fn warn_of_one_process(why: &str, name: &str) -> String {
+    let name = printable(name);
+    let sentence = format!("{why}: from {name} on, runs were compared within one process only");
+    terminal::complain(&format!("warning: {sentence} (`--one-process` wants that)"));
+    sentence
 }
 
 /// Compares the sample with what a second process made of it.
@@ -296,16 +311,6 @@ fn compare(
     Ok(())
 }
 
-/// What was seen of a scenario that was ended early counts; what was not seen proves nothing.
-fn cut_short(report: &mut ScenarioReport, wanted: u64) {
-    report.notes.push(format!("interrupted: {} of {wanted} seeds were run", report.runs));
-    if let ScenarioVerdict::Held | ScenarioVerdict::Ineffective | ScenarioVerdict::NotFound =
-        report.verdict
-    {
-        report.verdict = ScenarioVerdict::Inconclusive;
-    }
-}
-
 /// How results are shown.
 struct Shown<'a> {
     program: &'a str,
@@ -317,26 +322,34 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn new(program: &'a str, args: &args::Run, scenarios: &[(PathBuf, Scenario)]) -> Self {
+    fn new(
+        program: &'a str,
+        args: &args::Run,
+        shard: Option<Shard>,
+        scenarios: &[(PathBuf, Scenario)],
+    ) -> Self {
         let files: Vec<String> =
             scenarios.iter().map(|(file, _)| file.display().to_string()).collect();
-        let rows = files
-            .iter()
-            .zip(scenarios)
-            .map(|(file, (_, scenario))| (&**file, &*scenario.title, count(seeds(args, scenario))));
+        let rows = files.iter().zip(scenarios).map(|(file, (_, scenario))| {
+            (&**file, &*scenario.title, count(seeds(args, shard, scenario)))
+        });
         let layout = Layout::new(rows, terminal::width(), terminal::paint_on_stdout());
         let alone = scenarios.len() == 1;
         Self { program, again: Again::Command(program), format: args.format, layout, alone }
     }
 
-    /// One scenario is done. JSON is one value, and comes at the end.
+    /// One scenario is done. What is one value comes at the end.
     fn scenario(&self, explored: &Explored) {
-        if self.format == Format::Json {
-            return;
-        }
         let line =
-            report::text::scenario(&explored.report, &self.layout, Verbosity::Short, self.again);
-        terminal::say(&(self.failures(explored) + &line));
+            || report::text::scenario(&explored.report, &self.layout, Verbosity::Short, self.again);
+        match self.format {
+            Format::Json | Format::Junit => {}
+            Format::Text => terminal::say(&(self.failures(explored) + &line())),
+            Format::Github => {
+                let text = self.failures(explored) + &line();
+                terminal::say(&report::github::no_command(&text));
+            }
+        }
     }
 
     /// The failures of a scenario, whole: always if unexpected, and for a planted bug that was
@@ -353,42 +366,26 @@ impl<'a> Shown<'a> {
     }
 
     fn end(&self, summary: &Summary) {
+        let end = || report::text::end(summary, &self.layout, self.again);
         terminal::say(&match self.format {
             Format::Json => report::json::summary(summary),
-            Format::Text => report::text::end(summary, &self.layout, self.again),
+            Format::Junit => report::junit::junit(summary, self.again),
+            Format::Text => end(),
+            Format::Github => {
+                report::github::no_command(&end())
+                    + &report::github::annotations(summary, self.again)
+            }
         });
     }
 }
 
-/// The worst first: nondeterminism makes every other word worthless.
-fn severity(exit: &Exit) -> u8 {
-    match exit {
-        Exit::Held => 0,
-        Exit::Inconclusive => 1,
-        Exit::Violated => 2,
-        Exit::Usage => 3,
-        Exit::Nondeterministic => 4,
-    }
-}
-
-fn exit_of(verdict: ScenarioVerdict) -> Exit {
-    match verdict {
-        ScenarioVerdict::Held | ScenarioVerdict::Found => Exit::Held,
-        ScenarioVerdict::Violated | ScenarioVerdict::NotFound | ScenarioVerdict::Ineffective => {
-            Exit::Violated
-        }
-        ScenarioVerdict::Inconclusive | ScenarioVerdict::Hung => Exit::Inconclusive,
-        // a defect of the oracle: nothing that it judged is known
-        ScenarioVerdict::OraclePanicked | ScenarioVerdict::Crashed => Exit::Violated,
-        ScenarioVerdict::Nondeterministic => Exit::Nondeterministic,
-    }
-}
-
-fn seeds(args: &args::Run, scenario: &Scenario) -> std::ops::Range<u64> {
-    match (args.seed, args.seeds) {
+/// The seeds of a scenario: all, or a shard's.
+fn seeds(args: &args::Run, shard: Option<Shard>, scenario: &Scenario) -> std::ops::Range<u64> {
+    let all = args.seeds.map_or(scenario.runs, NonZeroU64::get);
+    match (args.seed, shard) {
         (Some(seed), _) => seed..seed.saturating_add(1),
-        (None, Some(seeds)) => 0..seeds.get(),
-        (None, None) => 0..scenario.runs,
+        (None, Some(shard)) => shard.seeds(all),
+        (None, None) => 0..all,
     }
 }
 

@@ -8,16 +8,16 @@ use std::{
 
 use super::{
     coverage::Shown,
-    expect,
-    outcome::{FaultCounts, FoundViolation, ScenarioReport, ScenarioVerdict, Sometimes},
-    pool::{self, Unfinished, Watched, Why},
-    replies::{self, Steps},
+    outcome::{FoundViolation, ScenarioReport},
+    pool::{self, Unfinished, Watched},
+    replies::Steps,
     sample::{Differs, Order, Samples},
+    shard::{Part, PartSeeds},
     smallest::Smallest,
     strategy::{Sources, Strategy},
     sum::{Ran, Sum},
+    summarize::{NoEnd, Seen, summarize},
     twin::Twin,
-    verdict::SYSTEMS,
 };
 use crate::{
     base::{Digest, Seed},
@@ -25,14 +25,10 @@ use crate::{
     history::History,
     host::watch::{self, Doing},
     oracle::{Oracle, Verdict, Violation, judge},
-    scenario::plan::{FaultPlan, Scenario},
-    sim::{self, Deployment, Logs, RunResult, Tally},
+    scenario::plan::Scenario,
+    sim::{self, Deployment, Logs, RunResult},
     subject::Subject,
 };
-
-/// After so many runs a step that got nothing but errors counts, also if the scenario asks for more runs, and though it may
-/// be the faults that brought the errors.
-const RUNS_ENOUGH: u64 = 20;
 
 /// How long one run may take, in real time, unless it is said otherwise: a hundred thousand times what it usually takes.
 pub const RUN_LIMIT: Duration = Duration::from_secs(10);
@@ -51,6 +47,8 @@ pub struct Campaign<'a> {
     pub strategy: Strategy,
     /// The seeds to run.
     pub seeds: Range<u64>,
+    /// Set if those are one part of so many, from 0: the report then holds what it takes to add up all parts.
+    pub part_of: Option<u64>,
     /// Threads to use.
     pub jobs: usize,
     /// Whether to note what runs have shown.
@@ -260,7 +258,7 @@ impl<'a> Exploration<'a> {
     /// If a run panics: a bug of this crate.
     #[must_use]
     pub fn end(self) -> Explored {
-        let Self { campaign, steps, sources, twin, mut sum, samples, differs, .. } = self;
+        let Self { campaign, sources, twin, sum, samples, differs, .. } = self;
         let mut unfinished = self.unfinished;
         let mut found = Vec::new();
         let mut notes = Vec::new();
@@ -289,14 +287,19 @@ impl<'a> Exploration<'a> {
             }
         }
         let nondeterministic = !notes.is_empty() || differs.is_some();
-        if let Some((seed, oracle, message)) = &sum.panicked {
-            notes.push(format!("the oracle {oracle} panicked with seed {seed}: {message}"));
-        }
-        let why = unfinished.as_ref().map(|run| &run.why);
+        let no_end = unfinished.as_ref().map(|run| NoEnd::from(&run.why));
         let coverage = campaign.coverage.then(|| sum.coverage.covered(sources.order_bound()));
-        let (compared, not_compared) = (sum.compared, std::mem::take(&mut sum.not_compared));
-        let report = summarize(campaign, &steps, sum, &found, (notes, nondeterministic, why));
-        let twin = twin.map(|twin| twin.report(compared, not_compared));
+        let twin = twin.map(|twin| twin.report(sum.compared, sum.not_compared.clone()));
+        let seen = Seen { notes, nondeterministic, no_end };
+        let part = campaign.part_of.map(|seeds| {
+            let seeds = PartSeeds { run: campaign.seeds.clone(), of: seeds };
+            Part::new(campaign.scenario, seeds, &sum, &seen)
+        });
+        let rows = found.iter().map(Found::row).collect();
+        let mut report = summarize(campaign.scenario, sum, rows, seen);
+        if let Some(part) = part {
+            report = part.put_into(report);
+        }
         let report = ScenarioReport { coverage, twin, ..report };
         Explored { report, found, failing: Vec::new(), unfinished, differs, samples }
     }
@@ -321,6 +324,7 @@ impl<'a> Campaign<'a> {
             scenario,
             strategy,
             seeds,
+            part_of: None,
             jobs,
             coverage: false,
             run_limit,
@@ -419,152 +423,5 @@ pub fn first(campaign: &Campaign<'_>, wanted: &str) -> Result<First, Box<Unfinis
     match unfinished.into_iter().next() {
         Some(run) => Err(Box::new(run)),
         None => Ok(counted.into_iter().next().unwrap_or_default()),
-    }
-}
-
-/// The faults that were asked for and never struck. One of the usual mix may find no place to strike: no system of
-/// the services sends anything, or they call none.
-fn never_fired<'a>(tally: &'a Tally, faults: &'a FaultPlan) -> impl Iterator<Item = &'a str> {
-    let is_usual = |name: &str| faults.usual.iter().any(|fault| fault.name() == name);
-    let silent = tally.iter().filter(move |(name, n)| n.fired == 0 && !is_usual(name));
-    silent.map(|(name, _)| &**name)
-}
-
-fn summarize(
-    campaign: &Campaign<'_>,
-    steps: &Steps,
-    sum: Sum,
-    found: &[Found],
-    (mut notes, nondeterministic, why): (Vec<String>, bool, Option<&Why>),
-) -> ScenarioReport {
-    let scenario = campaign.scenario;
-    for (bound, (limit, times)) in &sum.inconclusive {
-        notes.push(format!("{times} runs reached the bound {bound} = {limit} and prove nothing"));
-    }
-    let sometimes: Vec<Sometimes> = scenario
-        .expect
-        .iter()
-        .enumerate()
-        .filter(|(_, e)| e.sometimes())
-        .map(|(number, e)| Sometimes {
-            what: expect::describe(e),
-            reached: sum.reached.get(&number).copied().unwrap_or(0),
-        })
-        .collect();
-    let mut ineffective: Vec<String> = never_fired(&sum.tally, &scenario.plan.faults)
-        .map(|fault| {
-            let until_ms = scenario.plan.faults.until_ms;
-            format!("the fault {fault} never fired; faults end at {until_ms} ms (`until_ms`)")
-        })
-        .collect();
-    for (decision, runs) in &sum.stale {
-        ineffective
-            .push(format!("a decision does not fit in {runs} of {} runs: {decision}", sum.runs));
-    }
-    for never in sometimes.iter().filter(|s| s.reached == 0) {
-        ineffective.push(format!("never seen: {}", never.what));
-    }
-    let replies = steps.named(sum.replies);
-    let mut in_vain = false;
-    for (step, replies) in &replies {
-        if replies::in_vain(step, replies, &scenario.expect) {
-            in_vain = true;
-            ineffective.push(format!(
-                "step {step}: every reply is an error that nobody expects: {replies}; if that is meant, `expect` it \
-                 with `fails`"
-            ));
-        }
-    }
-    // a few seeds prove nothing about what can happen in many
-    let whole = sum.runs >= scenario.runs;
-    let calm = sum.tally.values().all(|counts| counts.fired == 0);
-    let ineffective_now = (!ineffective.is_empty() && whole)
-        || (in_vain && (calm || sum.runs >= RUNS_ENOUGH))
-        || sum.runs == 0;
-    if sum.runs == 0 && why.is_none() {
-        ineffective.push("nothing was run".to_owned());
-    }
-    notes.extend(ineffective);
-    if sum.threads > 0 {
-        notes.push(format!(
-            "{} runs started threads of their own: nothing controls when those run, what time they see and what they draw",
-            sum.threads
-        ));
-    }
-    let wanted = scenario.must_violate.as_deref();
-    let verdict = if sum.panicked.is_some() {
-        ScenarioVerdict::OraclePanicked
-    } else if nondeterministic {
-        ScenarioVerdict::Nondeterministic
-    } else if let Some(Why::Panicked(_)) = why {
-        ScenarioVerdict::Crashed
-    } else if found.iter().any(|f| f.violation.oracle == SYSTEMS) {
-        ScenarioVerdict::Violated
-    } else if let (Some(_), true) = (why, wanted.is_some() || found.is_empty()) {
-        ScenarioVerdict::Hung
-    } else if let Some(wanted) = wanted {
-        if found.iter().any(|f| f.violation.oracle == wanted) {
-            ScenarioVerdict::Found
-        } else {
-            ScenarioVerdict::NotFound
-        }
-    } else if !found.is_empty() {
-        ScenarioVerdict::Violated
-    } else if !sum.inconclusive.is_empty() {
-        ScenarioVerdict::Inconclusive
-    } else if ineffective_now {
-        ScenarioVerdict::Ineffective
-    } else {
-        ScenarioVerdict::Held
-    };
-    ScenarioReport {
-        always_replay: campaign.scenario.plan.restate.always_replay,
-        file: String::new(),
-        title: scenario.title.clone(),
-        runs: sum.runs,
-        verdict,
-        digest: Digest(sum.digest),
-        events: sum.events,
-        elapsed: Duration::ZERO,
-        faults: sum
-            .tally
-            .into_iter()
-            .map(|(fault, c)| {
-                let counts =
-                    FaultCounts { planned: c.planned, fired: c.fired, effective: c.effective };
-                (fault.into_owned(), counts)
-            })
-            .collect(),
-        replies,
-        sometimes,
-        violations: found.iter().map(Found::row).collect(),
-        expected: scenario.must_violate.clone(),
-        coverage: None,
-        exhaustive: None,
-        twin: None,
-        left_behind: sum.left_behind,
-        unfinished: None,
-        nondeterministic: None,
-        notes,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        choice::Rate,
-        scenario::plan::{Fault, FaultName},
-    };
-
-    #[test]
-    fn a_fault_that_a_file_names_must_strike_and_one_of_the_usual_mix_need_not() {
-        let mut faults = FaultPlan::usual();
-        faults.rates.insert(FaultName::BuiltIn(Fault::Cancel), Rate::ALWAYS);
-        let tally: Tally =
-            faults.rates.keys().map(|fault| (fault.name(), sim::FaultCounts::default())).collect();
-        assert_eq!(never_fired(&tally, &faults).collect::<Vec<_>>(), ["cancel"]);
-        faults.usual.clear();
-        assert_eq!(never_fired(&tally, &faults).count(), tally.len());
     }
 }

@@ -12,7 +12,7 @@ use std::{
     hash::Hasher,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -26,17 +26,27 @@ use crate::{
 type Place = (String, String);
 
 /// What the runs of a scenario have shown. The same in whichever order they come.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Coverage {
     runs: u64,
     /// By thing: in how many runs it was seen, and the smallest seed of them.
     things: BTreeMap<u64, (u64, u64)>,
     /// By handler and place: whether an attempt ended there before its handler did.
+    #[serde(serialize_with = "as_list", deserialize_with = "from_list")]
     places: BTreeMap<Place, bool>,
 }
 
+/// JSON has no keys but texts.
+fn as_list<S: Serializer>(places: &BTreeMap<Place, bool>, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_seq(places)
+}
+
+fn from_list<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<Place, bool>, D::Error> {
+    Vec::deserialize(d).map(|list| list.into_iter().collect())
+}
+
 /// How much of what is known the runs of a scenario have reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Covered {
     /// Places in handlers that some run came to: each entry of a journal, by its kind and name.
     pub places: u64,

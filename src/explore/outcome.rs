@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use serde::{Serialize, Serializer, ser::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::Error as _};
 
 use super::{
     coverage::Covered,
@@ -16,7 +16,7 @@ use super::{
 use crate::base::{Digest, Seed};
 
 /// What came of one call of `run`: all scenarios, all seeds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The version of this layout: [`Summary::VERSION`].
     pub version: u32,
@@ -25,7 +25,11 @@ pub struct Summary {
     /// Events over all runs.
     pub events: u64,
     /// How long a person waited; in JSON seconds with at most three decimals. Nothing depends on it.
-    #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
+    #[serde(
+        rename = "elapsed_seconds",
+        serialize_with = "seconds",
+        deserialize_with = "from_seconds"
+    )]
     pub elapsed: Duration,
     /// Set if a person ended it before everything was run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,16 +37,35 @@ pub struct Summary {
     /// Set if code under test took the process down: how, and what was running. What stands in this summary was done before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub died: Option<String>,
+    /// Set if a second process, which makes a sample of the runs again, could not be asked: why, and from which scenario on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncompared: Option<String>,
+    /// Set if this is one part of a call of `run`, and others make the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardOf>,
     /// What came of each scenario, in the order in which they were given.
     pub scenarios: Vec<ScenarioReport>,
 }
 
+/// Which part of a call of `run` a summary is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardOf {
+    /// Which one, from 1.
+    pub index: u64,
+    /// How many there are.
+    pub of: u64,
+    /// The version of onceproof that ran it.
+    pub onceproof: String,
+    /// What all shards must be run with alike, by the name of the option.
+    pub settings: BTreeMap<String, String>,
+}
+
 /// How far a call of `run` came that was ended early. The scenarios that it came to are those of the summary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interrupted {
     /// How many scenarios were to be run.
     pub asked: u64,
-    /// True if not all seeds of the last one were run.
+    /// True if not all seeds of those were run: of the last one; of merged shards, of several.
     pub partly: bool,
 }
 
@@ -52,7 +75,7 @@ impl Summary {
 }
 
 /// What came of all runs of one scenario.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScenarioReport {
     /// The scenario file, as it was given.
     pub file: String,
@@ -61,7 +84,7 @@ pub struct ScenarioReport {
     /// How many seeds were run.
     pub runs: u64,
     /// True if every await suspended and every resume replayed the journal.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub always_replay: bool,
     /// Whether what must hold did hold.
     pub verdict: ScenarioVerdict,
@@ -74,6 +97,8 @@ pub struct ScenarioReport {
     #[serde(
         rename = "elapsed_seconds",
         serialize_with = "seconds",
+        deserialize_with = "from_seconds",
+        default,
         skip_serializing_if = "Duration::is_zero"
     )]
     pub elapsed: Duration,
@@ -108,10 +133,30 @@ pub struct ScenarioReport {
     pub nondeterministic: Option<Difference>,
     /// What a person should know: the fault that had no effect, the bound that was reached.
     pub notes: Vec<String>,
+    /// Where the file says what this report tells of; none if it cannot be read any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Lines>,
+    /// Of a shard: what its figures are made of. It is for `onceproof merge` of the same version alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<serde_json::Value>,
+}
+
+/// Lines of a scenario file, from 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// Where the title stands.
+    pub title: u64,
+    /// Where it says what a planted bug must violate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub must_violate: Option<u64>,
+    /// Where each invariant is named.
+    pub invariants: BTreeMap<String, u64>,
+    /// Where each expectation stands, by what it says in a line.
+    pub expect: BTreeMap<String, u64>,
 }
 
 /// What came of an exhaustive exploration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
     /// How many faults a history may have: `at most 1 fault`.
     pub bound: String,
@@ -132,7 +177,7 @@ pub struct Statement {
 }
 
 /// The places of one handler at which faults struck.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandlerPoints {
     /// The handler: `Bookings/book`.
     pub handler: String,
@@ -145,12 +190,12 @@ pub struct HandlerPoints {
 }
 
 /// A place at which a fault showed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownPoint {
     /// The fault, its form, and the place in the handler.
     pub at: String,
     /// The faults before it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
     /// The oracle that noticed first.
     pub oracle: String,
@@ -159,7 +204,7 @@ pub struct ShownPoint {
 }
 
 /// What was compared with runs without faults, and what was not.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TwinReport {
     /// With how many runs without faults.
     pub runs_without_faults: u64,
@@ -176,7 +221,9 @@ pub struct TwinReport {
 }
 
 /// Whether a scenario passed, and if not, why.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ScenarioVerdict {
     /// What must hold held in every run.
@@ -193,6 +240,8 @@ pub enum ScenarioVerdict {
     Ineffective,
     /// No run found the planted bug.
     NotFound,
+    /// Nothing is wrong in this shard, and something that some run must show was not seen: merging the shards decides.
+    Undecided,
     /// One seed gave two histories.
     Nondeterministic,
     /// An oracle panicked: its notes name it and the seed.
@@ -204,15 +253,15 @@ pub enum ScenarioVerdict {
 }
 
 impl ScenarioVerdict {
-    /// True if there is nothing to look into.
+    /// True if there is nothing to look into, as far as is known.
     #[must_use]
     pub const fn passed(self) -> bool {
-        matches!(self, Self::Held | Self::Found)
+        matches!(self, Self::Held | Self::Found | Self::Undecided)
     }
 }
 
 /// How often a fault was decided on, injected, and made a difference; over all runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultCounts {
     /// Decisions to inject it.
     pub planned: u64,
@@ -225,7 +274,7 @@ pub struct FaultCounts {
 /// What came back to the requests of a step, over all runs.
 ///
 /// Displayed as a tally: `300 x 400 invalid items[0].productId, 12 x success`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replies {
     /// Answers; also that a one-way request was accepted.
     pub succeeded: u64,
@@ -236,7 +285,7 @@ pub struct Replies {
 }
 
 /// Errors with one code.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedReplies {
     /// How many.
     pub times: u64,
@@ -268,7 +317,7 @@ impl fmt::Display for Replies {
 }
 
 /// What kills left half done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftBehind {
     /// In how many runs something was left.
     pub runs: u64,
@@ -279,7 +328,7 @@ pub struct LeftBehind {
 }
 
 /// A run that did not end by itself, for people and programs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnfinishedRun {
     /// The seed.
     pub seed: Seed,
@@ -292,7 +341,7 @@ pub struct UnfinishedRun {
 }
 
 /// Where two histories of one seed part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// The seed.
     pub seed: Seed,
@@ -307,7 +356,7 @@ pub struct Difference {
 }
 
 /// Something that is expected in some run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sometimes {
     /// What, in the scenario's words.
     pub what: String,
@@ -316,7 +365,7 @@ pub struct Sometimes {
 }
 
 /// What did not hold, and how to see it again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundViolation {
     /// The first seed that showed it.
     pub seed: Seed,
@@ -338,7 +387,7 @@ pub struct FoundViolation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<Explanation>,
     /// The same in a few sentences.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub because: Vec<String>,
     /// Set if failures were grouped by their causes: this one's group.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -346,7 +395,7 @@ pub struct FoundViolation {
 }
 
 /// The failures of one oracle that have one cause.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     /// What they have in common once they are as small as they can be: oracle, events and decisions by kind and place,
     /// without keys.
@@ -361,4 +410,18 @@ pub struct Bucket {
 fn seconds<S: Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
     let text = format!("{}.{:03}", d.as_secs(), d.subsec_millis());
     s.serialize_f64(text.parse().map_err(S::Error::custom)?)
+}
+
+/// The same, read back: through text too, so that what is written again is the same.
+fn from_seconds<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+    let number = serde_json::Number::deserialize(d)?;
+    let text = number.to_string();
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+    let millis = format!("{:0<3}", decimals.chars().take(3).collect::<String>());
+    match (whole.parse(), millis.parse()) {
+        (Ok(seconds), Ok(millis)) => {
+            Ok(Duration::from_secs(seconds).saturating_add(Duration::from_millis(millis)))
+        }
+        _ => Err(de::Error::custom(format!("{text} is no number of seconds"))),
+    }
 }

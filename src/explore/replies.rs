@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::outcome::{FailedReplies, Replies};
 use crate::{
     history::{Event, History, Outcome},
@@ -24,7 +26,7 @@ pub(super) struct Steps {
 }
 
 /// What came back to each step of a plan.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Tally(Vec<Replies>);
 
 impl Steps {

@@ -2,7 +2,9 @@
 //!
 //! Must not know: how it is found, how it is worded.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{Digest, Name, VirtualTime},
@@ -34,7 +36,7 @@ pub struct Smallest {
 }
 
 /// How far a failing run was made smaller.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shrunk {
     /// As it was found.
     pub from: Size,
@@ -47,7 +49,7 @@ pub struct Shrunk {
 }
 
 /// How large a failing run is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     /// Requests of clients, and deeds of operators.
     pub requests: u64,
@@ -62,7 +64,7 @@ pub struct Size {
 }
 
 /// Explanation a run fails.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// What it takes, the likeliest cause first: without any one of these, the run does not fail.
     pub needs: Vec<Need>,
@@ -72,7 +74,7 @@ pub struct Explanation {
 }
 
 /// Something without which the run does not fail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Need {
     /// What it is.
     pub what: What,
@@ -84,7 +86,7 @@ pub struct Need {
 }
 
 /// What a failure may need.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// A decision, by its place on the tape.
@@ -108,7 +110,7 @@ pub enum What {
         /// The request's name.
         request: String,
         /// `cancel`, `kill`, `deploy`.
-        deed: &'static str,
+        deed: Cow<'static, str>,
         /// The request that it is done to, if there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         of: Option<String>,
@@ -123,18 +125,18 @@ pub enum What {
 }
 
 /// Something that was done more than once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repeated {
     /// The system that did it.
     pub system: Name,
     /// The kind of effect.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Who asked for it, one after the other.
     pub by: Vec<Asked>,
 }
 
 /// An attempt that asked a system for an effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// When the effect happened.
     pub at: VirtualTime,
@@ -152,7 +154,7 @@ pub struct Asked {
 }
 
 /// What a decision is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// A fault, or a choice of a system's own.

@@ -2,7 +2,12 @@
 //!
 //! Must not know: what a scenario's verdict follows from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     coverage::{Coverage, Shown},
@@ -66,7 +71,7 @@ impl Ran {
 const KEPT: usize = 8;
 
 /// The runs that violate one oracle.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Violated {
     /// The smallest seeds, each with its fingerprint.
     pub(super) seeds: BTreeMap<u64, Digest>,
@@ -84,20 +89,21 @@ impl Violated {
     }
 }
 
-#[derive(Default)]
+/// As data it is part of a shard's result, and read by the same version alone.
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Sum {
     pub(super) runs: u64,
     pub(super) events: u64,
     /// Runs whose services started threads.
     pub(super) threads: u64,
-    pub(super) digest: u128,
+    pub(super) digest: Digest,
     pub(super) tally: Tally,
     pub(super) replies: replies::Tally,
     pub(super) reached: BTreeMap<usize, u64>,
     /// By oracle.
     pub(super) violated: BTreeMap<String, Violated>,
     /// By bound: its value, and the number of runs.
-    pub(super) inconclusive: BTreeMap<&'static str, (u64, u64)>,
+    pub(super) inconclusive: BTreeMap<Cow<'static, str>, (u64, u64)>,
     pub(super) left_behind: Option<LeftBehind>,
     pub(super) coverage: Coverage,
     /// Runs that were compared with those without faults.
@@ -121,7 +127,7 @@ impl Sum {
         self.threads += u64::from(result.threads > 0);
         // commutative, so that threads can share the work: each run's digest is mixed with its seed first
         let mixed = Digest::of(format!("{seed} {digest}").as_bytes());
-        self.digest = self.digest.wrapping_add(mixed.0);
+        self.digest = both(self.digest, mixed);
         self.fired(result.tally);
         self.stale(result.stale.into_iter().map(|decision| (decision, 1)));
         steps.count(&result.history, &mut self.replies);
@@ -139,7 +145,7 @@ impl Sum {
                 let seen = Violated { seeds: BTreeMap::from([(seed, digest)]), times: 1 };
                 names.into_iter().for_each(|name| self.violated(name, seen.clone()));
             }
-            Verdict::Inconclusive { bound, limit } => self.inconclusive(bound, (limit, 1)),
+            Verdict::Inconclusive { bound, limit } => self.inconclusive(bound.into(), (limit, 1)),
             Verdict::Panicked { oracle, message, .. } => {
                 self.panicked(Some((seed, oracle, message)));
             }
@@ -150,7 +156,7 @@ impl Sum {
         self.runs += other.runs;
         self.events += other.events;
         self.threads += other.threads;
-        self.digest = self.digest.wrapping_add(other.digest);
+        self.digest = both(self.digest, other.digest);
         self.fired(other.tally);
         self.stale(other.stale);
         self.replies.add(other.replies);
@@ -187,7 +193,7 @@ impl Sum {
         self.violated.entry(oracle).or_default().add(seen);
     }
 
-    fn inconclusive(&mut self, bound: &'static str, (limit, times): (u64, u64)) {
+    fn inconclusive(&mut self, bound: Cow<'static, str>, (limit, times): (u64, u64)) {
         self.inconclusive.entry(bound).or_insert((limit, 0)).1 += times;
     }
 
@@ -195,6 +201,11 @@ impl Sum {
     fn panicked(&mut self, other: Option<(u64, String, String)>) {
         self.panicked = [self.panicked.take(), other].into_iter().flatten().min();
     }
+}
+
+/// The same whichever comes first.
+const fn both(one: Digest, other: Digest) -> Digest {
+    Digest(one.0.wrapping_add(other.0))
 }
 
 /// Adds what became of faults in other runs.

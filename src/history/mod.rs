@@ -8,7 +8,7 @@
 use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::base::{Digest, Name, Target, VirtualTime};
 
@@ -17,7 +17,7 @@ mod effect;
 pub use effect::{Change, Data, Effect, EffectRecord};
 
 /// An invocation, numbered in order of creation within its run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Inv(pub u32);
 

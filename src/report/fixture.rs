@@ -250,6 +250,8 @@ pub(super) fn held(file: &str, title: &str, runs: u64) -> ScenarioReport {
         unfinished: None,
         nondeterministic: None,
         notes: Vec::new(),
+        lines: None,
+        part: None,
     }
 }
 
@@ -329,8 +331,7 @@ pub(crate) fn every_verdict() -> Summary {
         runs: scenarios.iter().map(|s| s.runs).sum(),
         events: scenarios.iter().map(|s| s.events).sum(),
         elapsed: Duration::from_millis(12_345),
-        interrupted: None,
-        died: None,
         scenarios,
+        ..Summary::default()
     }
 }

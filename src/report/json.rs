@@ -2,8 +2,11 @@
 //!
 //! Must not know: files, terminals.
 
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
+
 use crate::{
-    base::printable::printable_json,
+    base::printable::{printable, printable_json},
     explore::outcome::{ScenarioReport, Summary},
 };
 
@@ -17,6 +20,82 @@ pub fn summary(summary: &Summary) -> String {
     let mut text = serde_json::to_string_pretty(summary).expect("a summary is plain data");
     text.push('\n');
     printable_json(text)
+}
+
+/// Why JSON is not used as a result.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAResult {
+    /// Not JSON, or not with the fields of a result.
+    #[error(
+        "line {line}, column {column}: {message}; results are written by `onceproof run --format json`, not by hand"
+    )]
+    Malformed {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// A failure as a file.
+    #[error("is a reproducer, not a result; show it with `onceproof replay`")]
+    Reproducer,
+    /// It is JSON, and something else.
+    #[error(
+        "is not a result: it lacks `{0}`; results are written by `onceproof run --format json`"
+    )]
+    SomethingElse(&'static str),
+    /// Its layout is another one.
+    #[error(
+        "has the layout of version {0}, this is onceproof {own} with version {version}; use the onceproof that wrote it, or \
+         run it again",
+        own = env!("CARGO_PKG_VERSION"),
+        version = Summary::VERSION
+    )]
+    OtherVersion(String),
+}
+
+/// The result in `bytes`.
+///
+/// ```
+/// use onceproof::{explore::outcome::Summary, report::json};
+///
+/// let summary = Summary { version: Summary::VERSION, runs: 7, ..Summary::default() };
+/// let text = json::summary(&summary);
+/// assert_eq!(json::read(text.as_bytes())?, summary);
+/// # Ok::<(), json::NotAResult>(())
+/// ```
+///
+/// # Errors
+/// If it is something else, or has another version.
+pub fn read(bytes: &[u8]) -> Result<Summary, NotAResult> {
+    /// What tells a result from other files.
+    #[derive(Deserialize)]
+    struct Marks {
+        version: Option<Value>,
+        scenarios: Option<IgnoredAny>,
+        tape: Option<IgnoredAny>,
+    }
+    let malformed = |error: &serde_json::Error| {
+        let text = error.to_string();
+        let message = text.rfind(" at line ").map_or(&*text, |at| &text[..at]);
+        NotAResult::Malformed {
+            line: error.line(),
+            column: error.column(),
+            message: printable(message).into_owned(),
+        }
+    };
+    let marks: Marks = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
+    match marks {
+        Marks { tape: Some(_), .. } => return Err(NotAResult::Reproducer),
+        Marks { scenarios: None, .. } => return Err(NotAResult::SomethingElse("scenarios")),
+        Marks { version: None, .. } => return Err(NotAResult::SomethingElse("version")),
+        Marks { version: Some(version), .. } if version != Summary::VERSION => {
+            return Err(NotAResult::OtherVersion(printable(&version.to_string()).into_owned()));
+        }
+        _ => {}
+    }
+    serde_json::from_slice(bytes).map_err(|error| malformed(&error))
 }
 
 /// How far what stands in the list of scenarios is indented.

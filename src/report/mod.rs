@@ -4,7 +4,9 @@
 
 pub mod explain;
 mod focus;
+pub mod github;
 pub mod json;
+pub mod junit;
 pub mod medians;
 pub mod page;
 pub mod paint;

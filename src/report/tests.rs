@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{
     fixture::{Booked, Story, every_verdict},
-    json,
+    github, json, junit,
     paint::Paint,
     planted::{self, Row},
     text::{Again, Failure, Layout, Verbosity, end, failure, scenario, summary},
@@ -265,6 +265,8 @@ fn everything(texts: &[String], paint: Paint) -> Vec<String> {
         Hunt::Found { seed: Seed(1), seeds: 2, elapsed: Duration::ZERO, also: vec![say.text()] };
     let rows = [Row { bug, hunt }];
     let mut texts = vec![planted::text(&rows), planted::markdown(&rows), json::summary(&all)];
+    texts.push(junit::junit(&all, command));
+    texts.push(github::annotations(&all, command));
     for again in [command, test] {
         for verbosity in [Verbosity::Short, Verbosity::Verbose] {
             texts.push(summary(&all, verbosity, paint, again));
@@ -313,7 +315,7 @@ proptest! {
     #[test]
     fn no_text_ends_a_line(texts in texts()) {
         let lines = |texts: &[String]| {
-            everything(texts, Paint::Plain).iter().skip(3).map(|t| t.lines().count()).collect::<Vec<_>>()
+            everything(texts, Paint::Plain).iter().skip(4).map(|t| t.lines().count()).collect::<Vec<_>>()
         };
         // of the same length everywhere: which names are equal decides which events are shown
         let quiet: Vec<String> = texts.iter().map(|t| t.escape_default().to_string()).collect();

@@ -21,7 +21,7 @@ use crate::{
     base::printable::printable,
     explore::{
         OrderBound,
-        outcome::{Interrupted, ScenarioReport, ScenarioVerdict, Summary},
+        outcome::{Interrupted, ScenarioReport, ScenarioVerdict, ShardOf, Summary},
     },
     report::{
         paint::{Paint, Tone},
@@ -153,6 +153,7 @@ fn mark(verdict: ScenarioVerdict) -> (char, &'static str, Tone) {
         ScenarioVerdict::Inconclusive => ('?', "inconclusive", Tone::Warning),
         ScenarioVerdict::Ineffective => ('✗', "ineffective", Tone::Bad),
         ScenarioVerdict::NotFound => ('✗', "not found", Tone::Bad),
+        ScenarioVerdict::Undecided => ('·', "undecided", Tone::Faint),
         ScenarioVerdict::Nondeterministic => ('✗', "nondeterministic", Tone::Bad),
         ScenarioVerdict::OraclePanicked => ('✗', "oracle panicked", Tone::Bad),
         ScenarioVerdict::Hung => ('✗', "hung", Tone::Bad),
@@ -255,6 +256,7 @@ fn totals(summary: &Summary, paint: Paint) -> String {
     let mut parts = Vec::new();
     for verdict in [
         ScenarioVerdict::Held,
+        ScenarioVerdict::Undecided,
         ScenarioVerdict::Violated,
         ScenarioVerdict::NotFound,
         ScenarioVerdict::Ineffective,
@@ -264,10 +266,11 @@ fn totals(summary: &Summary, paint: Paint) -> String {
         ScenarioVerdict::Hung,
         ScenarioVerdict::Inconclusive,
     ] {
-        let is_this = |v: ScenarioVerdict| v == verdict || (v.passed() && verdict.passed());
-        let n = summary.scenarios.iter().filter(|s| is_this(s.verdict)).count();
+        // a planted bug that was found has passed
+        let of = |v| if v == ScenarioVerdict::Found { ScenarioVerdict::Held } else { v };
+        let n = summary.scenarios.iter().filter(|s| of(s.verdict) == verdict).count();
         let (_, word, tone) = mark(verdict);
-        let word = if verdict.passed() { "passed" } else { word };
+        let word = if verdict == ScenarioVerdict::Held { "passed" } else { word };
         if n > 0 {
             parts.push(paint.paint(tone, format!("{n} {word}")));
         }
@@ -283,13 +286,20 @@ fn totals(summary: &Summary, paint: Paint) -> String {
     let scenarios = match summary.interrupted {
         None => count(all, "scenario"),
         Some(Interrupted { asked, partly }) => {
-            let partly = if partly { ", one of them partly" } else { "" };
+            let partly = if partly { ", not all of them with all seeds" } else { "" };
             let text = format!("interrupted after {all} of {}{partly}", count(asked, "scenario"));
             paint.paint(Tone::Warning, text)
         }
     };
+    let (shard, merge) = match &summary.shard {
+        None => (String::new(), ""),
+        Some(ShardOf { index, of, .. }) => (
+            format!("shard {index} of {of}: "),
+            "what was not seen here may be in other shards: `onceproof merge` of all their results decides\n",
+        ),
+    };
     format!(
-        "{scenarios}: {}; {}, {}{time}\n",
+        "{shard}{scenarios}: {}; {}, {}{time}\n{merge}",
         parts.join(", "),
         count(summary.runs, "run"),
         count(summary.events, "event"),

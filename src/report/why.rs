@@ -185,7 +185,8 @@ mod tests {
         let crash_line =
             "this run passes without the crash at 0.053s (Desk/d/book#1 attempt 1 at Output)";
         check(&[(crash.clone(), true), (request("a"), true)], &[crash_line]);
-        let deed = What::Deed { request: "stop".into(), deed: "cancel", of: Some("a".into()) };
+        let deed =
+            What::Deed { request: "stop".into(), deed: "cancel".into(), of: Some("a".into()) };
         let deed_line = "it does not happen without the cancel of a by `stop` at 0.053s; something else does then";
         check(&[(crash.clone(), true), (deed.clone(), false)], &[crash_line, deed_line]);
         let order = decision(Class::Order, "order @ x at poll 2 before y at poll 3");
@@ -253,7 +254,7 @@ mod tests {
             result_lost,
         };
         let told = |by: &[Asked]| {
-            repeated(&Repeated { system: "hotel".into(), kind: "booked", by: by.to_vec() })
+            repeated(&Repeated { system: "hotel".into(), kind: "booked".into(), by: by.to_vec() })
         };
         assert_eq!(
             told(&[asked(1, 1, true), asked(1, 2, false)]),

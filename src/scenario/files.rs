@@ -107,7 +107,7 @@ pub fn read(path: &Path) -> Result<String, LoadError> {
 
 /// Why a file was not read whole.
 #[derive(Debug)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     Folder,
     /// What it is instead.
     NotAFile(&'static str),
@@ -116,7 +116,7 @@ pub(super) enum Unreadable {
 }
 
 /// The bytes of a file, if it is one and has at most `most` of them. What may never end, or never begin, is not opened.
-pub(super) fn read_whole(path: &Path, most: u64) -> Result<Vec<u8>, Unreadable> {
+pub(crate) fn read_whole(path: &Path, most: u64) -> Result<Vec<u8>, Unreadable> {
     let meta = fs::metadata(path).map_err(Unreadable::Io)?;
     if meta.is_dir() {
         return Err(Unreadable::Folder);

@@ -15,7 +15,8 @@ mod diagnostic;
 mod expand;
 mod expectations;
 mod faults;
-mod files;
+pub(crate) mod files;
+mod lines;
 pub mod plan;
 mod points;
 mod reader;
@@ -40,6 +41,7 @@ pub use catalog::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use files::{LoadError, find, load, load_at, read};
+pub(crate) use lines::lines;
 pub(crate) use suggest::hint as name_hint;
 pub use write::{Decisions, text as written};
 

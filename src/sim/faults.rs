@@ -4,6 +4,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     base::{Target, VirtualTime},
     choice::{Options, Rate, Site, Source},
@@ -11,7 +13,7 @@ use crate::{
 };
 
 /// What became of one kind of fault.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultCounts {
     /// How often it was decided on.
     pub planned: u64,

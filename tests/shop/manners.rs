@@ -98,7 +98,7 @@ fn results_come_when_they_are_there_and_an_interrupt_says_how_far_it_got() {
         assert_eq!(ended(&mut child, Duration::from_secs(30)).code(), Some(4), "{seen}{slow}");
         assert!(slow.contains("interrupted: "), "{slow}");
         if format == "text" {
-            let how_far = "interrupted after 2 of 3 scenarios, one of them partly: 1 passed, 1 inconclusive; ";
+            let how_far = "interrupted after 2 of 3 scenarios, not all of them with all seeds: 1 passed, 1 inconclusive; ";
             assert!(seen.contains(how_far), "{seen}");
             assert!(seen.contains(" of 1000000 seeds were run"), "{seen}");
             assert!(!seen.contains("c.json"), "{seen}");

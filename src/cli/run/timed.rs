@@ -8,7 +8,7 @@ use std::{path::PathBuf, time::Duration};
 use super::{Command, Ran, warn_of_one_process};
 use crate::{
     cli::{
-        exit::{Exit, Failure},
+        exit::Failure,
         second::Second,
         terminal::{self, now, since},
     },
@@ -88,7 +88,7 @@ impl Command<'_> {
         shares: Vec<Share<'_>>,
     ) -> Result<Ran, Failure> {
         let mut second = (!self.args.one_process).then(Second::start);
-        let mut compared = Exit::Held;
+        let mut uncompared = None;
         let mut reports = Vec::new();
         for ((campaign, share), (_, scenario)) in campaigns.iter().zip(shares).zip(scenarios) {
             let (runs, spent) = (share.exploration.runs(), share.spent);
@@ -99,9 +99,8 @@ impl Command<'_> {
             let mut explored = share.exploration.end();
             explored.report.elapsed = spent;
             let why_not = self.compare_and_explain(campaign, &mut explored, &mut second);
-            if let Some(why) = why_not.filter(|_| compared == Exit::Held && !self.is_stopped()) {
-                compared = Exit::Inconclusive;
-                warn_of_one_process(&why, campaign.name);
+            if let Some(why) = why_not.filter(|_| uncompared.is_none() && !self.is_stopped()) {
+                uncompared = Some(warn_of_one_process(&why, campaign.name));
             }
             if runs < scenario.runs {
                 out_of_time(&mut explored.report);
@@ -111,7 +110,7 @@ impl Command<'_> {
         }
         let asked = scenarios.len() as u64;
         let interrupted = self.is_stopped().then_some(Interrupted { asked, partly: true });
-        Ok(Ran { reports, interrupted, compared })
+        Ok(Ran { reports, interrupted, uncompared })
     }
 }
 

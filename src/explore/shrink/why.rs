@@ -110,8 +110,11 @@ fn steps(trials: &mut Trials<'_>, failing: &Failing) -> Vec<Need> {
 
 fn what(step: &Step) -> What {
     let request = step.request.clone();
-    let deed =
-        |deed, of: &String| What::Deed { request: request.clone(), deed, of: Some(of.clone()) };
+    let deed = |deed: &'static str, of: &String| What::Deed {
+        request: request.clone(),
+        deed: deed.into(),
+        of: Some(of.clone()),
+    };
     match &step.action {
         Action::Call { target, .. } | Action::Send { target, .. } => {
             What::Request { request, target: target.to_string() }
@@ -129,8 +132,10 @@ fn what(step: &Step) -> What {
         Action::Purge { request: of } => deed("purge", of),
         Action::Cancel { request: of } => deed("cancel", of),
         Action::Kill { request: of } => deed("kill", of),
-        Action::EndpointDown { .. } => What::Deed { request, deed: "endpoint_down", of: None },
-        Action::Deploy { .. } => What::Deed { request, deed: "deploy", of: None },
+        Action::EndpointDown { .. } => {
+            What::Deed { request, deed: "endpoint_down".into(), of: None }
+        }
+        Action::Deploy { .. } => What::Deed { request, deed: "deploy".into(), of: None },
     }
 }
 
@@ -166,7 +171,7 @@ fn repeated(failing: &Failing) -> Option<Repeated> {
         run: cause.run().cloned(),
         result_lost: end < history.len() && !has_result(history, cause, *index..end),
     });
-    Some(Repeated { system: system.clone(), kind, by: asked.collect() })
+    Some(Repeated { system: system.clone(), kind: kind.into(), by: asked.collect() })
 }
 
 /// Whether the journal got the result of the `ctx.run` that `cause` speaks of.

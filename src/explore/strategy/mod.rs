@@ -18,7 +18,7 @@ mod weights;
 
 use std::{fmt, str::FromStr, sync::LazyLock, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::{
     delays::Delays, pct::Pct, policy::Policy, pos::Pos, profile::Profile, random::Random,
@@ -145,7 +145,7 @@ const SWARM_KINDS: usize = 3;
 
 /// With which probability, at least, a run finds a bug that shows in some orders only: that of probabilistic concurrency
 /// testing, for faultless handlers that do what they do in a run without faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderBound {
     /// The depth of the bug: how many steps must come in a certain order.
     pub depth: u8,

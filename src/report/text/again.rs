@@ -22,7 +22,11 @@ pub enum Again<'a> {
 }
 
 impl Again<'_> {
-    pub(super) fn text(self, scenario: &ScenarioReport, found: &FoundViolation) -> String {
+    pub(in crate::report) fn text(
+        self,
+        scenario: &ScenarioReport,
+        found: &FoundViolation,
+    ) -> String {
         match (self, &found.reproducer) {
             (Self::Test { variable, test }, _) => {
                 let test = test.map_or_else(String::new, |test| format!(" {}", quoted(test)));

@@ -210,7 +210,7 @@ fn what_did_not_pass_is_told_once_more_at_the_end() {
           onceproof replay onceproof-out/crash.booked_at_most_once.json
     ? inconclusive      s/bound.json                  never ends                   1 run       41 events
 
-    interrupted after 4 of 136 scenarios, one of them partly: 2 passed, 1 violated, 1 inconclusive; 1,135 runs, 46,535 events in 12.3 s
+    interrupted after 4 of 136 scenarios, not all of them with all seeds: 2 passed, 1 violated, 1 inconclusive; 1,135 runs, 46,535 events in 12.3 s
     ");
     all.scenarios.drain(..2);
     all.scenarios.truncate(1);

@@ -1,0 +1,27 @@
+//! What a shard's result says of how it was run: merging compares it.
+//!
+//! Must not know: what came of it.
+
+use crate::{
+    cli::args,
+    explore::{Shard, outcome::ShardOf},
+};
+
+/// What a result says of the shard that it is.
+pub(super) fn told(shard: Shard, args: &args::Run) -> ShardOf {
+    let seeds = args.seeds.map_or_else(|| "as scenarios say".to_owned(), |n| n.to_string());
+    let settings = [
+        ("--strategy", args.strategy.to_string()),
+        ("--seeds", seeds),
+        ("--coverage", args.coverage.to_string()),
+        ("--always-replay", args.always_replay.to_string()),
+        ("--twin", args.twin.to_string()),
+        ("--shrink-runs", args.shrink_runs.to_string()),
+    ];
+    ShardOf {
+        index: shard.index(),
+        of: shard.of(),
+        onceproof: env!("CARGO_PKG_VERSION").to_owned(),
+        settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
+    }
+}

@@ -1,0 +1,144 @@
+//! What the guides tell is so: each command in them is run, and the fields of JSON results are all there.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+fn page(name: &str) -> String {
+    fs::read_to_string(crate::root().join("docs").join(name)).unwrap()
+}
+
+/// The blocks of a page in this language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let opening = format!("```{language}\n");
+    let bodies = page.split(&opening).skip(1);
+    bodies.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// A folder with two short scenarios, as a reader of a guide has some.
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("scenarios")).unwrap();
+    for name in ["payment-tutorial.json", "bug-01-charge-without-key.json"] {
+        let text = fs::read_to_string(crate::scenario(name)).unwrap();
+        let mut scenario: Value = serde_json::from_str(&text).unwrap();
+        scenario["runs"] = 40.into();
+        fs::write(folder.path().join("scenarios").join(name), scenario.to_string()).unwrap();
+    }
+    folder
+}
+
+/// Runs a line of a guide in a shell that finds this program under its name.
+fn shell(line: &str, folder: &Path, variables: &[(&str, String)]) -> Output {
+    let programs = Path::new(env!("CARGO_BIN_EXE_onceproof")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("sh");
+    command.args(["-ec", line]).current_dir(folder).env("PATH", path);
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn check(line: &str, folder: &Path, variables: &[(&str, String)]) {
+    let output = shell(line, folder, variables);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{line}\n{said}");
+    assert!(!said.contains("warning"), "{line}\n{said}");
+}
+
+/// Every command of the blocks in `sh`, in one folder after the other.
+#[track_caller]
+fn check_commands(page: &str, least: usize) {
+    let project = project();
+    let lines: Vec<String> =
+        blocks(page, "sh").iter().flat_map(|block| block.lines()).map(str::to_owned).collect();
+    assert!(lines.len() >= least, "{lines:#?}");
+    for line in lines {
+        check(&line, project.path(), &[]);
+    }
+}
+
+/// Every `onceproof` command of the manifests: those of shards once for each of four.
+#[track_caller]
+fn check_manifests(page: &str, least: usize) {
+    let mut ran = 0;
+    for block in blocks(page, "yaml") {
+        let project = project();
+        for line in block.lines() {
+            let Some(at) = line.find("onceproof run").or_else(|| line.find("onceproof merge"))
+            else {
+                continue;
+            };
+            let line = &line[at..];
+            let shards: u64 = if line.contains("--shard") { 4 } else { 1 };
+            for shard in 1..=shards {
+                let line = line.replace("${{ matrix.shard }}", &shard.to_string());
+                let variables = match line.contains("JOB_COMPLETION_INDEX") {
+                    true => vec![("JOB_COMPLETION_INDEX", (shard - 1).to_string())],
+                    false => vec![
+                        ("CI_NODE_INDEX", shard.to_string()),
+                        ("CI_NODE_TOTAL", shards.to_string()),
+                    ],
+                };
+                check(&line, project.path(), &variables);
+                ran += 1;
+            }
+        }
+    }
+    assert!(ran >= least, "{ran} commands");
+}
+
+#[test]
+fn the_commands_of_the_shards_guide_run() {
+    let page = page("shards.md");
+    check_commands(&page, 5);
+    check_manifests(&page, 14);
+}
+
+#[test]
+fn the_commands_of_the_ci_guide_run() {
+    let page = page("ci.md");
+    check_commands(&page, 3);
+    check_manifests(&page, 2);
+}
+
+#[test]
+fn every_field_of_a_result_is_documented() {
+    let page = page("formats.md");
+    let project = project();
+    let run = |line: &str| -> Value {
+        let output = shell(line, project.path(), &[]);
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let shard = "onceproof run scenarios --shard 1/1 --twin --coverage --format json";
+    let exhaustive = "onceproof run scenarios/payment-tutorial.json --exhaustive 1 --format json";
+    let mut fields = BTreeSet::new();
+    let mut add = |value: &Value| fields.extend(value.as_object().unwrap().keys().cloned());
+    for result in [run(shard), run(exhaustive)] {
+        add(&result);
+        for scenario in result["scenarios"].as_array().unwrap() {
+            add(scenario);
+            for within in ["coverage", "twin", "exhaustive", "lines"] {
+                if let Some(value) = scenario.get(within) {
+                    add(value);
+                }
+            }
+            for violation in scenario["violations"].as_array().unwrap() {
+                add(violation);
+                violation.get("shrunk").into_iter().for_each(&mut add);
+            }
+        }
+        result.get("shard").into_iter().for_each(&mut add);
+    }
+    for field in ["part", "lines", "twin", "coverage", "exhaustive", "because", "settings"] {
+        assert!(fields.contains(field), "{field} was not seen: {fields:?}");
+    }
+    let unknown: Vec<_> =
+        fields.iter().filter(|field| !page.contains(&format!("`{field}`"))).collect();
+    assert!(unknown.is_empty(), "docs/formats.md does not name {unknown:?}");
+}
