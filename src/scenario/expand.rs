@@ -75,7 +75,7 @@ fn references(
                         format!("`{id}` is not a call: there is no answer to {verb}"),
                     )
                     .help(format!(
-                        "{verb} a step that has a `call`; `at_ms` says when the others come"
+                        "{verb} a step that has a `call`; `at` says when the others come"
                     )),
                 );
                 all = false;

@@ -23,6 +23,7 @@ pub(crate) fn read(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Fault
         return FaultPlan::usual();
     }
     let members = reader.map(node, WHAT).unwrap_or(&[]);
+    reader.named_twice(node, vocabulary::FAULTS);
     // The mix comes first, wherever it stands: what the file says of a fault goes before it.
     let usual = node.member(DEFAULT).and_then(|member| reader.boolean(&member.value));
     let mut plan = if usual == Some(true) { FaultPlan::usual() } else { FaultPlan::default() };
@@ -33,7 +34,9 @@ pub(crate) fn read(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Fault
             "crash_at" => plan.crash_at = points::read(reader, value, catalog),
             "cancel_at" => plan.cancel_at = points::read(reader, value, catalog),
             "kill_at" => plan.kill_at = points::read(reader, value, catalog),
-            "until_ms" => plan.until_ms = reader.whole(value, MILLIS).unwrap_or(plan.until_ms),
+            "until" | "until_ms" => {
+                plan.until_ms = reader.whole(value, MILLIS).unwrap_or(plan.until_ms);
+            }
             _ => {
                 if let Some(fault) = named(reader, &member.name, catalog) {
                     one(reader, fault, member, catalog, &mut plan);
@@ -168,7 +171,7 @@ fn measure(reader: &mut Reader, fault: &FaultName, fields: &Fields<'_>) -> Optio
     let lasting = Fault::ALL.iter().map(|(fault, _)| *fault).filter(|fault| takes_time(*fault));
     let problem = format!("`{}` takes no time", fault.name());
     reader.report(Diagnostic::new(member.name.span.clone(), problem).help(format!(
-        "leave `up_to_ms` out; faults that have it: {}",
+        "leave `up_to` out; faults that have it: {}",
         suggest::list(lasting.map(Fault::name))
     )));
     None

@@ -12,6 +12,7 @@ mod checks;
 mod config;
 mod dates;
 mod diagnostic;
+mod durations;
 mod expand;
 mod expectations;
 mod faults;
@@ -46,7 +47,7 @@ use plan::Scenario;
 
 /// The settings that a scenario has under `restate`, each with a line for people.
 pub(crate) fn restate_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
-    vocabulary::RESTATE.fields.iter().map(|field| (field.name, field.summary))
+    vocabulary::RESTATE.fields.iter().map(|field| (field.written(), field.summary))
 }
 
 /// The scenario in `text`; `file_name` is only named in diagnostics.

@@ -333,8 +333,11 @@ fn misplaced(reader: &mut Reader, fields: &Fields<'_>, deed: &str) {
             [] => String::new(),
         };
         reader.report(
-            Diagnostic::new(member.name.span.clone(), format!("{article} {deed} has no `{name}`"))
-                .help(help),
+            Diagnostic::new(
+                member.name.span.clone(),
+                format!("{article} {deed} has no `{}`", member.name.value),
+            )
+            .help(help),
         );
     }
 }

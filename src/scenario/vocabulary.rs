@@ -39,14 +39,23 @@ const fn form(what: &'static str, fields: &'static [Field<'static>]) -> Form<'st
 }
 
 impl<'a> Form<'a> {
-    /// The names of its fields.
+    /// The names of its fields, as they are best written.
     pub(crate) fn names(self) -> impl Iterator<Item = &'a str> + Clone {
-        self.fields.iter().map(|field| field.name)
+        self.fields.iter().map(|field| field.written())
     }
 
-    /// Its field of this name.
+    /// Its field of this name; that of a time has two names.
     pub(crate) fn field(self, name: &str) -> Option<&'a Field<'a>> {
-        self.fields.iter().find(|field| field.name == name)
+        let exactly = self.fields.iter().find(|field| field.name == name);
+        exactly.or_else(|| self.fields.iter().find(|field| field.written() == name))
+    }
+}
+
+impl<'a> Field<'a> {
+    /// Its name as it is best written: `at` for `at_ms`. The unit stands in the value, as in `"2s"`; a number without
+    /// one is in milliseconds.
+    pub(crate) fn written(self) -> &'a str {
+        self.name.strip_suffix("_ms").unwrap_or(self.name)
     }
 }
 
@@ -89,7 +98,7 @@ pub(crate) static SYSTEM: Form<'static> = form(
     &[
         field("latency_ms", "from a request to its answer"),
         field("timeout_ms", "how long a caller waits for an answer that was lost"),
-        field("outages", "when it is down: [[from_ms, to_ms], ...]"),
+        field("outages", "when it is down: [[\"1s\", \"3s\"], ...]"),
     ],
 );
 
@@ -161,7 +170,10 @@ pub(crate) static STEP: Form<'static> = form(
         field("reason", "what a rejected awakeable tells the handler"),
         field("from", "the system that sends it of its own accord, until it is accepted"),
         field("for", "repeats the step: { \"i\": [1, 20] }, both ends included"),
-        field("at_ms", "when, after the start or after `after`"),
+        field(
+            "at_ms",
+            "when, after the start or after `after`: \"2s\", or [\"1s\", \"3s\"] for any time between",
+        ),
         field("copies", "how many equal requests at once"),
         field("after", "waits for the answer to the step with this id"),
     ],

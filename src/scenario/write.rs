@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::durations;
 use super::plan::{
     Action, Amount, Bounds, ClientPlan, CrashPoint, EntryKind, Expectation, ExpectedReply,
     ExpectedState, Fault, FaultPlan, Millis, Order, Plan, RestatePlan, Revision, Scenario, Side,
@@ -117,7 +118,7 @@ fn step(step: &Step, ids: &BTreeMap<String, String>, left: &mut BTreeMap<String,
         Action::Send { target, body, idempotency_key, headers, delay_ms } => {
             add("send", address(target));
             asked(&mut fields, body, idempotency_key.as_ref(), headers);
-            add_unless(&mut fields, "delay_ms", *delay_ms, 0);
+            add_time(&mut fields, "delay", *delay_ms, 0);
         }
         Action::Http { method, path, headers, body } => {
             add("http", json!(format!("{method} {path}")));
@@ -137,7 +138,7 @@ fn step(step: &Step, ids: &BTreeMap<String, String>, left: &mut BTreeMap<String,
     }
     // without a decision it comes as early as it may
     let late = left.remove(&format!("arrival_ms @ {}", step.request)).unwrap_or_default();
-    add_unless(&mut fields, "at_ms", step.at_ms.from + u64::from(late), 0);
+    add_time(&mut fields, "at", step.at_ms.from + u64::from(late), 0);
     fields.extend(step.after.as_ref().map(|after| ("after".to_owned(), id(after))));
     Value::Object(fields)
 }
@@ -168,6 +169,18 @@ fn add_unless<T: PartialEq + Into<Value>>(
     if value != usual {
         fields.insert(name.to_owned(), value.into());
     }
+}
+
+/// A time, unless it is as usual.
+fn add_time(fields: &mut Map<String, Value>, name: &str, ms: u64, usual: u64) {
+    if ms != usual {
+        fields.insert(name.to_owned(), time(ms));
+    }
+}
+
+/// A time as a person would write it.
+fn time(ms: u64) -> Value {
+    if ms == 0 { json!(0) } else { json!(durations::text(ms)) }
 }
 
 fn address(target: &Target) -> Value {
@@ -272,11 +285,11 @@ fn world(plan: &Plan, decisions: &BTreeMap<String, u32>) -> Map<String, Value> {
         let latency =
             if varies { *latency_ms } else { Millis { to: latency_ms.from, ..*latency_ms } };
         if latency != Millis::default() {
-            fields.insert("latency_ms".to_owned(), millis(latency));
+            fields.insert("latency".to_owned(), millis(latency));
         }
-        add_unless(&mut fields, "timeout_ms", *timeout_ms, SystemPlan::default().timeout_ms);
+        add_time(&mut fields, "timeout", *timeout_ms, SystemPlan::default().timeout_ms);
         if !outages.is_empty() {
-            let windows = outages.iter().map(|window| json!([window.from, window.to]));
+            let windows = outages.iter().map(|window| json!([time(window.from), time(window.to)]));
             fields.insert("outages".to_owned(), windows.collect());
         }
         if let Value::Object(own) = config {
@@ -290,7 +303,8 @@ fn world(plan: &Plan, decisions: &BTreeMap<String, u32>) -> Map<String, Value> {
 }
 
 fn millis(millis: Millis) -> Value {
-    if millis.from == millis.to { json!(millis.from) } else { json!([millis.from, millis.to]) }
+    let Millis { from, to } = millis;
+    if from == to { time(from) } else { json!([time(from), time(to)]) }
 }
 
 fn state(plan: &Plan) -> Option<Value> {
@@ -306,7 +320,7 @@ fn state(plan: &Plan) -> Option<Value> {
 fn clients(clients: &ClientPlan) -> Option<Value> {
     let (ClientPlan { patience_ms, tries }, usual) = (clients, ClientPlan::default());
     let mut fields = Map::new();
-    add_unless(&mut fields, "patience_ms", *patience_ms, usual.patience_ms);
+    add_time(&mut fields, "patience", *patience_ms, usual.patience_ms);
     add_unless(&mut fields, "tries", *tries, usual.tries);
     (!fields.is_empty()).then_some(Value::Object(fields))
 }
@@ -321,6 +335,11 @@ fn restate(plan: &RestatePlan) -> Option<Value> {
         all.insert("on_max_attempts".to_owned(), json!("kill"));
     }
     all.retain(|_, value| !value.is_null());
+    let best = |(name, value): (String, Value)| match (name.strip_suffix("_ms"), value.as_u64()) {
+        (Some(written), Some(ms)) => (written.to_owned(), time(ms)),
+        _ => (name, value),
+    };
+    let all: Map<String, Value> = all.into_iter().map(best).collect();
     (!all.is_empty()).then_some(Value::Object(all))
 }
 
@@ -337,7 +356,7 @@ fn faults(faults: &FaultPlan, decided: bool) -> Option<Value> {
         }
     }
     if decided || !fields.is_empty() {
-        add_unless(&mut fields, "until_ms", faults.until_ms, FaultPlan::default().until_ms);
+        add_time(&mut fields, "until", faults.until_ms, FaultPlan::default().until_ms);
     }
     (!fields.is_empty()).then_some(Value::Object(fields))
 }
