@@ -191,6 +191,7 @@ fn plan() -> Plan {
             },
             at_ms: Millis::default(),
             after: None,
+            when: None,
         }],
         ..Plan::default()
     }

@@ -453,7 +453,7 @@ fn summarize(
     let mut ineffective: Vec<String> = never_fired(&sum.tally, &scenario.plan.faults)
         .map(|fault| {
             let until_ms = scenario.plan.faults.until_ms;
-            format!("the fault {fault} never fired; faults end at {until_ms} ms (`until_ms`)")
+            format!("the fault {fault} never fired; faults end at {until_ms} ms (`until`)")
         })
         .collect();
     for (decision, runs) in &sum.stale {
@@ -462,6 +462,9 @@ fn summarize(
     }
     for never in sometimes.iter().filter(|s| s.reached == 0) {
         ineffective.push(format!("never seen: {}", never.what));
+    }
+    for (step, wait) in steps.waited_in_vain(&scenario.plan, &sum.replies) {
+        ineffective.push(format!("step {step} never came: it waits for {wait}"));
     }
     let replies = steps.named(sum.replies);
     let mut in_vain = false;

@@ -3,12 +3,12 @@
 //!
 //! Must not know: what must hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::outcome::{FailedReplies, Replies};
 use crate::{
     history::{Event, History, Outcome},
-    scenario::plan::{Expectation, Plan},
+    scenario::plan::{Expectation, Plan, Wait},
 };
 
 /// How many messages of one step and code are told apart: those that come first in the alphabet.
@@ -23,9 +23,12 @@ pub(super) struct Steps {
     names: Vec<String>,
 }
 
-/// What came back to each step of a plan.
+/// What came back to each step of a plan, and which steps' waits have come true.
 #[derive(Debug, Default)]
-pub(super) struct Tally(Vec<Replies>);
+pub(super) struct Tally {
+    replies: Vec<Replies>,
+    awaited: BTreeSet<usize>,
+}
 
 impl Steps {
     pub(super) fn of(plan: &Plan) -> Self {
@@ -44,22 +47,26 @@ impl Steps {
 
     /// Adds what came back in one run.
     pub(super) fn count(&self, history: &History, tally: &mut Tally) {
-        tally.0.resize_with(self.names.len(), Replies::default);
+        tally.replies.resize_with(self.names.len(), Replies::default);
         for record in history.records() {
             let (request, outcome) = match &record.event {
                 Event::ReplyReceived { request, outcome, .. } => (request, Some(outcome)),
                 Event::RequestAccepted { request, .. } => (request, None),
                 Event::GaveUp { request } => {
                     if let Some(number) = self.of_request.get(&**request) {
-                        tally.0[*number].gave_up += 1;
+                        tally.replies[*number].gave_up += 1;
                     }
+                    continue;
+                }
+                Event::Awaited { request, .. } => {
+                    tally.awaited.extend(self.of_request.get(&**request));
                     continue;
                 }
                 _ => continue,
             };
             // what a system sends, and copies of it, is no step
             let Some(number) = self.of_request.get(&**request) else { continue };
-            let replies = &mut tally.0[*number];
+            let replies = &mut tally.replies[*number];
             match outcome {
                 Some(Outcome::Failure { code, message }) => {
                     let message = message.chars().take(CHARS_MAX).collect();
@@ -70,20 +77,35 @@ impl Steps {
         }
     }
 
+    /// The steps that waited in vain in every run, each with what it waited for.
+    pub(super) fn waited_in_vain<'p>(
+        &self,
+        plan: &'p Plan,
+        tally: &Tally,
+    ) -> BTreeMap<&'p str, &'p Wait> {
+        let waiting = plan.steps.iter().filter_map(|step| Some((step, step.when.as_ref()?)));
+        let in_vain = waiting.filter(|(step, _)| {
+            let number = self.of_request.get(&step.request);
+            number.is_none_or(|number| !tally.awaited.contains(number))
+        });
+        in_vain.map(|(step, wait)| (step.step.as_str(), wait)).collect()
+    }
+
     /// The tally by the names of the steps; those that nothing came back to are left out.
     pub(super) fn named(&self, tally: Tally) -> BTreeMap<String, Replies> {
-        let all = self.names.iter().cloned().zip(tally.0);
+        let all = self.names.iter().cloned().zip(tally.replies);
         all.filter(|(_, replies)| *replies != Replies::default()).collect()
     }
 }
 
 impl Tally {
     pub(super) fn add(&mut self, other: Self) {
-        if self.0.is_empty() {
-            *self = other;
+        self.awaited.extend(other.awaited);
+        if self.replies.is_empty() {
+            self.replies = other.replies;
             return;
         }
-        for (replies, more) in self.0.iter_mut().zip(other.0) {
+        for (replies, more) in self.replies.iter_mut().zip(other.replies) {
             replies.succeeded += more.succeeded;
             replies.gave_up += more.gave_up;
             for (code, failed) in more.failed {
@@ -135,6 +157,7 @@ mod tests {
             action: Action::Attach { request: String::new() },
             at_ms: Millis::default(),
             after: None,
+            when: None,
         };
         let steps = vec![step("pay", "pay[1]"), step("pay", "pay[2]"), step("get", "get")];
         Plan { steps, ..Plan::default() }

@@ -652,6 +652,13 @@ pub enum Event {
         /// The body.
         body: Payload,
     },
+    /// What a step of the plan waits for has come true.
+    Awaited {
+        /// The step's name: its id, with `[i]` for a repetition and `.2` for a second copy.
+        request: Name,
+        /// What that is, in words.
+        what: String,
+    },
 }
 
 /// One event and when it happened.

@@ -140,6 +140,7 @@ mod tests {
                 headers: BTreeMap::new(),
             },
             at_ms: Default::default(),
+            when: None,
             after: None,
         };
         let state = OpeningState {

@@ -301,6 +301,7 @@ pub(super) fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::Delivered { .. }
         | Event::OutcomeAsked { .. }
         | Event::GaveUp { .. }
+        | Event::Awaited { .. }
         | Event::StateOpened { .. }
         | Event::ProcessStarted { .. }
         | Event::ProcessCrashed { .. }
@@ -339,6 +340,7 @@ fn request(event: &Event) -> Option<&str> {
         | Event::Delivered { request, .. }
         | Event::OutcomeAsked { request, .. }
         | Event::RequestAccepted { request, .. }
+        | Event::Awaited { request, .. }
         | Event::GaveUp { request } => Some(request),
         _ => None,
     }

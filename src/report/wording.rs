@@ -147,6 +147,7 @@ pub(crate) fn wording<'h>(event: &'h Event, names: &Names<'h>) -> Wording<'h> {
         | Event::ReplyReceived { .. }
         | Event::Delivered { .. }
         | Event::OutcomeAsked { .. }
+        | Event::Awaited { .. }
         | Event::GaveUp { .. } => client(event),
         Event::OperatorAnswered { request, deed, of, code, message, .. } => {
             let space = if message.is_empty() { "" } else { " " };
@@ -227,6 +228,9 @@ fn client(event: &Event) -> (Who<'_>, String) {
             format!("⚡ {request} arrives: {} copy, not sent by {system}", with_article(copy)),
         ),
         Event::GaveUp { request } => (Who::Client, format!("{request}: gave up")),
+        Event::Awaited { request, what } => {
+            (Who::Client, format!("{request} waited for this: {what}"))
+        }
         Event::OutcomeAsked { request, attempt, of, waits } => {
             let what = if *waits { "waits for" } else { "asks for" };
             (Who::Client, format!("{} → {what} the outcome of {of}", tried(request, *attempt)))

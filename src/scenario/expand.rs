@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     diagnostic::Diagnostic,
-    plan::{Action, Step},
+    plan::{Action, Step, Wait},
     reader::{Reader, unknown_name},
     steps::{Completion, Does, How, Repeat, StepDoc, Verb},
     syntax::{Node, Text},
     template::{self, Values},
+    waits::After,
 };
 use crate::base::Target;
 
@@ -53,8 +54,13 @@ fn references(
         Some(Does::Call { .. } | Does::Http { .. } | Does::EndpointDown(_) | Does::Deploy(_))
         | None => None,
     };
+    let awaited = doc.after.as_ref().and_then(|after| match after {
+        After::Reply(text) => Some((text, "wait for")),
+        After::Status { of, .. } => Some((of, "watch")),
+        After::Effects { .. } | After::State { .. } => None,
+    });
     let mut all = true;
-    for (text, verb) in doc.after.iter().map(|text| (text, "wait for")).chain(acted_on) {
+    for (text, verb) in awaited.into_iter().chain(acted_on) {
         let (id, _) = split(&text.value);
         let fits = |does: &Does<'_>| match verb {
             "wait for" => does.is_answered(),
@@ -131,10 +137,9 @@ fn one(
         doc.repeats.iter().map(|repeat| (repeat.name.as_str(), repeat.from)).collect();
     loop {
         // One problem is enough: the other repetitions have the same one.
-        let (Some(action), Ok(after)) = (
-            action(reader, doc, &values, by_id),
-            doc.after.as_ref().map(|text| request(reader, text, doc, &values, by_id)).transpose(),
-        ) else {
+        let (Some(action), Ok((after, when))) =
+            (action(reader, doc, &values, by_id), waits(reader, doc, &values, by_id))
+        else {
             return;
         };
         for copy in 1..=doc.copies {
@@ -144,12 +149,30 @@ fn one(
                 action: action.clone(),
                 at_ms: doc.at_ms,
                 after: after.clone(),
+                when: when.clone(),
             });
         }
         if !advance(&mut values, &doc.repeats) {
             return;
         }
     }
+}
+
+/// The request whose answer is awaited, and what else is.
+type Awaited = (Option<String>, Option<Wait>);
+
+fn waits(
+    reader: &mut Reader,
+    doc: &StepDoc<'_>,
+    values: &Values<'_>,
+    by_id: &BTreeMap<&str, &StepDoc<'_>>,
+) -> Result<Awaited, ()> {
+    let Some(after) = &doc.after else { return Ok((None, None)) };
+    let named = after.step().map(|text| request(reader, text, doc, values, by_id)).transpose()?;
+    Ok(match after {
+        After::Reply(_) => (named, None),
+        _ => (None, after.wait(values, named)),
+    })
 }
 
 /// The next repetition; the last variable turns fastest. False after the last one.
@@ -374,7 +397,7 @@ fn pick(other: &StepDoc<'_>, rest: &str, values: &Values<'_>) -> Result<String, 
 fn cycles(reader: &mut Reader, docs: &[StepDoc<'_>], steps: &[Step]) {
     let index: BTreeMap<&str, usize> =
         steps.iter().enumerate().map(|(i, step)| (step.request.as_str(), i)).collect();
-    let next = |i: usize| steps[i].after.as_deref().and_then(|name| index.get(name).copied());
+    let next = |i: usize| steps[i].waits_for().and_then(|name| index.get(name.as_str()).copied());
     let mut walked_by = vec![usize::MAX; steps.len()];
     let mut reported = BTreeSet::new();
     for start in 0..steps.len() {
@@ -395,7 +418,7 @@ fn cycles(reader: &mut Reader, docs: &[StepDoc<'_>], steps: &[Step]) {
         let Some(after) = docs
             .iter()
             .find(|doc| ids.contains(doc.id.value.as_str()))
-            .and_then(|doc| doc.after.as_ref())
+            .and_then(|doc| doc.after.as_ref()?.step())
         else {
             continue;
         };

@@ -5,7 +5,7 @@
 use super::{
     catalog::Catalog,
     diagnostic::Diagnostic,
-    expand,
+    expand, named,
     plan::{Amount, Expectation, ExpectedEffects, ExpectedReply, ExpectedState, SameAs},
     reader::{Fields, Reader, Whole, unknown_name},
     steps::{self, Does, How, Repeat, StepDoc},
@@ -126,9 +126,9 @@ fn effects(
     catalog: &Catalog,
 ) -> Option<ExpectedEffects> {
     let name = reader.string(fields.get("effects")?, "the kind of an effect: `SYSTEM.KIND`")?;
-    let (system, kind) = kind(reader, &name, catalog)?;
+    let (system, kind) = named::effect(reader, &name, catalog)?;
     one_of(reader, fields, "effects", &["count", "sum"], "this expects nothing of the effects");
-    let given = fields.get("where").map(|node| filled(node, values));
+    let given = fields.get("where").map(|node| template::json(node, values));
     if let (Some(node), Some(false)) =
         (fields.get("where"), given.as_ref().map(serde_json::Value::is_object))
     {
@@ -169,8 +169,8 @@ fn state(
     const WHAT: &str = "`Service/key/name`: the object, and the state's name";
     let text = reader.string(fields.get("state")?, WHAT)?;
     one_of(reader, fields, "state", &["matches", "is_set"], "this expects nothing of the state");
-    let (service, key, name) = stated(reader, &text, catalog)?;
-    let matches = fields.get("matches").map(|node| filled(node, values));
+    let (service, key, name) = named::state(reader, &text, catalog)?;
+    let matches = fields.get("matches").map(|node| template::json(node, values));
     let is_set = fields.get("is_set").and_then(|n| reader.boolean(n));
     Some(ExpectedState {
         service,
@@ -180,64 +180,6 @@ fn state(
         is_set,
         sometimes: sometimes(reader, fields),
     })
-}
-
-/// `Bookings/b-1/booking`. A key may contain slashes.
-fn stated(reader: &mut Reader, text: &Text, catalog: &Catalog) -> Option<(String, String, String)> {
-    let written = &text.value;
-    let service = written.split('/').next().unwrap_or_default();
-    let entry = catalog.service(reader, service, text.part(0..service.len()))?;
-    if !entry.keyed {
-        let problem = format!("{service} has no keys, and so no state");
-        reader.report(Diagnostic::new(text.span.clone(), problem).help("only objects have state"));
-        return None;
-    }
-    let rest = written.get(service.len() + 1..).unwrap_or_default();
-    match rest.rsplit_once('/') {
-        Some((key, name)) if !key.is_empty() && !name.is_empty() => {
-            Some((service.to_owned(), key.to_owned(), name.to_owned()))
-        }
-        _ => {
-            let problem = "a state is named by its object and its name";
-            reader.report(
-                Diagnostic::new(text.span.clone(), problem)
-                    .help(format!("write `{service}/KEY/NAME`; `replay` shows the names")),
-            );
-            None
-        }
-    }
-}
-
-/// `gateway.charged`: a system and a kind of its effects.
-fn kind<'t>(reader: &mut Reader, name: &'t Text, catalog: &Catalog) -> Option<(&'t str, &'t str)> {
-    let Some((system, kind)) = name.value.split_once('.') else {
-        let all = catalog.systems.iter().flat_map(|(system, entry)| {
-            entry.effects.iter().map(move |kind| format!("{system}.{kind}"))
-        });
-        let all: Vec<String> = all.collect();
-        let hint = match all.iter().find(|known| known.ends_with(&format!(".{}", name.value))) {
-            Some(known) => format!("write `{known}`"),
-            None => format!("effects: {}", suggest::list(all.iter().map(String::as_str))),
-        };
-        let problem = format!("`{}` is not `SYSTEM.KIND`", name.value);
-        reader.report(Diagnostic::new(name.span.clone(), problem).help(hint));
-        return None;
-    };
-    let entry = catalog.system(reader, system, name.part(0..system.len()))?;
-    // who does not say which effects there are can be asked for any
-    if !entry.effects.is_empty() && !entry.effects.iter().any(|known| known == kind) {
-        let span = name.part(system.len() + 1..name.value.len());
-        let known = entry.effects.iter().map(String::as_str);
-        reader.report(unknown_name(
-            span,
-            &format!("effect of the {system}"),
-            "effects",
-            kind,
-            known,
-        ));
-        return None;
-    }
-    Some((system, kind))
 }
 
 /// A number, or the smallest and the largest that will do.
@@ -252,11 +194,6 @@ fn amount(reader: &mut Reader, node: &Node) -> Option<Amount> {
 
 fn sometimes(reader: &mut Reader, fields: &Fields<'_>) -> bool {
     fields.get("sometimes").and_then(|n| reader.boolean(n)).unwrap_or(false)
-}
-
-fn filled(node: &Node, values: &Values<'_>) -> serde_json::Value {
-    let text = node.to_json(&mut |s| template::fill(s, values));
-    serde_json::from_str(&text).expect("the tree is written as JSON")
 }
 
 /// Reports it unless exactly one of these is there.

@@ -17,6 +17,7 @@ mod expand;
 mod expectations;
 mod faults;
 mod files;
+mod named;
 pub mod plan;
 mod points;
 mod reader;
@@ -32,6 +33,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
+mod waits;
 mod world;
 mod write;
 

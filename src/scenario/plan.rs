@@ -3,8 +3,10 @@
 //! A scenario file is parsed into a [`Scenario`]; a reproducer holds its [`Plan`] whole.
 
 mod faults;
+mod fields;
 mod millis;
 mod steps;
+mod wait;
 
 use std::collections::BTreeMap;
 
@@ -12,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use faults::{CrashPoint, EntryKind, Fault, FaultName, FaultPlan, Held, Scope, Side};
+pub(crate) use fields::differences;
 pub use millis::Millis;
 pub use steps::{Action, RestatePlan, Revision, Step};
+pub use wait::{Status, Wait};
 
 use crate::{base::VirtualTime, choice::Tape};
 

@@ -345,7 +345,7 @@ mod tests {
         choice::Rate,
         scenario::plan::{
             Action, CrashPoint, EntryKind, Fault, FaultName, Millis, OpeningState, Plan, Side,
-            Step, SystemPlan,
+            Step, SystemPlan, Wait,
         },
     };
 
@@ -372,6 +372,7 @@ mod tests {
                 from: None,
                 headers: BTreeMap::new(),
             },
+            when: None,
             at_ms: Millis { from: 0, to: 5 },
             after: None,
         }];
@@ -545,6 +546,7 @@ mod tests {
             request,
             step,
             action,
+            when: after.clone().map(|kind| Wait::Effects { kind, fields: None, count: from }),
             at_ms: Millis { from, to },
             after,
         });

@@ -14,6 +14,7 @@ use super::{
     suggest,
     syntax::{Kind, Node, Text},
     target, template, vocabulary,
+    waits::{self, After},
 };
 
 /// A step as it is written.
@@ -25,7 +26,7 @@ pub(crate) struct StepDoc<'n> {
     pub(crate) repeats: Vec<Repeat>,
     pub(crate) at_ms: Millis,
     pub(crate) copies: u64,
-    pub(crate) after: Option<Text>,
+    pub(crate) after: Option<After<'n>>,
     /// False if something about it was reported.
     pub(crate) sound: bool,
 }
@@ -204,7 +205,7 @@ fn step<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Option<St
     let does = does(reader, node, &fields, catalog);
     let at_ms = fields.get("at_ms").and_then(|n| reader.millis(n)).unwrap_or_default();
     let copies = fields.get("copies").and_then(|n| reader.whole(n, COPIES)).unwrap_or(1);
-    let after = fields.get("after").and_then(|n| reader.string(n, "the id of a step"));
+    let after = fields.get("after").and_then(|n| waits::read(reader, n, catalog));
     let others = ["idempotency_key", "after", "body", "text", "headers", "reason"];
     for name in DEEDS.iter().map(|(name, _)| *name).chain(others) {
         if let Some(node) = fields.get(name) {

@@ -5,7 +5,7 @@
 //!
 //! Must not know: what the strings are for.
 
-use super::diagnostic::Span;
+use super::{diagnostic::Span, syntax::Node};
 
 /// The variables of a step's `for`, each with its value.
 pub(crate) type Values<'a> = [(&'a str, u64)];
@@ -53,6 +53,12 @@ pub(crate) fn fill(text: &str, values: &Values<'_>) -> String {
     }
     out.push_str(&text[copied..]);
     out
+}
+
+/// `node` as JSON, with every placeholder in its strings replaced.
+pub(crate) fn json(node: &Node, values: &Values<'_>) -> serde_json::Value {
+    let text = node.to_json(&mut |s| fill(s, values));
+    serde_json::from_str(&text).expect("the tree is written as JSON")
 }
 
 #[cfg(test)]

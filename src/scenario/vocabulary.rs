@@ -175,7 +175,26 @@ pub(crate) static STEP: Form<'static> = form(
             "when, after the start or after `after`: \"2s\", or [\"1s\", \"3s\"] for any time between",
         ),
         field("copies", "how many equal requests at once"),
-        field("after", "waits for the answer to the step with this id"),
+        field(
+            "after",
+            "waits for the answer to the step with this id, or for an effect, a state or a status: { \"effect\": \"SYSTEM.KIND\" }",
+        ),
+    ],
+);
+
+pub(crate) static AWAITED: Form<'static> = form(
+    "what a step waits for",
+    &[
+        field("effect", "a kind of effect: `SYSTEM.KIND`; what was repeated is not counted"),
+        field("where", "fields that the effects have; all of the kind if it is left out"),
+        field("count", "how many of them; 1 if it is left out"),
+        field("state", "a state that is set: `Service/key/name`"),
+        field("matches", "what the state has; anything if it is left out"),
+        field("status", "the id of a step: where its invocation is"),
+        field(
+            "is",
+            "`scheduled`, `pending` (for its lock), `running`, `suspended`, `backing-off`, `paused` or `completed`",
+        ),
     ],
 );
 
@@ -271,4 +290,5 @@ pub(crate) static FORMS: &[&Form<'static>] = &[
     &BOUNDS,
     &INVARIANTS,
     &FAULT,
+    &AWAITED,
 ];

@@ -11,7 +11,7 @@ use super::durations;
 use super::plan::{
     Action, Amount, Bounds, ClientPlan, CrashPoint, EntryKind, Expectation, ExpectedReply,
     ExpectedState, Fault, FaultPlan, Millis, Order, Plan, RestatePlan, Revision, Scenario, Side,
-    Step, SystemPlan,
+    Step, SystemPlan, Wait,
 };
 use crate::{base::Target, choice::Tape};
 
@@ -140,6 +140,31 @@ fn step(step: &Step, ids: &BTreeMap<String, String>, left: &mut BTreeMap<String,
     let late = left.remove(&format!("arrival_ms @ {}", step.request)).unwrap_or_default();
     add_time(&mut fields, "at", step.at_ms.from + u64::from(late), 0);
     fields.extend(step.after.as_ref().map(|after| ("after".to_owned(), id(after))));
+    fields.extend(step.when.as_ref().map(|wait| ("after".to_owned(), awaited(wait, id))));
+    Value::Object(fields)
+}
+
+/// What a step waits for that is no answer.
+fn awaited(wait: &Wait, id: impl Fn(&String) -> Value) -> Value {
+    let mut fields = Map::new();
+    let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    match wait {
+        Wait::Effects { kind, fields: wanted, count } => {
+            add("effect", json!(kind));
+            wanted.clone().and_then(|wanted| add("where", wanted));
+            if *count != 1 {
+                add("count", json!(count));
+            }
+        }
+        Wait::State { service, key, name, matches } => {
+            add("state", json!(format!("{service}/{key}/{name}")));
+            matches.clone().and_then(|matches| add("matches", matches));
+        }
+        Wait::Status { request, is } => {
+            add("status", id(request));
+            add("is", json!(is.name()));
+        }
+    }
     Value::Object(fields)
 }
 

@@ -183,7 +183,8 @@ impl Clients {
     /// Schedules the steps that wait for nothing.
     pub(super) fn start(&self, core: &mut Core<'_>) {
         for index in 0..core.plan.steps.len() {
-            if core.plan.steps[index].after.is_none() {
+            let step = &core.plan.steps[index];
+            if step.after.is_none() && step.when.is_none() {
                 schedule_step(core, index);
             }
         }
@@ -479,7 +480,8 @@ impl Clients {
     }
 }
 
-fn schedule_step(core: &mut Core<'_>, index: usize) {
+/// The time of a step begins.
+pub(super) fn schedule_step(core: &mut Core<'_>, index: usize) {
     let step = &core.plan.steps[index];
     let (from, to) = (step.at_ms.from, step.at_ms.to);
     let ms = core.between("arrival_ms", || step.request.clone(), from, to);

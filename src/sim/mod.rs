@@ -13,6 +13,7 @@ mod places;
 mod queue;
 mod ready;
 mod run;
+mod waits;
 mod world;
 
 use std::sync::Arc;

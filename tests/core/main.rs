@@ -20,5 +20,6 @@ mod simulation;
 mod systems;
 mod twin;
 mod visible;
+mod waits;
 mod workflows;
 mod world;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::Millis;
+use super::{Millis, Wait};
 use crate::base::Target;
 
 /// How Restate is configured; the defaults are those of server 1.7.12.
@@ -95,12 +95,23 @@ pub struct Step {
     pub step: String,
     /// What is done.
     pub action: Action,
-    /// When, in milliseconds after the start, or after `after` was answered.
+    /// When, in milliseconds after the start, or after `after` was answered, or after `when` came true.
     #[serde(default)]
     pub at_ms: Millis,
     /// The request whose answer is awaited first.
     #[serde(default)]
     pub after: Option<String>,
+    /// What else must have come true first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Wait>,
+}
+
+impl Step {
+    /// The request without which this one never comes.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<&String> {
+        self.after.as_ref().or_else(|| self.when.as_ref().and_then(Wait::request))
+    }
 }
 
 /// What a step does.

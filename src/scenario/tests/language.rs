@@ -1,0 +1,205 @@
+//! Times with units, and what steps wait for.
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    choice::Tape,
+    scenario::{
+        Decisions,
+        plan::{Status, Wait},
+        written,
+    },
+};
+
+fn steps(members: &str) -> String {
+    format!(
+        r#"{{ "title": "a room", "steps": [{{ "id": "book", "call": "Bookings/b-{{i}}/Get", "for": {{ "i": [1, 2] }} }}, {members}] }}"#
+    )
+}
+
+/// The scenario, written as a file and read again.
+fn again(text: &str) -> String {
+    let scenario = parse("hotel.json", text, &catalog()).unwrap_or_else(|e| panic!("{e}"));
+    let text =
+        written(&scenario, &Tape::default(), Decisions::InWords).expect("nothing is decided");
+    parse("again.json", &text, &catalog()).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    text
+}
+
+#[test]
+fn times_have_units_or_are_in_milliseconds() {
+    let with_units = plan(&file(
+        r#""world": { "hotel": { "latency": ["20ms", "1.5s"], "timeout": "1m", "outages": [["1s", 3000]], "hold": "2h" } },
+           "clients": { "patience": "10s" },
+           "restate": { "retry_initial": "1s", "retry_max": "1m 30s", "journal_retention": "10 days" },
+           "faults": { "until": "1h30m", "outage": { "rate": 0.1, "up_to": "5s" } }"#,
+    ));
+    let in_ms = plan(&file(
+        r#""world": { "hotel": { "latency_ms": [20, 1500], "timeout_ms": 60000, "outages": [[1000, 3000]], "hold_ms": 7200000 } },
+           "clients": { "patience_ms": 10000 },
+           "restate": { "retry_initial_ms": 1000, "retry_max_ms": 90000, "journal_retention_ms": 864000000 },
+           "faults": { "until_ms": 5400000, "outage": { "rate": 0.1, "up_to_ms": 5000 } }"#,
+    ));
+    assert_eq!(with_units, in_ms);
+    let at = |text: &str| {
+        plan(&steps(&format!(r#"{{ "id": "two", "endpoint_down": {text}, "at": {text} }}"#)))
+    };
+    assert_eq!(at(r#""2s""#), at("2000"));
+    assert_eq!(at(r#"["500ms", "1 minute"]"#), at("[500, 60000]"));
+}
+
+#[test]
+fn times_that_are_none_are_told() {
+    let at =
+        |value: &str| steps(&format!(r#"{{ "id": "two", "cancel": "book[1]", "at": {value} }}"#));
+    const EXAMPLES: &str = r#"for example "500ms", "2s", "1h30m", "10 days""#;
+    check(&[
+        (at(r#""soon""#), &[(r#""soon""#, r#"expected a time, found "soon""#, EXAMPLES)]),
+        (
+            at(r#""500""#),
+            &[(
+                r#""500""#,
+                "expected a time, found a string",
+                r#"write 500 without quotes, or with its unit: "500ms""#,
+            )],
+        ),
+        (
+            at(r#""1 month""#),
+            &[(
+                r#""1 month""#,
+                r#"expected a time, found "1 month""#,
+                "months and years have no fixed length: say it in days",
+            )],
+        ),
+        (
+            at(r#"["2s", "1s"]"#),
+            &[(
+                r#"["2s", "1s"]"#,
+                "the range ends before it starts: 2000 is more than 1000",
+                "write [1000, 2000]",
+            )],
+        ),
+        (
+            at(r#"true"#),
+            &[(
+                "true",
+                "expected a time, or a range of times, found a boolean",
+                r#"for example "2s", or ["1s", "3s"]"#,
+            )],
+        ),
+        (
+            steps(r#"{ "id": "two", "cancel": "book[1]", "at": "2s", "at_ms": 2000 }"#),
+            &[(r#""at_ms""#, "`at_ms` and `at` are the same", "remove `at_ms`")],
+        ),
+        (
+            steps(r#"{ "id": "two", "cancel": "book[1]", "at_s": 2 }"#),
+            &[(
+                r#""at_s""#,
+                "unknown key `at_s` in a step",
+                r#"write `at`, and the unit in the value: for example "500ms", "2s", "1h30m", "10 days""#,
+            )],
+        ),
+    ]);
+}
+
+#[test]
+fn what_steps_wait_for_is_read_and_written() {
+    let text = steps(
+        r#"{ "id": "a", "cancel": "book", "for": { "i": [1, 2] }, "at": "2s",
+             "after": { "effect": "hotel.booked", "where": { "guest": "g-{i}" }, "count": 2 } },
+           { "id": "b", "kill": "book[1]", "after": { "state": "Rooms/12/room", "matches": { "beds": 2 } } },
+           { "id": "c", "resume": "book[1]", "after": { "status": "book[2]", "is": "backing-off" } }"#,
+    );
+    let plan = plan(&text);
+    let waits: Vec<_> = plan.steps.iter().filter_map(|step| step.when.clone()).collect();
+    let effect = |guest: &str| Wait::Effects {
+        kind: "hotel.booked".into(),
+        fields: Some(json!({ "guest": guest })),
+        count: 2,
+    };
+    let state = Wait::State {
+        service: "Rooms".into(),
+        key: "12".into(),
+        name: "room".into(),
+        matches: Some(json!({ "beds": 2 })),
+    };
+    let status = Wait::Status { request: "book[2]".into(), is: Status::BackingOff };
+    assert_eq!(waits, [effect("g-1"), effect("g-2"), state, status]);
+    let written = again(&text);
+    for line in [
+        r#"{ "id": "a-1", "cancel": "book-1", "at": "2s", "after": { "effect": "hotel.booked", "where": { "guest": "g-1" }, "count": 2 } }"#,
+        r#"{ "id": "c", "resume": "book-1", "after": { "status": "book-2", "is": "backing-off" } }"#,
+    ] {
+        assert!(written.contains(line), "{written}");
+    }
+}
+
+#[test]
+fn waits_that_make_no_sense_are_told() {
+    let two = |after: &str| {
+        steps(&format!(r#"{{ "id": "two", "cancel": "book[1]", "after": {after} }}"#))
+    };
+    check(&[
+        (two("{}"), &[("{", "this waits for nothing", "add one of `effect`, `state`, `status`")]),
+        (
+            two(r#"{ "efect": "hotel.booked" }"#),
+            &[(
+                r#""efect""#,
+                "unknown key `efect` in what a step waits for",
+                "did you mean `effect`?",
+            )],
+        ),
+        (
+            two(r#"{ "effect": "motel.booked" }"#),
+            &[("motel", "unknown system `motel`", "did you mean `hotel`?")],
+        ),
+        (
+            two(r#"{ "effect": "hotel.booked", "is": "running" }"#),
+            &[(
+                r#""is""#,
+                "`is` goes with `status`",
+                "remove it, or write `status` in place of `effect`",
+            )],
+        ),
+        (
+            two(r#"{ "effect": "hotel.booked", "count": 0 }"#),
+            &[("0", "expected a number of effects, found 0: at least 1", "")],
+        ),
+        (
+            two(r#"{ "status": "book[1]", "is": "inboxed" }"#),
+            &[(r#""inboxed""#, "unknown status `inboxed`", "write `pending`")],
+        ),
+        (
+            two(r#"{ "status": "bok", "is": "running" }"#),
+            &[("bok", "unknown step `bok`", "did you mean `book`?")],
+        ),
+        (
+            two(r#"{ "status": "book", "is": "running" }"#),
+            &[(
+                r#""book""#,
+                "`book` is repeated over `i`, this step is not: which one is meant?",
+                "write `book[1]` for the first, or repeat this step with the same `for`",
+            )],
+        ),
+        (
+            two(r#"{ "status": "book[1]" }"#),
+            &[(
+                r#""book[1]""#,
+                "which status is waited for?",
+                r#"add "is": one of `scheduled`, `pending`, `running`, `suspended`, `backing-off`, `paused`, `completed`"#,
+            )],
+        ),
+        (
+            steps(
+                r#"{ "id": "x", "call": "Rooms/1/Get", "after": { "status": "y", "is": "running" } },
+                   { "id": "y", "call": "Rooms/1/Get", "after": "x" }"#,
+            ),
+            &[(
+                r#""y""#,
+                "these steps wait for each other and would never start",
+                "remove one `after`",
+            )],
+        ),
+    ]);
+}
