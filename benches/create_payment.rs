@@ -192,6 +192,7 @@ fn plan() -> Plan {
             at_ms: Millis::default(),
             after: None,
             when: None,
+            takes: Vec::new(),
         }],
         ..Plan::default()
     }

@@ -466,6 +466,9 @@ fn summarize(
     for (step, wait) in steps.waited_in_vain(&scenario.plan, &sum.replies) {
         ineffective.push(format!("step {step} never came: it waits for {wait}"));
     }
+    for (step, why) in steps.never_sent(&sum.replies) {
+        ineffective.push(format!("step {step} was never sent: {why}"));
+    }
     let replies = steps.named(sum.replies);
     let mut in_vain = false;
     for (step, replies) in &replies {

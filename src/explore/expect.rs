@@ -23,14 +23,14 @@ pub(super) fn judge(
     history: &History,
     reached: &mut BTreeMap<usize, u64>,
 ) -> Vec<Violation> {
+    let mut unmet = not_sent(plan, history);
     if expectations.is_empty() {
-        return Vec::new();
+        return unmet;
     }
     let replies = replies(plan, history);
     // what is not over may come out right yet
     let quiet = |record: &Record| matches!(record.event, Event::Ended { end: End::Quiet });
     let is_over = history.records().last().is_some_and(quiet);
-    let mut unmet = Vec::new();
     for (number, expectation) in expectations.iter().enumerate() {
         let (met, misses) = match expectation {
             Expectation::Reply(expected) => reply(expected, &replies),
@@ -45,6 +45,21 @@ pub(super) fn judge(
         }
     }
     unmet
+}
+
+/// Steps that take a field from a successful reply that does not have it: whoever wrote the scenario expects it there.
+fn not_sent(plan: &Plan, history: &History) -> Vec<Violation> {
+    if plan.steps.iter().all(|step| step.takes.is_empty()) {
+        return Vec::new();
+    }
+    let records = history.records().iter().enumerate();
+    let lacking = records.filter_map(|(index, record)| match &record.event {
+        Event::NotSent { request, field: Some(_), why, .. } => {
+            Some(Violation::new(NAME, format!("{request} is not sent, for {why}"), [index]))
+        }
+        _ => None,
+    });
+    lacking.collect()
 }
 
 /// Whether something met it, and what did not.

@@ -28,6 +28,10 @@ pub(super) struct Steps {
 pub(super) struct Tally {
     replies: Vec<Replies>,
     awaited: BTreeSet<usize>,
+    /// Steps that were left out for want of a reply, each with a reason.
+    not_sent: BTreeMap<usize, String>,
+    /// Steps of operators that were done.
+    operated: BTreeSet<usize>,
 }
 
 impl Steps {
@@ -56,6 +60,16 @@ impl Steps {
                     if let Some(number) = self.of_request.get(&**request) {
                         tally.replies[*number].gave_up += 1;
                     }
+                    continue;
+                }
+                Event::NotSent { request, why, .. } => {
+                    if let Some(number) = self.of_request.get(&**request) {
+                        tally.leave_out(*number, why.clone());
+                    }
+                    continue;
+                }
+                Event::OperatorAnswered { request, .. } => {
+                    tally.operated.extend(self.of_request.get(&**request));
                     continue;
                 }
                 Event::Awaited { request, .. } => {
@@ -91,6 +105,15 @@ impl Steps {
         in_vain.map(|(step, wait)| (step.step.as_str(), wait)).collect()
     }
 
+    /// The steps that were left out in every run, each with a reason.
+    pub(super) fn never_sent(&self, tally: &Tally) -> BTreeMap<String, String> {
+        let was_sent = |number: &usize| {
+            tally.operated.contains(number) || tally.replies[*number] != Replies::default()
+        };
+        let never = tally.not_sent.iter().filter(|(number, _)| !was_sent(number));
+        never.map(|(number, why)| (self.names[*number].clone(), why.clone())).collect()
+    }
+
     /// The tally by the names of the steps; those that nothing came back to are left out.
     pub(super) fn named(&self, tally: Tally) -> BTreeMap<String, Replies> {
         let all = self.names.iter().cloned().zip(tally.replies);
@@ -99,8 +122,18 @@ impl Steps {
 }
 
 impl Tally {
+    /// A step was left out: of several reasons, the first in the alphabet counts.
+    fn leave_out(&mut self, number: usize, why: String) {
+        let known = self.not_sent.entry(number).or_insert_with(|| why.clone());
+        if why < *known {
+            *known = why;
+        }
+    }
+
     pub(super) fn add(&mut self, other: Self) {
         self.awaited.extend(other.awaited);
+        self.operated.extend(other.operated);
+        other.not_sent.into_iter().for_each(|(number, why)| self.leave_out(number, why));
         if self.replies.is_empty() {
             self.replies = other.replies;
             return;
@@ -158,6 +191,7 @@ mod tests {
             at_ms: Millis::default(),
             after: None,
             when: None,
+            takes: Vec::new(),
         };
         let steps = vec![step("pay", "pay[1]"), step("pay", "pay[2]"), step("get", "get")];
         Plan { steps, ..Plan::default() }

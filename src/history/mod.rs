@@ -659,6 +659,17 @@ pub enum Event {
         /// What that is, in words.
         what: String,
     },
+    /// A step of the plan is left out: what it takes from a reply is not there.
+    NotSent {
+        /// The step's name.
+        request: Name,
+        /// The request whose reply lacks something.
+        of: Name,
+        /// The field that a successful reply does not have; none if it was no success.
+        field: Option<Name>,
+        /// In words.
+        why: String,
+    },
 }
 
 /// One event and when it happened.

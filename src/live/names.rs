@@ -141,6 +141,7 @@ mod tests {
             },
             at_ms: Default::default(),
             when: None,
+            takes: Vec::new(),
             after: None,
         };
         let state = OpeningState {

@@ -165,8 +165,11 @@ pub fn run(
 
 /// What a step has that a real server is not watched closely enough for.
 fn simulated_alone(step: &Step) -> Option<String> {
-    let wait = step.when.as_ref()?;
-    Some(format!("step `{}` waits for {wait}", step.step))
+    let id = &step.step;
+    if let Some(taken) = step.takes.first() {
+        return Some(format!("step `{id}` takes {} from a reply", taken.placeholder));
+    }
+    step.when.as_ref().map(|wait| format!("step `{id}` waits for {wait}"))
 }
 
 /// Hosts the services, registers them, does what the scenario says, and reads back what came of it.

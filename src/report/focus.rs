@@ -302,6 +302,7 @@ pub(super) fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::OutcomeAsked { .. }
         | Event::GaveUp { .. }
         | Event::Awaited { .. }
+        | Event::NotSent { .. }
         | Event::StateOpened { .. }
         | Event::ProcessStarted { .. }
         | Event::ProcessCrashed { .. }
@@ -341,6 +342,7 @@ fn request(event: &Event) -> Option<&str> {
         | Event::OutcomeAsked { request, .. }
         | Event::RequestAccepted { request, .. }
         | Event::Awaited { request, .. }
+        | Event::NotSent { request, .. }
         | Event::GaveUp { request } => Some(request),
         _ => None,
     }

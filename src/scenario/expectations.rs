@@ -8,7 +8,8 @@ use super::{
     expand, named,
     plan::{Amount, Expectation, ExpectedEffects, ExpectedReply, ExpectedState, SameAs},
     reader::{Fields, Reader, Whole, unknown_name},
-    steps::{self, Does, How, Repeat, StepDoc},
+    repeats::{self, Repeat},
+    steps::{Does, How, StepDoc},
     suggest,
     syntax::{Kind, Node, Text},
     template::{self, Values},
@@ -74,7 +75,7 @@ fn repeated<'n>(
     let with_variables = ["state", "where", "matches"];
     for member in fields.members() {
         if with_variables.contains(&&*member.name.value) {
-            steps::placeholders(reader, &member.value, &repeats);
+            repeats::variables(reader, &member.value, &repeats);
         }
     }
     let times = repeats.iter().map(Repeat::times).fold(1_u64, u64::saturating_mul);

@@ -6,6 +6,8 @@ mod faults;
 mod fields;
 mod millis;
 mod steps;
+mod taken;
+mod takes;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,8 @@ pub use faults::{CrashPoint, EntryKind, Fault, FaultName, FaultPlan, Held, Scope
 pub(crate) use fields::differences;
 pub use millis::Millis;
 pub use steps::{Action, RestatePlan, Revision, Step};
+pub use taken::Taken;
+pub(crate) use takes::{Lacking, Reply};
 pub use wait::{Status, Wait};
 
 use crate::{base::VirtualTime, choice::Tape};

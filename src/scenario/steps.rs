@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use super::{
     catalog::{Catalog, HandlerEntry, Input},
-    dates,
     diagnostic::Diagnostic,
-    plan::{Millis, Revision},
+    plan::{Fault, Millis, Revision},
     reader::{Fields, MILLIS, Reader, Whole, unknown_name},
+    repeats::{Repeat, placeholders, repeats, variables},
     settings::variants,
     suggest,
-    syntax::{Kind, Node, Text},
-    target, template, vocabulary,
+    syntax::{Kind, Member, Node, Text},
+    target, vocabulary,
     waits::{self, After},
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct StepDoc<'n> {
     pub(crate) at_ms: Millis,
     pub(crate) copies: u64,
     pub(crate) after: Option<After<'n>>,
+    /// Placeholders in what it sends that are no variables.
+    pub(crate) uses: Vec<Text>,
     /// False if something about it was reported.
     pub(crate) sound: bool,
 }
@@ -135,20 +137,9 @@ const DEEDS: &[(&str, &[&str])] = &[
     ("deploy", &[]),
 ];
 
-/// A variable of `for`, both ends included.
-#[derive(Debug)]
-pub(crate) struct Repeat {
-    pub(crate) name: String,
-    pub(crate) from: u64,
-    pub(crate) to: u64,
-}
-
-impl Repeat {
-    /// How many values it has; saturates.
-    pub(crate) fn times(&self) -> u64 {
-        (self.to - self.from).saturating_add(1)
-    }
-}
+/// The fields whose texts are sent: they may have something of earlier replies.
+const SENT: [&str; 8] =
+    ["call", "send", "http", "body", "text", "headers", "idempotency_key", "reason"];
 
 impl Does<'_> {
     /// True if there is an answer to wait for.
@@ -206,14 +197,18 @@ fn step<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Option<St
     let at_ms = fields.get("at_ms").and_then(|n| reader.millis(n)).unwrap_or_default();
     let copies = fields.get("copies").and_then(|n| reader.whole(n, COPIES)).unwrap_or(1);
     let after = fields.get("after").and_then(|n| waits::read(reader, n, catalog));
-    let others = ["idempotency_key", "after", "body", "text", "headers", "reason"];
-    for name in DEEDS.iter().map(|(name, _)| *name).chain(others) {
-        if let Some(node) = fields.get(name) {
-            placeholders(reader, node, &repeats);
+    let mut uses = Vec::new();
+    let deeds = DEEDS.iter().map(|(name, _)| *name).filter(|name| !SENT.contains(name));
+    for name in deeds.chain(["after"]).chain(SENT) {
+        let Some(node) = fields.get(name) else { continue };
+        if SENT.contains(&name) {
+            placeholders(reader, node, &repeats, &mut uses);
+        } else {
+            variables(reader, node, &repeats);
         }
     }
     let sound = reader.problems.len() == problems_before;
-    Some(StepDoc { id: id?, does, repeats, at_ms, copies, after, sound })
+    Some(StepDoc { id: id?, does, repeats, at_ms, copies, after, uses, sound })
 }
 
 /// An id that leaves room for `[3].2` in the names of requests.
@@ -228,37 +223,6 @@ fn step_id(reader: &mut Reader, node: &Node) -> Option<Text> {
         return None;
     }
     Some(id)
-}
-
-/// `for`: { "i": [1, 20] }.
-pub(crate) fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
-    const VALUE: Whole = Whole { what: "a whole number", min: 0, max: 1_000_000_000_000 };
-    let mut repeats = Vec::new();
-    for member in reader.map(node, "an object { variable: [from, to] }").unwrap_or(&[]) {
-        let name = &member.name;
-        if !template::is_variable(&name.value) {
-            reader.report(
-                Diagnostic::new(
-                    name.span.clone(),
-                    format!("`{}` cannot be a variable", name.value),
-                )
-                .help("a variable is letters, digits and `_`, and starts with a letter"),
-            );
-        }
-        if dates::NAMES.contains(&name.value.as_str()) {
-            reader.report(
-                Diagnostic::new(
-                    name.span.clone(),
-                    format!("`{}` cannot be a variable: it is when the run begins", name.value),
-                )
-                .help("give the variable another name"),
-            );
-        }
-        // A variable with a bad range still exists: its uses are not unknown.
-        let (from, to) = reader.range(&member.value, VALUE).unwrap_or((0, 0));
-        repeats.push(Repeat { name: name.value.clone(), from, to });
-    }
-    repeats
 }
 
 /// The one of [`DEEDS`] that is there.
@@ -498,35 +462,4 @@ fn call<'n>(
         headers,
         how,
     })
-}
-
-/// Reports placeholders in the strings of `node` that name no variable.
-pub(crate) fn placeholders(reader: &mut Reader, node: &Node, repeats: &[Repeat]) {
-    match &node.kind {
-        Kind::String(value) => {
-            let text = Text { value: value.clone(), span: node.span.clone() };
-            for (span, name) in template::placeholders(value) {
-                if repeats.iter().all(|repeat| repeat.name != name) {
-                    let variables = repeats.iter().map(|repeat| repeat.name.as_str());
-                    let help = if repeats.is_empty() {
-                        format!(
-                            r#"the step is not repeated; add "for": {{ "{name}": [1, 20] }}, or double the braces for text"#
-                        )
-                    } else {
-                        format!(
-                            "variables of this step: {}; double the braces for text",
-                            suggest::list(variables)
-                        )
-                    };
-                    let message = format!("unknown variable `{{{name}}}`");
-                    reader.report(Diagnostic::new(text.part(span), message).help(help));
-                }
-            }
-        }
-        Kind::Array(values) => values.iter().for_each(|n| placeholders(reader, n, repeats)),
-        Kind::Object(members) => {
-            members.iter().for_each(|m| placeholders(reader, &m.value, repeats));
-        }
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
-    }
 }

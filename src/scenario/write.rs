@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::durations;
-use super::plan::{
-    Action, Amount, Bounds, ClientPlan, CrashPoint, EntryKind, Expectation, ExpectedReply,
-    ExpectedState, Fault, FaultPlan, Millis, Order, Plan, RestatePlan, Revision, Scenario, Side,
-    Step, SystemPlan, Wait,
+use super::{
+    durations,
+    plan::{
+        Action, Amount, Bounds, ClientPlan, CrashPoint, EntryKind, Expectation, ExpectedReply,
+        ExpectedState, Fault, FaultPlan, Millis, Order, Plan, RestatePlan, Revision, Scenario,
+        Side, Step, SystemPlan, Taken, Wait,
+    },
+    template::{self, As, Placeholder},
 };
 use crate::{base::Target, choice::Tape};
 
@@ -136,12 +139,38 @@ fn step(step: &Step, ids: &BTreeMap<String, String>, left: &mut BTreeMap<String,
             },
         ),
     }
+    if !step.takes.is_empty() {
+        let renamed = |value: Value| renamed_replies(value, step, ids);
+        fields = fields.into_iter().map(|(name, value)| (name, renamed(value))).collect();
+    }
     // without a decision it comes as early as it may
     let late = left.remove(&format!("arrival_ms @ {}", step.request)).unwrap_or_default();
     add_time(&mut fields, "at", step.at_ms.from + u64::from(late), 0);
     fields.extend(step.after.as_ref().map(|after| ("after".to_owned(), id(after))));
     fields.extend(step.when.as_ref().map(|wait| ("after".to_owned(), awaited(wait, id))));
     Value::Object(fields)
+}
+
+/// A value of a step's, with the names that requests have in the file where something is taken from their replies.
+fn renamed_replies(value: Value, step: &Step, ids: &BTreeMap<String, String>) -> Value {
+    let again = |value| renamed_replies(value, step, ids);
+    match value {
+        Value::String(text) => json!(template::replaced(&text, |placeholder| {
+            let Placeholder { path, kind, .. } = *placeholder;
+            let is_this = |taken: &&Taken| {
+                template::whole(&taken.placeholder).is_some_and(|this| this == *placeholder)
+            };
+            let id = ids.get(&step.takes.iter().find(is_this)?.request)?;
+            let dot = if path.is_empty() { "" } else { "." };
+            let kind = if kind == As::Text { ":text" } else { "" };
+            Some(format!("{{{id}{dot}{path}{kind}}}"))
+        })),
+        Value::Array(items) => items.into_iter().map(again).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, value)| (name, again(value))).collect())
+        }
+        plain => plain,
+    }
 }
 
 /// What a step waits for that is no answer.

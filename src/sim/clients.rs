@@ -3,7 +3,7 @@
 //!
 //! Must not know: handlers, attempts.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bytes::Bytes;
 
@@ -16,7 +16,7 @@ use crate::{
     base::{Name, Target},
     history::{Event, Inv, Outcome},
     restate::{HttpRequest, IngressRequest, Mode, Ticket},
-    scenario::plan::{Action, Fault, Plan},
+    scenario::plan::{Action, Fault, Lacking, Plan, Reply, Step},
     system::{Copy, Delivery, Schedule},
 };
 
@@ -115,6 +115,8 @@ pub(super) struct Clients {
     waiting: BTreeMap<String, Vec<usize>>,
     patience_ms: u64,
     tries: u32,
+    /// The requests from whose replies later ones take something, by name, each with its reply.
+    replies: BTreeMap<String, Option<Reply>>,
 }
 
 impl Clients {
@@ -133,7 +135,9 @@ impl Clients {
             requests.push(Request { name, ask, tries: 0, done: false });
         }
         let (patience_ms, tries) = (plan.clients.patience_ms, plan.clients.tries);
-        Self { requests, arrivals: Vec::new(), waiting, patience_ms, tries }
+        let taken = plan.steps.iter().flat_map(|step| &step.takes);
+        let replies = taken.map(|taken| (taken.request.clone(), None)).collect();
+        Self { requests, arrivals: Vec::new(), waiting, patience_ms, tries, replies }
     }
 
     /// The handler that a request is for; none for what an operator does.
@@ -186,6 +190,35 @@ impl Clients {
             let step = &core.plan.steps[index];
             if step.after.is_none() && step.when.is_none() {
                 schedule_step(core, index);
+            }
+        }
+    }
+
+    /// What a step of the plan does, with what it takes from replies; none if that is not there, and the step is left
+    /// out.
+    pub(super) fn filled<'p>(
+        &mut self,
+        core: &mut Core<'p>,
+        world: &World,
+        index: usize,
+    ) -> Option<Cow<'p, Step>> {
+        let step = &core.plan.steps[index];
+        if step.takes.is_empty() {
+            return Some(Cow::Borrowed(step));
+        }
+        match step.filled(|request| self.replies.get(request)?.as_ref()) {
+            Ok(action) => {
+                let request = &mut self.requests[index];
+                // who asks for an outcome takes nothing from a reply
+                request.ask = Ask::of(&request.name, &action, &BTreeMap::new(), world);
+                Some(Cow::Owned(Step { action, ..step.clone() }))
+            }
+            Err(Lacking { of, field, why }) => {
+                let request = self.requests[index].name.clone();
+                let field = field.map(|field| field.as_str().into());
+                core.record(Event::NotSent { request, of: of.as_str().into(), field, why });
+                self.done(core, index);
+                None
             }
         }
     }
@@ -409,6 +442,12 @@ impl Clients {
             return;
         }
         let refused = matches!(answer, Answer::Outcome(Outcome::Failure { .. }));
+        if let (Some(reply), Answer::Outcome(outcome)) = (self.replies.get_mut(&*name), &answer) {
+            *reply = Some(match outcome {
+                Outcome::Success(body) => body.json().ok_or_else(|| body.text().into_owned()),
+                Outcome::Failure { code, message } => Err(format!("error {code}: {message}")),
+            });
+        }
         core.record(match answer {
             Answer::Outcome(outcome) => Event::ReplyReceived { request: name, attempt, outcome },
             Answer::Accepted(inv) => Event::RequestAccepted { request: name, attempt, inv },

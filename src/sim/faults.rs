@@ -7,7 +7,10 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use crate::{
     base::{Target, VirtualTime},
     choice::{Options, Rate, Site, Source},
-    scenario::plan::{Fault, FaultName, FaultPlan, Plan, Scope},
+    scenario::{
+        durations,
+        plan::{Fault, FaultName, FaultPlan, Millis, Plan, Scope},
+    },
 };
 
 /// What became of one kind of fault.

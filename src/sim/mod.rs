@@ -18,7 +18,6 @@ mod world;
 
 use std::sync::Arc;
 
-pub(crate) use faults::CRASH_AT;
 #[cfg(feature = "serve")]
 pub(crate) use faults::between;
 pub use faults::{FaultCounts, Tally};

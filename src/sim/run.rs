@@ -489,10 +489,10 @@ impl<'a> Sim<'a> {
     fn step(&mut self, index: usize) {
         self.skip_time(index);
         let core = &mut self.core;
+        let Some(step) = self.clients.filled(core, &self.world, index) else { return };
         if self.clients.step(core, &mut self.world, index) {
             return;
         }
-        let step = &core.plan.steps[index];
         match &step.action {
             Action::EndpointDown { for_ms } => {
                 let ms = core.between(
@@ -505,7 +505,7 @@ impl<'a> Sim<'a> {
             }
             Action::Deploy { revision } => self.deploy(revision),
             _ => {
-                let answered = operators::step(core.now, &mut self.engine, step);
+                let answered = operators::step(core.now, &mut self.engine, &step);
                 // what came of it stands before the answer
                 self.pump();
                 answered.into_iter().for_each(|event| self.core.record(event));

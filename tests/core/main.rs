@@ -11,6 +11,7 @@ mod expectations;
 mod faults;
 mod handler_entropy;
 mod host;
+mod language;
 mod operators;
 mod order;
 mod probe;

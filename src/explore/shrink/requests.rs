@@ -88,8 +88,9 @@ fn remove(plan: &Plan, chosen: &BTreeSet<String>, waiting_go: bool) -> (Plan, BT
         for step in &plan.steps {
             let waits = step.after.as_ref().filter(|_| waiting_go);
             let watched = step.when.as_ref().and_then(Wait::request);
-            let needs = [waits, watched, meant(&step.action)];
-            if needs.into_iter().flatten().any(|request| gone.contains(request)) {
+            let needs = [waits, watched, meant(&step.action)].into_iter().flatten();
+            let needs = needs.chain(step.takes.iter().map(|taken| &taken.request));
+            if needs.into_iter().any(|request| gone.contains(request)) {
                 gone.insert(step.request.clone());
             }
         }

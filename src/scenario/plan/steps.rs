@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, Wait};
+use super::{Millis, Taken, Wait};
 use crate::base::Target;
 
 /// How Restate is configured; the defaults are those of server 1.7.12.
@@ -104,6 +104,9 @@ pub struct Step {
     /// What else must have come true first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Wait>,
+    /// What of it is taken from replies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes: Vec<Taken>,
 }
 
 impl Step {

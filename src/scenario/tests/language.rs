@@ -203,3 +203,196 @@ fn waits_that_make_no_sense_are_told() {
         ),
     ]);
 }
+
+#[test]
+fn variables_can_be_numbers() {
+    let text = steps(
+        r#"{ "id": "two", "call": "Bookings/c-{i}/Book", "for": { "i": [3, 3] },
+             "body": { "nights": "{i:number}", "room": "{i}", "all": ["no {i:text}", { "n": "{i:number}" }] } }"#,
+    );
+    let Action::Call { body, .. } = &plan(&text).steps[2].action else { panic!("it is a call") };
+    assert_eq!(body, r#"{"nights":3,"room":"3","all":["no 3",{"n":3}]}"#);
+    check(&[(
+        steps(
+            r#"{ "id": "two", "call": "Bookings/c/Book", "for": { "i": [3, 3] }, "body": { "nights": 1, "room": "no {i:number}" } }"#,
+        ),
+        &[(
+            "{i:number}",
+            "a part of a text is no number",
+            "write `{i}` here; `:number` is for a string that is nothing else",
+        )],
+    )]);
+}
+
+#[test]
+fn what_earlier_steps_were_answered_is_read_and_written() {
+    let text = steps(
+        r#"{ "id": "two", "call": "Bookings/c-{book.id}/Book", "for": { "i": [1, 2] }, "after": "book",
+             "body": { "nights": "{book.nights}", "room": "{i}", "of": "{book[2].room:text}" } },
+           { "id": "three", "send": "Bookings/c/Book", "after": "two[2]", "body": { "nights": "{two[2]}" },
+             "headers": { "x-id": "{book[2].id}" }, "idempotency_key": "key-{book[2].id}" }"#,
+    );
+    let wrong = text.replace("{book[2].room:text}", "{book.room:text}");
+    let takes: Vec<_> = plan(&wrong)
+        .steps
+        .iter()
+        .flat_map(|step| &step.takes)
+        .map(|taken| format!("{} of {}", taken.placeholder, taken.request))
+        .collect();
+    assert_eq!(
+        takes,
+        [
+            "{book.id} of book[1]",
+            "{book.nights} of book[1]",
+            "{book.room:text} of book[1]",
+            "{book.id} of book[2]",
+            "{book.nights} of book[2]",
+            "{book.room:text} of book[2]",
+            "{two[2]} of two[2]",
+            "{book[2].id} of book[2]",
+        ]
+    );
+    let written = again(&wrong);
+    for part in [
+        r#""call": "Bookings/c-{book-2.id}/Book""#,
+        r#""nights": "{book-2.nights}", "room": "2", "of": "{book-2.room:text}""#,
+        r#""body": { "nights": "{two-2}" }"#,
+        r#""idempotency_key": "key-{book-2.id}", "headers": { "x-id": "{book-2.id}" }"#,
+    ] {
+        assert!(written.contains(part), "{part}\n{written}");
+    }
+    // the first repetition does not wait for the second
+    check(&[(
+        text,
+        &[(
+            "{book[2].room:text}",
+            "`book` need not be answered by then",
+            r#"let it, or a step that it waits for, have "after": "book[2]""#,
+        )],
+    )]);
+}
+
+#[test]
+fn what_no_step_was_answered_is_told() {
+    let two = |rest: &str, body: &str| {
+        steps(&format!(
+            r#"{{ "id": "two", "call": "Bookings/c/Book", {rest} "body": {{ "nights": {body} }} }}, {{ "id": "no", "send": "Rooms/1/Get" }}"#
+        ))
+    };
+    check(&[
+        (
+            two("", r#""{bok.nights}""#),
+            &[(
+                "{bok.nights}",
+                "unknown step `bok`",
+                "did you mean `book`? Double the braces for text",
+            )],
+        ),
+        (
+            two("", r#""{zzz.nights}""#),
+            &[(
+                "{zzz.nights}",
+                "unknown step `zzz`",
+                "steps: `book`, `no`, `two`; double the braces for text",
+            )],
+        ),
+        (
+            two("", r#""{n}""#),
+            &[(
+                "{n}",
+                "unknown variable `{n}`",
+                r#"the step is not repeated; add "for": { "n": [1, 20] }, or double the braces for text"#,
+            )],
+        ),
+        (
+            two("", r#""{book[1].nights}""#),
+            &[(
+                "{book[1].nights}",
+                "`book` need not be answered by then",
+                r#"add "after": "book[1]""#,
+            )],
+        ),
+        (
+            two(r#""after": "book[1]","#, r#""{book.nights}""#),
+            &[(
+                "{book.nights}",
+                "`book` is repeated over `i`, this step is not: which one is meant?",
+                "write `book[1]` for the first, or repeat this step with the same `for`",
+            )],
+        ),
+        (
+            two("", r#""{no.nights}""#),
+            &[(
+                "{no.nights}",
+                "`no` is not a call: it has no reply",
+                "name a step that has a `call`",
+            )],
+        ),
+        // whatever comes, the body has no nights
+        (
+            steps(
+                r#"{ "id": "two", "call": "Bookings/c/Book", "after": "book[1]", "body": { "night": "{book[1].n}" } }"#,
+            ),
+            &[("{", "the body does not fit Bookings.Book: missing field `nights`", "")],
+        ),
+    ]);
+}
+
+#[test]
+fn expressions_are_read_and_written() {
+    let text = file(
+        r#""expect": [{ "always": "state('Rooms', '{i}').room.beds <= 2", "for": { "i": [1, 2] } },
+                      { "eventually": "size(effects('hotel.booked')) == 1" },
+                      { "sometimes": "replies('get').exists(r, r.code == 404)" }]"#,
+    );
+    let written = again(&text);
+    for part in [
+        r#"{ "always": "state('Rooms', '2').room.beds <= 2" }"#,
+        r#"{ "eventually": "size(effects('hotel.booked')) == 1" }"#,
+    ] {
+        assert!(written.contains(part), "{part}\n{written}");
+    }
+    let always = |text: &str| file(&format!(r#""expect": [{{ "always": "{text}" }}]"#));
+    const FUNCTIONS: &str = "functions: `state`, `effects`, `replies`, and those of CEL";
+    check(&[
+        (
+            always("state('Room', '1').room.beds <= 2"),
+            &[("Room", "unknown service `Room`", "did you mean `Rooms`?")],
+        ),
+        (
+            always("size(effects('hotle.booked')) <= 2"),
+            &[("hotle", "unknown system `hotle`", "did you mean `hotel`?")],
+        ),
+        (
+            always("size(replies('gett')) <= 2"),
+            &[("gett", "unknown step `gett`", "did you mean `get`?")],
+        ),
+        (
+            always("states('Rooms', '1').room.beds <= 2"),
+            &[("states", "unknown function `states`", FUNCTIONS)],
+        ),
+    ]);
+    let message = |text: &str| {
+        let problems = parse("hotel.json", &always(text), &catalog()).expect_err(text);
+        problems.items()[0].message.clone()
+    };
+    assert_eq!(message("state('Rooms').room.beds <= 2"), "`state` does not have 1 argument");
+    assert_eq!(message("state('Rooms', x).room.beds <= 2"), "unknown name `x`");
+    assert_eq!(message("1 < 2"), "this looks at nothing that happens");
+    assert!(message("size(effects('hotel.booked')").starts_with("this is no expression: "));
+    let two = file(r#""expect": [{ "always": "size(replies('get')) > 0", "eventually": "true" }]"#);
+    let problems = parse("hotel.json", &two, &catalog()).expect_err("one of them");
+    assert_eq!(problems.items()[0].message, "an expectation has one of `always` and `eventually`");
+}
+
+proptest::proptest! {
+    /// Whatever stands in an expression, it is read, or told.
+    #[test]
+    fn any_text_is_an_expression_or_told(text in "[ -~]{0,40}") {
+        let quoted = serde_json::to_string(&text).expect("a string is JSON");
+        let file = file(&format!(r#""expect": [{{ "always": {quoted} }}]"#));
+        if let Err(problems) = parse("hotel.json", &file, &catalog()) {
+            proptest::prop_assert!(!problems.items().is_empty());
+        }
+    }
+}
