@@ -25,7 +25,7 @@ use crate::{
     history::History,
     host::watch::{self, Doing},
     oracle::{Oracle, Verdict, Violation, judge},
-    scenario::plan::{FaultPlan, Scenario},
+    scenario::plan::{Expectation, ExpectedExpression, FaultPlan, Holds, Scenario},
     sim::{self, Deployment, Logs, RunResult, Tally},
     subject::Subject,
 };
@@ -462,6 +462,15 @@ fn summarize(
     }
     for never in sometimes.iter().filter(|s| s.reached == 0) {
         ineffective.push(format!("never seen: {}", never.what));
+    }
+    for (number, expected) in scenario.expect.iter().enumerate() {
+        if let Expectation::Expression(ExpectedExpression { holds: Holds::Always, .. }) = expected
+            && !sum.reached.contains_key(&number)
+        {
+            let what = expect::describe(expected);
+            ineffective
+                .push(format!("never had a value: {what}; what it looks at was never there"));
+        }
     }
     for (step, wait) in steps.waited_in_vain(&scenario.plan, &sum.replies) {
         ineffective.push(format!("step {step} never came: it waits for {wait}"));

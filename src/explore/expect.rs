@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::expressions::{self, Became};
 use crate::{
     history::{Change, End, Event, History, Outcome, Payload, Record},
     oracle::Violation,
     scenario::plan::{
-        Expectation, ExpectedEffects, ExpectedReply, ExpectedState, Plan, differences,
+        Expectation, ExpectedEffects, ExpectedExpression, ExpectedReply, ExpectedState, Holds,
+        Plan, differences,
     },
 };
 
@@ -31,8 +33,23 @@ pub(super) fn judge(
     // what is not over may come out right yet
     let quiet = |record: &Record| matches!(record.event, Event::Ended { end: End::Quiet });
     let is_over = history.records().last().is_some_and(quiet);
+    let written: Vec<&ExpectedExpression> = expectations.iter().filter_map(expression).collect();
+    let mut became = expressions::follow(&written, plan, history).into_iter();
     for (number, expectation) in expectations.iter().enumerate() {
         let (met, misses) = match expectation {
+            Expectation::Expression(expected) => {
+                let became = became.next().unwrap_or_default();
+                // whether it ever meant anything is counted for each of them
+                let counts = match expected.holds {
+                    Holds::Always => became.had_a_value,
+                    Holds::Eventually | Holds::Sometimes => became.was_true,
+                };
+                if counts {
+                    *reached.entry(number).or_default() += 1;
+                }
+                unmet.extend(held(expected, &became, is_over));
+                continue;
+            }
             Expectation::Reply(expected) => reply(expected, &replies),
             Expectation::Effects(_) | Expectation::State(_) if !is_over => continue,
             Expectation::Effects(expected) => once(effects(expected, history)),
@@ -62,6 +79,28 @@ fn not_sent(plan: &Plan, history: &History) -> Vec<Violation> {
     lacking.collect()
 }
 
+fn expression(expectation: &Expectation) -> Option<&ExpectedExpression> {
+    match expectation {
+        Expectation::Expression(expected) => Some(expected),
+        _ => None,
+    }
+}
+
+fn describe_expression(expected: &ExpectedExpression) -> String {
+    format!("{} {}", expected.holds.name(), expected.expression)
+}
+
+/// What did not hold of an expression in a run.
+fn held(expected: &ExpectedExpression, became: &Became, is_over: bool) -> Option<Violation> {
+    let what = describe_expression(expected);
+    if let Some((index, why)) = &became.broken {
+        return Some(Violation::new(NAME, format!("{what}, but {why}"), [*index]));
+    }
+    let never = expected.holds == Holds::Eventually && !became.was_true && is_over;
+    let last = if became.last.is_empty() { "it never was" } else { &became.last };
+    never.then(|| Violation::new(NAME, format!("{what}, but {last}"), []))
+}
+
 /// Whether something met it, and what did not.
 type Judged = (bool, Vec<Violation>);
 
@@ -78,6 +117,7 @@ pub(super) fn describe(expectation: &Expectation) -> String {
         Expectation::Reply(expected) => describe_reply(expected),
         Expectation::Effects(expected) => describe_effects(expected),
         Expectation::State(expected) => describe_state(expected),
+        Expectation::Expression(expected) => describe_expression(expected),
     }
 }
 

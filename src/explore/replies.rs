@@ -166,7 +166,7 @@ impl FailedReplies {
 pub(super) fn in_vain(step: &str, replies: &Replies, expect: &[Expectation]) -> bool {
     let fails = |e: &Expectation, code: u32| match e {
         Expectation::Reply(e) => e.reply == step && e.fails == Some(code),
-        Expectation::Effects(_) | Expectation::State(_) => false,
+        Expectation::Effects(_) | Expectation::State(_) | Expectation::Expression(_) => false,
     };
     let expected = |code: &u32| expect.iter().any(|e| fails(e, *code));
     let any = replies.gave_up > 0 || !replies.failed.is_empty();

@@ -5,8 +5,13 @@
 use super::{
     catalog::Catalog,
     diagnostic::Diagnostic,
-    expand, named,
-    plan::{Amount, Expectation, ExpectedEffects, ExpectedReply, ExpectedState, SameAs},
+    expand,
+    expression::{Compiled, Look, Wrong},
+    named,
+    plan::{
+        Amount, Expectation, ExpectedEffects, ExpectedExpression, ExpectedReply, ExpectedState,
+        Holds, SameAs,
+    },
     reader::{Fields, Reader, Whole, unknown_name},
     repeats::{self, Repeat},
     steps::{Does, How, StepDoc},
@@ -49,6 +54,17 @@ pub(crate) fn read(
                     state(reader, fields, values, catalog).map(Expectation::State)
                 },
             );
+        } else if is_expression(node) {
+            repeated(
+                reader,
+                node,
+                vocabulary::EXPECTED_EXPRESSION,
+                &mut all,
+                &mut |reader, fields, values| {
+                    expression(reader, fields, values, (steps, catalog))
+                        .map(Expectation::Expression)
+                },
+            );
         } else {
             all.extend(reply(reader, node, steps).map(Expectation::Reply));
         }
@@ -71,8 +87,8 @@ fn repeated<'n>(
     one: &mut ReadOne<'_, 'n>,
 ) {
     let Some(fields) = reader.object(node, form) else { return };
-    let repeats = fields.get("for").map_or_else(Vec::new, |n| steps::repeats(reader, n));
-    let with_variables = ["state", "where", "matches"];
+    let repeats = fields.get("for").map_or_else(Vec::new, |n| repeats::repeats(reader, n));
+    let with_variables = ["state", "where", "matches", "always", "eventually", "sometimes"];
     for member in fields.members() {
         if with_variables.contains(&&*member.name.value) {
             repeats::variables(reader, &member.value, &repeats);
@@ -117,6 +133,89 @@ fn reply(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<Expe
         same_as,
         sometimes: sometimes(reader, &fields),
     })
+}
+
+/// Whether an expectation says a whole expression. `"sometimes": true` is a field of others.
+fn is_expression(node: &Node) -> bool {
+    let is_text = |node: &Node| matches!(node.kind, Kind::String(_));
+    let named = |name: &str| node.member(name).map(|member| &member.value);
+    (named("always").is_some() || named("eventually").is_some())
+        || (named("reply").is_none() && named("sometimes").is_some_and(is_text))
+}
+
+/// When an expression must be true.
+fn expression(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    values: &Values<'_>,
+    (steps, catalog): (&[StepDoc<'_>], &Catalog),
+) -> Option<ExpectedExpression> {
+    let given = |holds: &Holds| Some((*holds, fields.get(holds.name())?));
+    let mut given = Holds::ALL.iter().filter_map(given);
+    let (holds, node) = given.next()?;
+    if let Some((other, node)) = given.next() {
+        let problem =
+            format!("an expectation has one of `{}` and `{}`", holds.name(), other.name());
+        reader.report(Diagnostic::new(node.head(), problem).help("make two expectations of it"));
+        return None;
+    }
+    let text = reader.string(node, "an expression")?;
+    let expression = template::fill(&text.value, values);
+    let place = |at: usize, length: usize| match expression == text.value {
+        true => text.part(at..at + length),
+        // with the value of a variable, places are other ones
+        false => text.span.clone(),
+    };
+    let compiled = match Compiled::new(&expression) {
+        Ok(compiled) => compiled,
+        Err(Wrong { at, length, message, help }) => {
+            let problem = Diagnostic::new(place(at, length), message);
+            reader.report(problem.help_if(help));
+            return None;
+        }
+    };
+    let problems = reader.problems.len();
+    for look in &compiled.looks {
+        let (Look::State { service: Some(name), .. }
+        | Look::Effects(Some(name))
+        | Look::Replies(Some(name))) = look
+        else {
+            continue;
+        };
+        let span =
+            expression.find(name.as_str()).map_or(text.span.clone(), |at| place(at, name.len()));
+        // so that the parts of a name are underlined
+        let span = if span.len() == name.len() { span.start - 1..span.end + 1 } else { span };
+        let name = Text { value: name.clone(), span };
+        looked_at(reader, look, &name, (steps, catalog));
+    }
+    (reader.problems.len() == problems).then_some(ExpectedExpression { expression, holds })
+}
+
+/// Reports a name that an expression looks at, and that does not exist.
+fn looked_at(
+    reader: &mut Reader,
+    look: &Look,
+    name: &Text,
+    (steps, catalog): (&[StepDoc<'_>], &Catalog),
+) {
+    let inner = name.part(0..name.value.len());
+    match look {
+        Look::State { .. } => {
+            let Some(service) = catalog.service(reader, &name.value, inner.clone()) else { return };
+            if !service.keyed {
+                let problem = format!("{} has no keys, and so no state", name.value);
+                reader.report(Diagnostic::new(inner, problem).help("only objects have state"));
+            }
+        }
+        Look::Effects(_) => drop(named::effect(reader, name, catalog)),
+        Look::Replies(_) => {
+            if steps.iter().all(|step| step.id.value != name.value) {
+                let ids = steps.iter().map(|step| step.id.value.as_str());
+                reader.report(unknown_name(inner, "step", "steps", &name.value, ids));
+            }
+        }
+    }
 }
 
 /// How many effects of a kind a run must have, or what they must add up to.

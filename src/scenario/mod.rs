@@ -15,6 +15,7 @@ mod diagnostic;
 pub(crate) mod durations;
 mod expand;
 mod expectations;
+pub(crate) mod expression;
 mod faults;
 mod files;
 mod named;

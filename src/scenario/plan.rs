@@ -228,6 +228,8 @@ pub enum Expectation {
     Effects(ExpectedEffects),
     /// Of a state.
     State(ExpectedState),
+    /// Of anything that an expression can say.
+    Expression(ExpectedExpression),
 }
 
 impl Expectation {
@@ -238,6 +240,7 @@ impl Expectation {
             Self::Reply(expected) => expected.sometimes,
             Self::Effects(expected) => expected.sometimes,
             Self::State(expected) => expected.sometimes,
+            Self::Expression(expected) => matches!(expected.holds, Holds::Sometimes),
         }
     }
 }
@@ -305,6 +308,43 @@ pub struct ExpectedState {
     /// True if it is enough that one run has it; false if every run must.
     #[serde(default)]
     pub sometimes: bool,
+}
+
+/// When an expression must be true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedExpression {
+    /// In CEL.
+    pub expression: String,
+    /// When it must be true.
+    pub holds: Holds,
+}
+
+/// When an expression must be true. While it looks at what is not there, it is neither true nor false.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// Whenever something that it looks at has changed, and at the start.
+    Always,
+    /// At some time in each run.
+    Eventually,
+    /// At some time in some run.
+    Sometimes,
+}
+
+impl Holds {
+    /// Its name in scenario files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Eventually => "eventually",
+            Self::Sometimes => "sometimes",
+        }
+    }
+
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Always, Self::Eventually, Self::Sometimes];
 }
 
 /// The smallest and the largest number that will do.

@@ -257,6 +257,19 @@ pub(crate) static EXPECTED_STATE: Form<'static> = form(
     ],
 );
 
+pub(crate) static EXPECTED_EXPRESSION: Form<'static> = form(
+    "an expectation of an expression",
+    &[
+        field(
+            "always",
+            "CEL that must be true throughout: \"state('Service', 'key').name <= 5\"; beside `state` there are `effects('system.kind')`, `replies('step')` and `now`, in ms",
+        ),
+        field("eventually", "CEL that must be true at some time in each run"),
+        field("sometimes", "CEL that must be true at some time in some run"),
+        field("for", "repeats the expectation: { \"i\": [1, 20] }, both ends included"),
+    ],
+);
+
 pub(crate) static SAME_AS: Form<'static> = form(
     "`same_as`",
     &[

@@ -463,6 +463,9 @@ fn outcome(expectation: &Expectation) -> Value {
             add("sum", expected.sum.as_ref().map(|field| json!(field)));
             add("is", expected.is.map(amount));
         }
+        Expectation::Expression(expected) => {
+            add(expected.holds.name(), Some(json!(expected.expression)));
+        }
         Expectation::State(expected) => {
             let ExpectedState { service, key, name, .. } = expected;
             add("state", Some(json!(format!("{service}/{key}/{name}"))));

@@ -20,9 +20,8 @@ fn awaited(seen: &Replayed) -> Vec<(String, u64)> {
 /// phase the cancel found the request.
 #[track_caller]
 fn cancelled(one: &str, after: &str, rest: &str) -> (Vec<(String, u64)>, Vec<(Phase, u64)>) {
-    let steps = format!(
-        r#"{one}, {{ "id": "undo", "cancel": "one", "after": {after}, "at": "50ms" }}"#
-    );
+    let steps =
+        format!(r#"{one}, {{ "id": "undo", "cancel": "one", "after": {after}, "at": "50ms" }}"#);
     let rest = format!(r#""order": "fifo"{}{rest}"#, if rest.is_empty() { "" } else { ", " });
     let seen = run(&scenario(&steps, &rest), 0);
     let found = pick(&seen, |r| match r.event {
