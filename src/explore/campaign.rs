@@ -452,6 +452,9 @@ fn summarize(
         .collect();
     let mut ineffective: Vec<String> = never_fired(&sum.tally, &scenario.plan.faults)
         .map(|fault| {
+            if fault.starts_with(sim::OUTAGE) {
+                return format!("the {fault} refused no call");
+            }
             let until_ms = scenario.plan.faults.until_ms;
             format!("the fault {fault} never fired; faults end at {until_ms} ms (`until`)")
         })

@@ -5,6 +5,7 @@
 use super::{
     catalog::Catalog,
     diagnostic::Diagnostic,
+    outages::{self, Window},
     plan::{Fault, FaultName, FaultPlan, Scope},
     points,
     reader::{Fields, MILLIS, Reader, Whole, unknown_name},
@@ -17,10 +18,15 @@ use super::{
 const DEFAULT: &str = "default";
 
 /// `faults`: an object, or `"default"`.
-pub(crate) fn read(reader: &mut Reader, node: &Node, catalog: &Catalog) -> FaultPlan {
+pub(crate) fn read(
+    reader: &mut Reader,
+    node: &Node,
+    catalog: &Catalog,
+) -> (FaultPlan, Vec<Window>) {
     const WHAT: &str = r#"an object { fault: probability }, or "default""#;
+    let mut windows = Vec::new();
     if matches!(&node.kind, Kind::String(word) if word == DEFAULT) {
-        return FaultPlan::usual();
+        return (FaultPlan::usual(), windows);
     }
     let members = reader.map(node, WHAT).unwrap_or(&[]);
     reader.named_twice(node, vocabulary::FAULTS);
@@ -38,13 +44,15 @@ pub(crate) fn read(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Fault
                 plan.until_ms = reader.whole(value, MILLIS).unwrap_or(plan.until_ms);
             }
             _ => {
-                if let Some(fault) = named(reader, &member.name, catalog) {
+                if let (Kind::Array(nodes), "outage") = (&value.kind, &*member.name.value) {
+                    windows = outages::read(reader, nodes, catalog);
+                } else if let Some(fault) = named(reader, &member.name, catalog) {
                     one(reader, fault, member, catalog, &mut plan);
                 }
             }
         }
     }
-    plan
+    (plan, windows)
 }
 
 /// The fault `name`; an unknown one is reported.

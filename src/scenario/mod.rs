@@ -19,6 +19,7 @@ pub(crate) mod expression;
 mod faults;
 mod files;
 mod named;
+mod outages;
 pub mod plan;
 mod points;
 mod reader;

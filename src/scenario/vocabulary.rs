@@ -219,6 +219,17 @@ pub(crate) static FAULTS: Form<'static> = form(
     ],
 );
 
+/// One of the windows that `outage` can be a list of.
+pub(crate) static WINDOW: Form<'static> = form(
+    "an outage",
+    &[
+        field("system", "the system that is down: it refuses every call"),
+        field("endpoint", "true if it is the handlers' process that is down"),
+        needed("from", "when it begins, after the start"),
+        needed("to", "when it is over"),
+    ],
+);
+
 pub(crate) static INVARIANTS: Form<'static> =
     form("the invariants", &[needed("except", "all but these")]);
 
@@ -304,4 +315,6 @@ pub(crate) static FORMS: &[&Form<'static>] = &[
     &INVARIANTS,
     &FAULT,
     &AWAITED,
+    &EXPECTED_EXPRESSION,
+    &WINDOW,
 ];

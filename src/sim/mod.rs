@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "serve")]
 pub(crate) use faults::between;
+pub(crate) use faults::{CRASH_AT, OUTAGE};
 pub use faults::{FaultCounts, Tally};
 pub use logs::Logs;
 pub use run::{RunResult, run};

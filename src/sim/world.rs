@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::{
     core::{AttemptInfo, Core, Due},
-    faults::Struck,
+    faults::{Struck, outage},
 };
 use crate::{
     base::{Name, VirtualTime, panics},
@@ -172,11 +172,17 @@ impl World {
         let Some(at) = self.find(decided.outgoing.system) else { return decided };
         let system = &self.systems[at];
         let since_start = VirtualTime::ZERO.after(core.now.since(core.plan.start()));
-        let planned = system.plan.outages.iter().any(|window| {
+        let planned = system.plan.outages.iter().find(|window| {
             (VirtualTime::from_millis(window.from)..VirtualTime::from_millis(window.to))
                 .contains(&since_start)
         });
-        if planned || core.now < system.down_until {
+        if let Some(window) = planned {
+            let counts = core.faults.count(outage(system.name, *window).into());
+            counts.planned += 1;
+            counts.fired += 1;
+            counts.effective += 1;
+        }
+        if planned.is_some() || core.now < system.down_until {
             // counted as one fault, with the call that it began with
             decided.fate = Fate::Refused;
             return decided;

@@ -182,3 +182,52 @@ fn nothing_is_taken_from_a_reply_that_is_an_error() {
     let seen = run(&scenario(steps, full), 0);
     assert!(replies(&seen).iter().any(|(name, _)| name == "last"));
 }
+
+// ---- outages ------------------------------------------------------------------------------------
+
+#[test]
+fn a_system_is_down_in_a_window() {
+    let steps = r#"{ "id": "one", "call": "Bookings/a/book", "at": "2s" }"#;
+    let windows = [
+        r#""faults": { "outage": [{ "system": "hotel", "from": "1s", "to": "3s" }] }"#,
+        r#""world": { "hotel": { "outages": [["1s", "3s"]] } }"#,
+    ];
+    let seen = windows.map(|window| run(&scenario(steps, window), 0));
+    assert_eq!(seen[0].digest, seen[1].digest, "one thing, said in two ways");
+    let booked = pick(&seen[0], |r| match r.event {
+        Event::SystemEffect { .. } => Some(r.at.as_millis()),
+        _ => None,
+    });
+    assert!(booked.len() == 1 && booked[0] >= 3_000, "{booked:?}");
+    assert!(fates(&seen[0]).contains(&CallFate::Refused));
+    let (_, explored) = explored(&simulation(&scenario(steps, windows[0])));
+    let counts = &explored.report.faults["outage of hotel from 1s to 3s"];
+    assert!(counts.fired > 0, "{counts:?}");
+}
+
+#[test]
+fn the_handlers_are_down_in_a_window() {
+    let steps = r#"{ "id": "one", "call": "Bookings/a/ping", "at": "2s" }"#;
+    let down = r#""faults": { "outage": [{ "endpoint": true, "from": "1s", "to": "3s" }] }"#;
+    let seen = run(&scenario(steps, down), 0);
+    let until = pick(&seen, |r| match r.event {
+        Event::EndpointDown { until } => Some((r.at.as_millis(), until.as_millis())),
+        _ => None,
+    });
+    assert_eq!(until, [(1_000, 3_000)]);
+    let over = pick(&seen, |r| match r.event {
+        Event::Completed { .. } => Some(r.at.as_millis()),
+        _ => None,
+    });
+    assert!(over[0] >= 3_000, "{over:?}");
+}
+
+#[test]
+fn a_window_in_which_nobody_calls_is_no_success() {
+    let steps = r#"{ "id": "one", "call": "Bookings/a/book" }"#;
+    let late =
+        r#""faults": { "outage": [{ "system": "hotel", "from": "10s", "to": "20s" }] }, "runs": 3"#;
+    let (_, explored) = explored(&simulation(&scenario(steps, late)));
+    assert_eq!(explored.report.verdict, ScenarioVerdict::Ineffective);
+    assert_eq!(explored.report.notes, ["the outage of hotel from 10s to 20s refused no call"]);
+}

@@ -339,6 +339,41 @@ fn what_no_step_was_answered_is_told() {
 }
 
 #[test]
+fn outages_are_windows_of_systems_or_of_the_endpoint() {
+    let plan = plan(&file(
+        r#""world": { "hotel": { "outages": [[1, 2]] } },
+           "faults": { "outage": [{ "system": "hotel", "from": "1s", "to": "3s" }, { "endpoint": true, "from": 500, "to": "1s" },
+                                  { "system": "weather", "from": 0, "to": 1 }] }"#,
+    ));
+    let windows = |name: &str| plan.world[name].outages.clone();
+    assert_eq!(windows("hotel"), [Millis { from: 1, to: 2 }, Millis { from: 1_000, to: 3_000 }]);
+    assert_eq!(windows("weather"), [Millis { from: 0, to: 1 }]);
+    let down = plan.steps.last().expect("there are steps");
+    let for_ms = Millis { from: 500, to: 500 };
+    assert_eq!((&down.action, down.at_ms.from), (&Action::EndpointDown { for_ms }, 500));
+    assert!(plan.faults.rates.is_empty());
+    let outage = |window: &str| file(&format!(r#""faults": {{ "outage": [{window}] }}"#));
+    check(&[
+        (
+            outage(r#"{ "from": 1, "to": 2 }"#),
+            &[(
+                "{",
+                "what is down?",
+                r#"add "system": "NAME", or "endpoint": true for the handlers"#,
+            )],
+        ),
+        (
+            outage(r#"{ "system": "hotle", "from": 1, "to": 2 }"#),
+            &[(r#""hotle""#, "unknown system `hotle`", "did you mean `hotel`?")],
+        ),
+        (
+            outage(r#"{ "system": "hotel", "from": "2s", "to": "1s" }"#),
+            &[(r#""1s""#, "an outage ends after it begins", "write a later time")],
+        ),
+    ]);
+}
+
+#[test]
 fn expressions_are_read_and_written() {
     let text = file(
         r#""expect": [{ "always": "state('Rooms', '{i}').room.beds <= 2", "for": { "i": [1, 2] } },
