@@ -187,6 +187,7 @@ fn plan() -> Plan {
                 body: BODY.into(),
                 idempotency_key: None,
                 from: None,
+                faults: Vec::new(),
                 headers: std::collections::BTreeMap::new(),
             },
             at_ms: Millis::default(),

@@ -137,6 +137,7 @@ mod tests {
                 body: String::new(),
                 idempotency_key: None,
                 from: None,
+                faults: Vec::new(),
                 headers: BTreeMap::new(),
             },
             at_ms: Default::default(),

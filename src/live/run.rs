@@ -166,6 +166,11 @@ pub fn run(
 /// What a step has that a real server is not watched closely enough for.
 fn simulated_alone(step: &Step) -> Option<String> {
     let id = &step.step;
+    if let Action::Call { faults, .. } = &step.action
+        && let Some(fault) = faults.first()
+    {
+        return Some(format!("step `{id}` has the fault `{fault}`"));
+    }
     if let Some(taken) = step.takes.first() {
         return Some(format!("step `{id}` takes {} from a reply", taken.placeholder));
     }

@@ -387,9 +387,9 @@ fn action(
                 |(name, value): &(String, String)| (name.clone(), template::fill(value, values));
             let headers = headers.iter().map(header).collect();
             match how {
-                How::Call { from } => {
-                    let from = from.clone();
-                    Action::Call { target, body: text, idempotency_key, from, headers }
+                How::Call { from, faults } => {
+                    let (from, faults) = (from.clone(), faults.clone());
+                    Action::Call { target, body: text, idempotency_key, from, faults, headers }
                 }
                 How::Send { delay_ms } => {
                     let delay_ms = *delay_ms;

@@ -72,6 +72,8 @@ pub(crate) enum How {
     /// The system that sends it, if it is not a client.
     Call {
         from: Option<String>,
+        /// What goes wrong with what it sends.
+        faults: Vec<String>,
     },
     Send {
         delay_ms: u64,
@@ -121,7 +123,7 @@ impl Verb {
 
 /// What a step can do, and the fields that only go with it.
 const DEEDS: &[(&str, &[&str])] = &[
-    ("call", &["body", "idempotency_key", "headers", "from"]),
+    ("call", &["body", "idempotency_key", "headers", "from", "faults"]),
     ("send", &["body", "idempotency_key", "headers", "delay_ms"]),
     ("http", &["body", "text", "headers"]),
     ("attach", &[]),
@@ -416,6 +418,43 @@ fn sender(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Option<String>
     catalog.system(reader, &name.value, name.span.clone()).map(|_| name.value)
 }
 
+/// `faults` of a delivery: those of its system, each by its own name, and those of all deliveries.
+fn faults_of(
+    reader: &mut Reader,
+    member: &Member,
+    fields: &Fields<'_>,
+    from: &Option<String>,
+    catalog: &Catalog,
+) -> Vec<String> {
+    let Some(system) = from else {
+        if fields.get("from").is_none() {
+            let problem = "only what a system sends can go wrong so";
+            let help =
+                r#"add "from": "SYSTEM", or say what goes wrong under `faults` of the scenario"#;
+            reader.report(Diagnostic::new(member.name.span.clone(), problem).help(help));
+        }
+        return Vec::new();
+    };
+    let entry = catalog.systems.get(system);
+    let own = || entry.iter().flat_map(|entry| entry.faults.keys().map(String::as_str));
+    let of_all = [Fault::DeliveryDelayed.name(), Fault::DeliveryDuplicated.name()];
+    let mut faults: Vec<String> = Vec::new();
+    for node in reader.list(&member.value, "a list of faults").unwrap_or(&[]) {
+        let Some(text) = reader.string(node, "the name of a fault") else { continue };
+        let prefix = format!("{system}.");
+        let name = text.value.strip_prefix(&prefix).unwrap_or(&text.value);
+        if !own().chain(of_all).any(|known| known == name) {
+            let names: Vec<&str> = own().chain(of_all).collect();
+            let problem = format!("the {system} has no fault `{name}`");
+            let help = suggest::hint(name, "faults", names.iter().copied());
+            reader.report(Diagnostic::new(text.span, problem).help(help));
+        } else if !faults.iter().any(|known| known == name) {
+            faults.push(name.to_owned());
+        }
+    }
+    faults
+}
+
 fn call<'n>(
     reader: &mut Reader,
     fields: &Fields<'n>,
@@ -431,7 +470,10 @@ fn call<'n>(
         let delay_ms = fields.get("delay_ms").and_then(|n| reader.whole(n, MILLIS)).unwrap_or(0);
         How::Send { delay_ms }
     } else {
-        How::Call { from: fields.get("from").and_then(|n| sender(reader, n, catalog)) }
+        let from = fields.get("from").and_then(|n| sender(reader, n, catalog));
+        let faults = fields.member("faults");
+        let faults = faults.map_or_else(Vec::new, |m| faults_of(reader, m, fields, &from, catalog));
+        How::Call { from, faults }
     };
     let headers = fields.get("headers").map_or_else(Vec::new, |n| headers(reader, n, false));
     let text = reader.string(node, "`Service/key/handler`")?;

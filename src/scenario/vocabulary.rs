@@ -169,6 +169,10 @@ pub(crate) static STEP: Form<'static> = form(
         field("awakeable", "which awakeable of the invocation, from 1"),
         field("reason", "what a rejected awakeable tells the handler"),
         field("from", "the system that sends it of its own accord, until it is accepted"),
+        field(
+            "faults",
+            "what goes wrong with this delivery of `from`: the system's own faults, `delivery_delayed`, `delivery_duplicated`",
+        ),
         field("for", "repeats the step: { \"i\": [1, 20] }, both ends included"),
         field(
             "at_ms",

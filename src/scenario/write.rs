@@ -113,10 +113,13 @@ fn step(step: &Step, ids: &BTreeMap<String, String>, left: &mut BTreeMap<String,
             add_unless(&mut fields, "awakeable", *awakeable, 1);
             fields.insert("reason".to_owned(), json!(reason));
         }
-        Action::Call { target, body, idempotency_key, from, headers } => {
+        Action::Call { target, body, idempotency_key, from, faults, headers } => {
             add("call", address(target));
             asked(&mut fields, body, idempotency_key.as_ref(), headers);
             fields.extend(from.as_ref().map(|from| ("from".to_owned(), json!(from))));
+            if !faults.is_empty() {
+                fields.insert("faults".to_owned(), json!(faults));
+            }
         }
         Action::Send { target, body, idempotency_key, headers, delay_ms } => {
             add("send", address(target));

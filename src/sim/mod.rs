@@ -3,6 +3,7 @@
 //!
 //! Must not know: invariants, reports, how many runs there are.
 
+mod asks;
 mod clients;
 mod core;
 mod faults;

@@ -379,8 +379,7 @@ impl World {
         &mut self,
         core: &mut Core<'_>,
         sender: usize,
-        delivery: &Delivery,
-        attempt: u32,
+        (delivery, attempt, forced): (&Delivery, u32, &[String]),
     ) -> (Vec<Copy>, u64) {
         let system = &mut self.systems[sender];
         let name = system.name;
@@ -392,6 +391,7 @@ impl World {
             faults: system.faults,
             place: &place,
             remembered: &mut system.remembered,
+            forced,
         };
         let mut sending =
             Sending { unix_ms, chooser: &mut chooser, copies: Vec::new(), later_ms: 0 };
@@ -434,6 +434,7 @@ fn handle(
         faults: system.faults,
         place: &place,
         remembered: &mut system.remembered,
+        forced: &[],
     };
     let mut cx = Context {
         unix_ms,
@@ -537,6 +538,8 @@ struct SystemChooser<'c, 'p> {
     faults: &'static [OwnFault],
     place: &'c dyn Fn() -> String,
     remembered: &'c mut BTreeMap<(&'static str, String), bool>,
+    /// Faults that strike whatever is drawn.
+    forced: &'c [String],
 }
 
 impl SystemChooser<'_, '_> {
@@ -577,6 +580,10 @@ impl Chooser for SystemChooser<'_, '_> {
     fn fault(&mut self, name: &'static str, forms: u32) -> Result<u32, String> {
         OwnFault::find(self.system, self.faults, name)?;
         let full = format!("{}.{name}", self.system);
+        if self.forced.iter().any(|forced| forced == name) {
+            let place = self.site(name);
+            return Ok(self.core.forced_fault((full, name), forms, place));
+        }
         if self.core.faults.own_rate(&full, self.core.now).is_none() {
             return Ok(0);
         }

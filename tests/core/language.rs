@@ -231,3 +231,32 @@ fn a_window_in_which_nobody_calls_is_no_success() {
     assert_eq!(explored.report.verdict, ScenarioVerdict::Ineffective);
     assert_eq!(explored.report.notes, ["the outage of hotel from 10s to 20s refused no call"]);
 }
+
+// ---- deliveries ---------------------------------------------------------------------------------
+
+/// What arrives of a step that the agency sends with these faults: which copy it is, and whether it is late.
+fn arrivals(faults: &str) -> Vec<(Option<String>, bool)> {
+    let steps = format!(
+        r#"{{ "id": "news", "call": "Bookings/a/read", "body": {{ "id": 1 }}, "from": "agency", "faults": [{faults}] }}"#
+    );
+    let seen = run(&scenario(&steps, ""), 3);
+    pick(&seen, |r| match &r.event {
+        Event::Delivered { copy, .. } => {
+            Some((copy.as_ref().map(ToString::to_string), r.at.as_millis() > 0))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn what_goes_wrong_with_one_delivery() {
+    let own = |late| (None, late);
+    let copy = |label: &str| Some(label.to_owned());
+    assert_eq!(arrivals(""), [own(false)]);
+    assert_eq!(arrivals(r#""delivery_delayed""#), [own(true)]);
+    assert_eq!(arrivals(r#""delivery_duplicated""#), [own(false), own(true)]);
+    let forged = arrivals(r#""forged""#);
+    assert_eq!(forged.len(), 2);
+    assert!(forged.iter().any(|(label, _)| *label == copy("forged")), "{forged:?}");
+    assert_eq!(arrivals(r#""agency.stale""#), [own(false), (copy("stale"), true)]);
+}

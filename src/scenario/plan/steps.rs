@@ -134,6 +134,10 @@ pub enum Action {
         /// answered with success. None: a client.
         #[serde(default)]
         from: Option<String>,
+        /// What goes wrong with the system's first try: faults of the system's own, by their names, and of
+        /// deliveries.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<String>,
         /// Headers that the handler sees.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, String>,

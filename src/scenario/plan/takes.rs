@@ -170,6 +170,7 @@ mod tests {
                 body: body.to_owned(),
                 idempotency_key: Some("{book.id:text}".into()),
                 from: None,
+                faults: Vec::new(),
                 headers: [("x-nights".to_owned(), "{book.nights}".to_owned())].into(),
             },
             at_ms: Millis::default(),

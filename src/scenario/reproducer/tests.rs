@@ -35,6 +35,7 @@ fn example() -> Reproducer {
             body: r#"{"nights":2}"#.to_owned(),
             idempotency_key: None,
             from: None,
+            faults: Vec::new(),
             headers: BTreeMap::new(),
         },
         when: None,
@@ -186,7 +187,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             |([s, k, h, body], idempotency_key, from)| {
                 let target = Target::new(&s, &k, &h);
                 let headers = BTreeMap::from([(s, k)]);
-                Action::Call { target, body, idempotency_key, from, headers }
+                let faults = Vec::from_iter(from.clone());
+                Action::Call { target, body, idempotency_key, from, faults, headers }
             }
         ),
         (any::<[String; 4]>(), any::<Option<String>>(), any::<u64>()).prop_map(

@@ -374,6 +374,34 @@ fn outages_are_windows_of_systems_or_of_the_endpoint() {
 }
 
 #[test]
+fn what_goes_wrong_with_a_delivery_is_read_and_written() {
+    let text = step(
+        r#""call": "Bookings/b/Get", "from": "hotel", "faults": ["forged", "hotel.overbooked", "delivery_delayed"]"#,
+    );
+    let Action::Call { faults, .. } = &plan(&text).steps[0].action else { panic!("it is a call") };
+    assert_eq!(*faults, ["forged", "overbooked", "delivery_delayed"]);
+    let written = again(&text);
+    assert!(
+        written.contains(r#""faults": ["forged", "overbooked", "delivery_delayed"]"#),
+        "{written}"
+    );
+    check(&[
+        (
+            step(r#""call": "Bookings/b/Get", "from": "hotel", "faults": ["forgd"]"#),
+            &[(r#""forgd""#, "the hotel has no fault `forgd`", "did you mean `forged`?")],
+        ),
+        (
+            step(r#""call": "Bookings/b/Get", "faults": ["forged"]"#),
+            &[(
+                r#""faults""#,
+                "only what a system sends can go wrong so",
+                r#"add "from": "SYSTEM", or say what goes wrong under `faults` of the scenario"#,
+            )],
+        ),
+    ]);
+}
+
+#[test]
 fn expressions_are_read_and_written() {
     let text = file(
         r#""expect": [{ "always": "state('Rooms', '{i}').room.beds <= 2", "for": { "i": [1, 2] } },
