@@ -187,10 +187,13 @@ fn plan() -> Plan {
                 body: BODY.into(),
                 idempotency_key: None,
                 from: None,
+                faults: Vec::new(),
                 headers: std::collections::BTreeMap::new(),
             },
             at_ms: Millis::default(),
             after: None,
+            when: None,
+            takes: Vec::new(),
         }],
         ..Plan::default()
     }

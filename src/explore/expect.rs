@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::expressions::{self, Became};
 use crate::{
     history::{Change, End, Event, History, Outcome, Payload, Record},
     oracle::Violation,
-    scenario::plan::{Expectation, ExpectedEffects, ExpectedReply, ExpectedState, Plan},
+    scenario::plan::{
+        Expectation, ExpectedEffects, ExpectedExpression, ExpectedReply, ExpectedState, Holds,
+        Plan, differences,
+    },
 };
 
 /// The name under which an unmet expectation is reported.
@@ -21,16 +25,31 @@ pub(super) fn judge(
     history: &History,
     reached: &mut BTreeMap<usize, u64>,
 ) -> Vec<Violation> {
+    let mut unmet = not_sent(plan, history);
     if expectations.is_empty() {
-        return Vec::new();
+        return unmet;
     }
     let replies = replies(plan, history);
     // what is not over may come out right yet
     let quiet = |record: &Record| matches!(record.event, Event::Ended { end: End::Quiet });
     let is_over = history.records().last().is_some_and(quiet);
-    let mut unmet = Vec::new();
+    let written: Vec<&ExpectedExpression> = expectations.iter().filter_map(expression).collect();
+    let mut became = expressions::follow(&written, plan, history).into_iter();
     for (number, expectation) in expectations.iter().enumerate() {
         let (met, misses) = match expectation {
+            Expectation::Expression(expected) => {
+                let became = became.next().unwrap_or_default();
+                // whether it ever meant anything is counted for each of them
+                let counts = match expected.holds {
+                    Holds::Always => became.had_a_value,
+                    Holds::Eventually | Holds::Sometimes => became.was_true,
+                };
+                if counts {
+                    *reached.entry(number).or_default() += 1;
+                }
+                unmet.extend(held(expected, &became, is_over));
+                continue;
+            }
             Expectation::Reply(expected) => reply(expected, &replies),
             Expectation::Effects(_) | Expectation::State(_) if !is_over => continue,
             Expectation::Effects(expected) => once(effects(expected, history)),
@@ -43,6 +62,43 @@ pub(super) fn judge(
         }
     }
     unmet
+}
+
+/// Steps that take a field from a successful reply that does not have it: whoever wrote the scenario expects it there.
+fn not_sent(plan: &Plan, history: &History) -> Vec<Violation> {
+    if plan.steps.iter().all(|step| step.takes.is_empty()) {
+        return Vec::new();
+    }
+    let records = history.records().iter().enumerate();
+    let lacking = records.filter_map(|(index, record)| match &record.event {
+        Event::NotSent { request, field: Some(_), why, .. } => {
+            Some(Violation::new(NAME, format!("{request} is not sent, for {why}"), [index]))
+        }
+        _ => None,
+    });
+    lacking.collect()
+}
+
+fn expression(expectation: &Expectation) -> Option<&ExpectedExpression> {
+    match expectation {
+        Expectation::Expression(expected) => Some(expected),
+        _ => None,
+    }
+}
+
+fn describe_expression(expected: &ExpectedExpression) -> String {
+    format!("{} {}", expected.holds.name(), expected.expression)
+}
+
+/// What did not hold of an expression in a run.
+fn held(expected: &ExpectedExpression, became: &Became, is_over: bool) -> Option<Violation> {
+    let what = describe_expression(expected);
+    if let Some((index, why)) = &became.broken {
+        return Some(Violation::new(NAME, format!("{what}, but {why}"), [*index]));
+    }
+    let never = expected.holds == Holds::Eventually && !became.was_true && is_over;
+    let last = if became.last.is_empty() { "it never was" } else { &became.last };
+    never.then(|| Violation::new(NAME, format!("{what}, but {last}"), []))
 }
 
 /// Whether something met it, and what did not.
@@ -61,6 +117,7 @@ pub(super) fn describe(expectation: &Expectation) -> String {
         Expectation::Reply(expected) => describe_reply(expected),
         Expectation::Effects(expected) => describe_effects(expected),
         Expectation::State(expected) => describe_state(expected),
+        Expectation::Expression(expected) => describe_expression(expected),
     }
 }
 
@@ -291,35 +348,6 @@ fn same_repetition(a: &str, b: &str) -> bool {
     match (index(a), index(b)) {
         (Some(a), Some(b)) => a == b,
         _ => true,
-    }
-}
-
-/// In what `found` lacks what `wanted` has, a sentence for each field; objects may have more fields.
-fn differences(found: &Value, wanted: &Value) -> Vec<String> {
-    let mut all = Vec::new();
-    differ(found, wanted, &mut String::new(), &mut all);
-    all
-}
-
-fn differ(found: &Value, wanted: &Value, path: &mut String, all: &mut Vec<String>) {
-    let named = |path: &str| if path.is_empty() { "it".to_owned() } else { path.to_owned() };
-    match (found, wanted) {
-        (Value::Object(found), Value::Object(wanted)) => {
-            for (name, wanted) in wanted {
-                let length = path.len();
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                path.push_str(name);
-                match found.get(name) {
-                    Some(found) => differ(found, wanted, path, all),
-                    None => all.push(format!("{path} is missing")),
-                }
-                path.truncate(length);
-            }
-        }
-        (found, wanted) if found == wanted => {}
-        (found, _) => all.push(format!("{} is {found}", named(path))),
     }
 }
 

@@ -6,6 +6,7 @@ mod campaign;
 mod coverage;
 mod exhaustive;
 mod expect;
+mod expressions;
 mod hunt;
 mod labels;
 pub(crate) mod last_words;

@@ -3,14 +3,14 @@
 //!
 //! Must not know: what must hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{FailedReplies, Replies};
 use crate::{
     history::{Event, History, Outcome},
-    scenario::plan::{Expectation, Plan},
+    scenario::plan::{Expectation, Plan, Wait},
 };
 
 /// How many messages of one step and code are told apart: those that come first in the alphabet.
@@ -25,9 +25,16 @@ pub(super) struct Steps {
     names: Vec<String>,
 }
 
-/// What came back to each step of a plan.
+/// What came back to each step of a plan, and which steps' waits have come true.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Tally(Vec<Replies>);
+pub(super) struct Tally {
+    replies: Vec<Replies>,
+    awaited: BTreeSet<usize>,
+    /// Steps that were left out for want of a reply, each with a reason.
+    not_sent: BTreeMap<usize, String>,
+    /// Steps of operators that were done.
+    operated: BTreeSet<usize>,
+}
 
 impl Steps {
     pub(super) fn of(plan: &Plan) -> Self {
@@ -46,22 +53,36 @@ impl Steps {
 
     /// Adds what came back in one run.
     pub(super) fn count(&self, history: &History, tally: &mut Tally) {
-        tally.0.resize_with(self.names.len(), Replies::default);
+        tally.replies.resize_with(self.names.len(), Replies::default);
         for record in history.records() {
             let (request, outcome) = match &record.event {
                 Event::ReplyReceived { request, outcome, .. } => (request, Some(outcome)),
                 Event::RequestAccepted { request, .. } => (request, None),
                 Event::GaveUp { request } => {
                     if let Some(number) = self.of_request.get(&**request) {
-                        tally.0[*number].gave_up += 1;
+                        tally.replies[*number].gave_up += 1;
                     }
+                    continue;
+                }
+                Event::NotSent { request, why, .. } => {
+                    if let Some(number) = self.of_request.get(&**request) {
+                        tally.leave_out(*number, why.clone());
+                    }
+                    continue;
+                }
+                Event::OperatorAnswered { request, .. } => {
+                    tally.operated.extend(self.of_request.get(&**request));
+                    continue;
+                }
+                Event::Awaited { request, .. } => {
+                    tally.awaited.extend(self.of_request.get(&**request));
                     continue;
                 }
                 _ => continue,
             };
             // what a system sends, and copies of it, is no step
             let Some(number) = self.of_request.get(&**request) else { continue };
-            let replies = &mut tally.0[*number];
+            let replies = &mut tally.replies[*number];
             match outcome {
                 Some(Outcome::Failure { code, message }) => {
                     let message = message.chars().take(CHARS_MAX).collect();
@@ -72,20 +93,54 @@ impl Steps {
         }
     }
 
+    /// The steps that waited in vain in every run, each with what it waited for.
+    pub(super) fn waited_in_vain<'p>(
+        &self,
+        plan: &'p Plan,
+        tally: &Tally,
+    ) -> BTreeMap<&'p str, &'p Wait> {
+        let waiting = plan.steps.iter().filter_map(|step| Some((step, step.when.as_ref()?)));
+        let in_vain = waiting.filter(|(step, _)| {
+            let number = self.of_request.get(&step.request);
+            number.is_none_or(|number| !tally.awaited.contains(number))
+        });
+        in_vain.map(|(step, wait)| (step.step.as_str(), wait)).collect()
+    }
+
+    /// The steps that were left out in every run, each with a reason.
+    pub(super) fn never_sent(&self, tally: &Tally) -> BTreeMap<String, String> {
+        let was_sent = |number: &usize| {
+            tally.operated.contains(number) || tally.replies[*number] != Replies::default()
+        };
+        let never = tally.not_sent.iter().filter(|(number, _)| !was_sent(number));
+        never.map(|(number, why)| (self.names[*number].clone(), why.clone())).collect()
+    }
+
     /// The tally by the names of the steps; those that nothing came back to are left out.
     pub(super) fn named(&self, tally: Tally) -> BTreeMap<String, Replies> {
-        let all = self.names.iter().cloned().zip(tally.0);
+        let all = self.names.iter().cloned().zip(tally.replies);
         all.filter(|(_, replies)| *replies != Replies::default()).collect()
     }
 }
 
 impl Tally {
+    /// A step was left out: of several reasons, the first in the alphabet counts.
+    fn leave_out(&mut self, number: usize, why: String) {
+        let known = self.not_sent.entry(number).or_insert_with(|| why.clone());
+        if why < *known {
+            *known = why;
+        }
+    }
+
     pub(super) fn add(&mut self, other: Self) {
-        if self.0.is_empty() {
-            *self = other;
+        self.awaited.extend(other.awaited);
+        self.operated.extend(other.operated);
+        other.not_sent.into_iter().for_each(|(number, why)| self.leave_out(number, why));
+        if self.replies.is_empty() {
+            self.replies = other.replies;
             return;
         }
-        for (replies, more) in self.0.iter_mut().zip(other.0) {
+        for (replies, more) in self.replies.iter_mut().zip(other.replies) {
             replies.succeeded += more.succeeded;
             replies.gave_up += more.gave_up;
             for (code, failed) in more.failed {
@@ -113,7 +168,7 @@ impl FailedReplies {
 pub(super) fn in_vain(step: &str, replies: &Replies, expect: &[Expectation]) -> bool {
     let fails = |e: &Expectation, code: u32| match e {
         Expectation::Reply(e) => e.reply == step && e.fails == Some(code),
-        Expectation::Effects(_) | Expectation::State(_) => false,
+        Expectation::Effects(_) | Expectation::State(_) | Expectation::Expression(_) => false,
     };
     let expected = |code: &u32| expect.iter().any(|e| fails(e, *code));
     let any = replies.gave_up > 0 || !replies.failed.is_empty();
@@ -137,6 +192,8 @@ mod tests {
             action: Action::Attach { request: String::new() },
             at_ms: Millis::default(),
             after: None,
+            when: None,
+            takes: Vec::new(),
         };
         let steps = vec![step("pay", "pay[1]"), step("pay", "pay[2]"), step("get", "get")];
         Plan { steps, ..Plan::default() }

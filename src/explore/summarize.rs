@@ -16,8 +16,8 @@ use super::{
     verdict::SYSTEMS,
 };
 use crate::{
-    scenario::plan::{FaultPlan, Scenario},
-    sim::Tally,
+    scenario::plan::{Expectation, ExpectedExpression, FaultPlan, Holds, Scenario},
+    sim::{self, Tally},
 };
 
 /// After so many runs a step that got nothing but errors counts, also if the scenario asks for more runs, and though it may
@@ -86,8 +86,11 @@ pub(super) fn summarize(
         .collect();
     let mut ineffective: Vec<String> = never_fired(&sum.tally, &scenario.plan.faults)
         .map(|fault| {
+            if fault.starts_with(sim::OUTAGE) {
+                return format!("the {fault} refused no call");
+            }
             let until_ms = scenario.plan.faults.until_ms;
-            format!("the fault {fault} never fired; faults end at {until_ms} ms (`until_ms`)")
+            format!("the fault {fault} never fired; faults end at {until_ms} ms (`until`)")
         })
         .collect();
     for (decision, runs) in &sum.stale {
@@ -97,7 +100,23 @@ pub(super) fn summarize(
     for never in sometimes.iter().filter(|s| s.reached == 0) {
         ineffective.push(format!("never seen: {}", never.what));
     }
-    let replies = Steps::of(&scenario.plan).named(sum.replies);
+    for (number, expected) in scenario.expect.iter().enumerate() {
+        if let Expectation::Expression(ExpectedExpression { holds: Holds::Always, .. }) = expected
+            && !sum.reached.contains_key(&number)
+        {
+            let what = expect::describe(expected);
+            ineffective
+                .push(format!("never had a value: {what}; what it looks at was never there"));
+        }
+    }
+    let steps = Steps::of(&scenario.plan);
+    for (step, wait) in steps.waited_in_vain(&scenario.plan, &sum.replies) {
+        ineffective.push(format!("step {step} never came: it waits for {wait}"));
+    }
+    for (step, why) in steps.never_sent(&sum.replies) {
+        ineffective.push(format!("step {step} was never sent: {why}"));
+    }
+    let replies = steps.named(sum.replies);
     let mut in_vain = false;
     for (step, replies) in &replies {
         if replies::in_vain(step, replies, &scenario.expect) {

@@ -652,6 +652,24 @@ pub enum Event {
         /// The body.
         body: Payload,
     },
+    /// What a step of the plan waits for has come true.
+    Awaited {
+        /// The step's name: its id, with `[i]` for a repetition and `.2` for a second copy.
+        request: Name,
+        /// What that is, in words.
+        what: String,
+    },
+    /// A step of the plan is left out: what it takes from a reply is not there.
+    NotSent {
+        /// The step's name.
+        request: Name,
+        /// The request whose reply lacks something.
+        of: Name,
+        /// The field that a successful reply does not have; none if it was no success.
+        field: Option<Name>,
+        /// In words.
+        why: String,
+    },
 }
 
 /// One event and when it happened.

@@ -64,6 +64,14 @@ pub enum LiveError {
         /// What went wrong.
         problem: String,
     },
+    /// The scenario says something that can be said of a simulated run alone.
+    #[error(
+        "{what}: a real server cannot be made to do so; run the scenario in the simulation, without --on"
+    )]
+    Simulated {
+        /// What it is.
+        what: String,
+    },
     /// The server was there and did not do what it was asked in time.
     #[error("{what} did not come within {} s", waited.as_secs())]
     Timeout {

@@ -137,9 +137,12 @@ mod tests {
                 body: String::new(),
                 idempotency_key: None,
                 from: None,
+                faults: Vec::new(),
                 headers: BTreeMap::new(),
             },
             at_ms: Default::default(),
+            when: None,
+            takes: Vec::new(),
             after: None,
         };
         let state = OpeningState {

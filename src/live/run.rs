@@ -30,7 +30,7 @@ use crate::{
     history::{Event, History, Record},
     oracle::{Oracle, Verdict, Violation},
     scenario::plan::{
-        Action, Fault, FaultName, FaultPlan, Millis, RestatePlan, Revision, Scenario,
+        Action, Fault, FaultName, FaultPlan, Millis, RestatePlan, Revision, Scenario, Step,
     },
     sim::Deployment,
     subject::Subject,
@@ -139,6 +139,9 @@ pub fn run(
     scenario: &Scenario,
     options: &LiveOptions,
 ) -> Result<LiveReport, LiveError> {
+    if let Some(what) = scenario.plan.steps.iter().find_map(simulated_alone) {
+        return Err(LiveError::Simulated { what });
+    }
     let mut notes = Vec::new();
     // the simulated clock shows what the real one shows
     let mut scenario = scenario.clone();
@@ -158,6 +161,20 @@ pub fn run(
     }
     let title = scenario.title;
     Ok(LiveReport { title, observed, differences, violations, notes, history })
+}
+
+/// What a step has that a real server is not watched closely enough for.
+fn simulated_alone(step: &Step) -> Option<String> {
+    let id = &step.step;
+    if let Action::Call { faults, .. } = &step.action
+        && let Some(fault) = faults.first()
+    {
+        return Some(format!("step `{id}` has the fault `{fault}`"));
+    }
+    if let Some(taken) = step.takes.first() {
+        return Some(format!("step `{id}` takes {} from a reply", taken.placeholder));
+    }
+    step.when.as_ref().map(|wait| format!("step `{id}` waits for {wait}"))
 }
 
 /// Hosts the services, registers them, does what the scenario says, and reads back what came of it.

@@ -306,6 +306,8 @@ pub(super) fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
         | Event::Delivered { .. }
         | Event::OutcomeAsked { .. }
         | Event::GaveUp { .. }
+        | Event::Awaited { .. }
+        | Event::NotSent { .. }
         | Event::StateOpened { .. }
         | Event::ProcessStarted { .. }
         | Event::ProcessCrashed { .. }
@@ -344,6 +346,8 @@ fn request(event: &Event) -> Option<&str> {
         | Event::Delivered { request, .. }
         | Event::OutcomeAsked { request, .. }
         | Event::RequestAccepted { request, .. }
+        | Event::Awaited { request, .. }
+        | Event::NotSent { request, .. }
         | Event::GaveUp { request } => Some(request),
         _ => None,
     }

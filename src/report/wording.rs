@@ -148,6 +148,8 @@ pub(crate) fn wording<'h>(event: &'h Event, names: &Names<'h>) -> Wording<'h> {
         | Event::ReplyReceived { .. }
         | Event::Delivered { .. }
         | Event::OutcomeAsked { .. }
+        | Event::Awaited { .. }
+        | Event::NotSent { .. }
         | Event::GaveUp { .. } => client(event),
         Event::OperatorAnswered { request, deed, of, code, message, .. } => {
             let space = if message.is_empty() { "" } else { " " };
@@ -228,6 +230,12 @@ fn client(event: &Event) -> (Who<'_>, String) {
             format!("⚡ {request} arrives: {} copy, not sent by {system}", with_article(copy)),
         ),
         Event::GaveUp { request } => (Who::Client, format!("{request}: gave up")),
+        Event::NotSent { request, why, .. } => {
+            (Who::Client, format!("{request}: not sent, for {why}"))
+        }
+        Event::Awaited { request, what } => {
+            (Who::Client, format!("{request} waited for this: {what}"))
+        }
         Event::OutcomeAsked { request, attempt, of, waits } => {
             let what = if *waits { "waits for" } else { "asks for" };
             (Who::Client, format!("{} → {what} the outcome of {of}", tried(request, *attempt)))

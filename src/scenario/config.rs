@@ -5,12 +5,15 @@
 //!
 //! Must not know: any domain.
 
+use serde_json::Value;
+
 use super::{
     diagnostic::Diagnostic,
-    reader::{MILLIS, Reader, unquoted_number},
+    durations,
+    reader::{MILLIS, Reader, unquoted},
     schema::Schema,
     suggest,
-    syntax::{Kind, Node},
+    syntax::{Kind, Member, Node},
     vocabulary::Form,
 };
 use crate::system::ConfigError;
@@ -56,6 +59,27 @@ pub(crate) fn look(
             }
         }
         Kind::Bool(_) | Kind::Number(_) | Kind::String(_) => {}
+    }
+}
+
+/// The value of `node`, which is `name` of something: times are milliseconds.
+pub(crate) fn value(node: &Node, schema: Option<Schema<'_>>, name: &str) -> Value {
+    let is_time = name.ends_with("_ms") && schema.is_some_and(Schema::is_whole);
+    match &node.kind {
+        Kind::String(text) if is_time => durations::parse(text).map_or(Value::Null, Value::from),
+        Kind::Array(values) => {
+            let items = schema.and_then(Schema::items);
+            values.iter().map(|node| value(node, items, name)).collect()
+        }
+        Kind::Object(members) => {
+            let one = |member: &Member| {
+                let name = &member.name.value;
+                let inner = schema.and_then(|schema| schema.field(name));
+                (name.clone(), value(&member.value, inner, name))
+            };
+            Value::Object(members.iter().map(one).collect())
+        }
+        _ => node.to_value(),
     }
 }
 
@@ -112,8 +136,8 @@ fn wrong_type(reader: &mut Reader, node: &Node, expected: &str) {
             reader.boolean(node);
             return;
         }
-        _ if bounds(expected).is_some() => ("a whole number", unquoted_number(node)),
-        "f32" | "f64" => ("a number", unquoted_number(node)),
+        _ if bounds(expected).is_some() => ("a whole number", unquoted(node)),
+        "f32" | "f64" => ("a number", unquoted(node)),
         "a sequence" => ("a list", None),
         "a map" => ("an object", None),
         _ if expected.starts_with("struct ") => ("an object", None),

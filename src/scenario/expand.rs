@@ -4,13 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
+
 use super::{
+    catalog::CheckInput,
     diagnostic::Diagnostic,
-    plan::{Action, Step},
+    plan::{Action, Step, Taken, Wait},
     reader::{Reader, unknown_name},
-    steps::{Completion, Does, How, Repeat, StepDoc, Verb},
+    repeats::{Repeat, unknown_variable},
+    steps::{Completion, Does, How, StepDoc, Verb},
+    suggest,
     syntax::{Node, Text},
     template::{self, Values},
+    waits::After,
 };
 use crate::base::Target;
 
@@ -31,13 +37,124 @@ pub(crate) fn expand(reader: &mut Reader, docs: &[StepDoc<'_>]) -> Vec<Step> {
         return Vec::new();
     }
     let mut steps = Vec::new();
-    for doc in docs.iter().filter(|doc| doc.sound) {
-        one(reader, doc, &by_id, &mut steps);
+    for doc in docs {
+        let all_known = uses(reader, doc, &by_id);
+        referring &= all_known;
+        if all_known && doc.sound {
+            one(reader, doc, &by_id, &mut steps);
+        }
     }
     if referring {
+        let problems = reader.problems.len();
         cycles(reader, docs, &steps);
+        if reader.problems.len() == problems {
+            known_in_time(reader, &by_id, &steps);
+        }
     }
     steps
+}
+
+/// True if every placeholder in what `doc` sends, that is no variable, is the reply to a step.
+fn uses(reader: &mut Reader, doc: &StepDoc<'_>, by_id: &BTreeMap<&str, &StepDoc<'_>>) -> bool {
+    let problems = reader.problems.len();
+    for text in &doc.uses {
+        let Some(placeholder) = template::whole(&text.value) else { continue };
+        let place = text.span.clone();
+        let Some(other) = by_id.get(placeholder.name) else {
+            let is_variable = placeholder.is_plain() && template::is_variable(placeholder.name);
+            let ids = by_id.keys().copied();
+            // a letter is near to many names
+            let near = suggest::nearest(placeholder.name, ids.clone());
+            reader.report(match near.filter(|_| !is_variable || placeholder.name.len() > 2) {
+                None if is_variable => unknown_variable(text, &doc.repeats),
+                near => {
+                    let problem = format!("unknown step `{}`", placeholder.name);
+                    let help = match near {
+                        Some(near) => {
+                            format!("did you mean `{near}`? Double the braces for text")
+                        }
+                        None => {
+                            format!("steps: {}; double the braces for text", suggest::list(ids))
+                        }
+                    };
+                    Diagnostic::new(place, problem).help(help)
+                }
+            });
+            continue;
+        };
+        let has_reply = |does: &Does<'_>| match does {
+            Does::Call { how, .. } => matches!(how, How::Call { .. }),
+            other => other.is_answered(),
+        };
+        if other.does.as_ref().is_some_and(|does| !has_reply(does)) {
+            let problem = format!("`{}` is not a call: it has no reply", placeholder.name);
+            reader.report(Diagnostic::new(place, problem).help("name a step that has a `call`"));
+        }
+    }
+    reader.problems.len() == problems
+}
+
+/// Reports what requests take from replies that need not be there by then.
+fn known_in_time(reader: &mut Reader, by_id: &BTreeMap<&str, &StepDoc<'_>>, steps: &[Step]) {
+    let index: BTreeMap<&str, usize> =
+        steps.iter().enumerate().map(|(i, step)| (step.request.as_str(), i)).collect();
+    let mut reported = BTreeSet::new();
+    for step in steps {
+        for taken in &step.takes {
+            let mut at = Some(step);
+            let is_there = loop {
+                let Some(this) = at else { break false };
+                if this.after.as_ref() == Some(&taken.request) {
+                    break true;
+                }
+                // a status is waited for of a request that was sent, and may not be answered
+                at = this.waits_for().and_then(|name| index.get(name.as_str())).map(|i| &steps[*i]);
+            };
+            if is_there || !reported.insert((step.step.as_str(), taken.placeholder.as_str())) {
+                continue;
+            }
+            let doc = by_id.get(step.step.as_str());
+            let uses = doc.and_then(|doc| doc.uses.iter().find(|t| t.value == taken.placeholder));
+            let Some(text) = uses else { continue };
+            let id = split(&taken.request).0;
+            let named = &text.value[1..text.value.find(['.', ':', '}']).unwrap_or(1)];
+            let help = match doc.and_then(|doc| doc.after.as_ref()) {
+                None => format!(r#"add "after": "{named}""#),
+                Some(_) => {
+                    format!(r#"let it, or a step that it waits for, have "after": "{named}""#)
+                }
+            };
+            let problem = format!("`{id}` need not be answered by then");
+            reader.report(Diagnostic::new(text.span.clone(), problem).help(help));
+        }
+    }
+}
+
+/// What one repetition of `doc` takes from replies.
+fn takes(
+    reader: &mut Reader,
+    doc: &StepDoc<'_>,
+    values: &Values<'_>,
+    by_id: &BTreeMap<&str, &StepDoc<'_>>,
+) -> Result<Vec<Taken>, ()> {
+    let mut takes: Vec<Taken> = Vec::new();
+    for text in &doc.uses {
+        let Some(placeholder) = template::whole(&text.value) else { continue };
+        if takes.iter().any(|taken| taken.placeholder == text.value) {
+            continue;
+        }
+        let Some(other) = by_id.get(placeholder.name).filter(|other| other.sound) else {
+            return Err(());
+        };
+        match pick(other, placeholder.index, values) {
+            Ok(request) => takes.push(Taken { placeholder: text.value.clone(), request }),
+            Err((message, help)) => {
+                reader.report(Diagnostic::new(text.span.clone(), message).help(help));
+                return Err(());
+            }
+        }
+    }
+    Ok(takes)
 }
 
 /// True if everything that `doc` refers to is a call step.
@@ -53,8 +170,13 @@ fn references(
         Some(Does::Call { .. } | Does::Http { .. } | Does::EndpointDown(_) | Does::Deploy(_))
         | None => None,
     };
+    let awaited = doc.after.as_ref().and_then(|after| match after {
+        After::Reply(text) => Some((text, "wait for")),
+        After::Status { of, .. } => Some((of, "watch")),
+        After::Effects { .. } | After::State { .. } => None,
+    });
     let mut all = true;
-    for (text, verb) in doc.after.iter().map(|text| (text, "wait for")).chain(acted_on) {
+    for (text, verb) in awaited.into_iter().chain(acted_on) {
         let (id, _) = split(&text.value);
         let fits = |does: &Does<'_>| match verb {
             "wait for" => does.is_answered(),
@@ -75,7 +197,7 @@ fn references(
                         format!("`{id}` is not a call: there is no answer to {verb}"),
                     )
                     .help(format!(
-                        "{verb} a step that has a `call`; `at_ms` says when the others come"
+                        "{verb} a step that has a `call`; `at` says when the others come"
                     )),
                 );
                 all = false;
@@ -131,9 +253,10 @@ fn one(
         doc.repeats.iter().map(|repeat| (repeat.name.as_str(), repeat.from)).collect();
     loop {
         // One problem is enough: the other repetitions have the same one.
-        let (Some(action), Ok(after)) = (
+        let (Some(action), Ok((after, when)), Ok(takes)) = (
             action(reader, doc, &values, by_id),
-            doc.after.as_ref().map(|text| request(reader, text, doc, &values, by_id)).transpose(),
+            waits(reader, doc, &values, by_id),
+            takes(reader, doc, &values, by_id),
         ) else {
             return;
         };
@@ -144,12 +267,31 @@ fn one(
                 action: action.clone(),
                 at_ms: doc.at_ms,
                 after: after.clone(),
+                when: when.clone(),
+                takes: takes.clone(),
             });
         }
         if !advance(&mut values, &doc.repeats) {
             return;
         }
     }
+}
+
+/// The request whose answer is awaited, and what else is.
+type Awaited = (Option<String>, Option<Wait>);
+
+fn waits(
+    reader: &mut Reader,
+    doc: &StepDoc<'_>,
+    values: &Values<'_>,
+    by_id: &BTreeMap<&str, &StepDoc<'_>>,
+) -> Result<Awaited, ()> {
+    let Some(after) = &doc.after else { return Ok((None, None)) };
+    let named = after.step().map(|text| request(reader, text, doc, values, by_id)).transpose()?;
+    Ok(match after {
+        After::Reply(_) => (named, None),
+        _ => (None, after.wait(values, named)),
+    })
 }
 
 /// The next repetition; the last variable turns fastest. False after the last one.
@@ -202,7 +344,7 @@ fn action(
             let (request, awakeable) = (request(reader, of, doc, values, by_id).ok()?, *awakeable);
             match with {
                 Completion::Value(body) => {
-                    let json = |body: &Node| body.to_json(&mut |s| template::fill(s, values));
+                    let json = |body: &Node| template::json_text(body, values);
                     let body = body.map_or_else(|| "null".to_owned(), json);
                     Action::Resolve { request, awakeable, body }
                 }
@@ -220,7 +362,7 @@ fn action(
             let header =
                 |(name, value): &(String, String)| (name.clone(), template::fill(value, values));
             all.extend(headers.iter().map(header));
-            let json = |body: &&Node| body.to_json(&mut |s| template::fill(s, values));
+            let json = |body: &&Node| template::json_text(body, values);
             let text = || text.as_ref().map(|text| template::fill(text, values));
             Action::Http {
                 method: method.clone(),
@@ -230,11 +372,10 @@ fn action(
             }
         }
         Does::Call { service, key, handler, body, entry, idempotency_key, headers, how } => {
-            let text = body
-                .map_or_else(String::new, |body| body.to_json(&mut |s| template::fill(s, values)));
+            let text = body.map_or_else(String::new, |body| template::json_text(body, values));
             if let (Some(node), Some(check)) = (*body, &entry.check_input) {
                 let value = serde_json::from_str(&text).expect("the tree is written as JSON");
-                if let Err(why) = check(&value) {
+                if let Err(why) = checked(check, &value, doc) {
                     let whom = format!("{service}.{handler}");
                     reader.report(misfit(node, &whom, &why, values));
                     return None;
@@ -246,9 +387,9 @@ fn action(
                 |(name, value): &(String, String)| (name.clone(), template::fill(value, values));
             let headers = headers.iter().map(header).collect();
             match how {
-                How::Call { from } => {
-                    let from = from.clone();
-                    Action::Call { target, body: text, idempotency_key, from, headers }
+                How::Call { from, faults } => {
+                    let (from, faults) = (from.clone(), faults.clone());
+                    Action::Call { target, body: text, idempotency_key, from, faults, headers }
                 }
                 How::Send { delay_ms } => {
                     let delay_ms = *delay_ms;
@@ -257,6 +398,42 @@ fn action(
             }
         }
     })
+}
+
+/// Whether a handler's input type takes a body. What comes from a reply is known when that is there: it is refused here
+/// if nothing that could come would do.
+fn checked(check: &CheckInput, body: &Value, doc: &StepDoc<'_>) -> Result<(), String> {
+    let first = check(body);
+    if first.is_ok() || doc.uses.is_empty() {
+        return first;
+    }
+    let mut refused = Vec::new();
+    for stand_in in [json!("1"), json!(1), json!(true), json!([]), json!({})] {
+        let mut body = body.clone();
+        stand(&mut body, &stand_in, doc);
+        match check(&body) {
+            Ok(()) => return Ok(()),
+            Err(why) => refused.push(why),
+        }
+    }
+    // a field that is missing, or that there is not, is so whatever comes
+    let always = |why: &String| refused.iter().all(|other| other == why);
+    match refused.first().filter(|why| always(why)) {
+        Some(why) => Err(why.clone()),
+        None => Ok(()),
+    }
+}
+
+/// Puts `stand_in` wherever a string is nothing but what comes from a reply.
+fn stand(value: &mut Value, stand_in: &Value, doc: &StepDoc<'_>) {
+    match value {
+        Value::String(text) if doc.uses.iter().any(|taken| taken.value == *text) => {
+            *value = stand_in.clone();
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| stand(item, stand_in, doc)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| stand(field, stand_in, doc)),
+        _ => {}
+    }
 }
 
 /// A body that the handler's input type refuses, at the field that the refusal names, if it is there.
@@ -374,7 +551,7 @@ fn pick(other: &StepDoc<'_>, rest: &str, values: &Values<'_>) -> Result<String, 
 fn cycles(reader: &mut Reader, docs: &[StepDoc<'_>], steps: &[Step]) {
     let index: BTreeMap<&str, usize> =
         steps.iter().enumerate().map(|(i, step)| (step.request.as_str(), i)).collect();
-    let next = |i: usize| steps[i].after.as_deref().and_then(|name| index.get(name).copied());
+    let next = |i: usize| steps[i].waits_for().and_then(|name| index.get(name.as_str()).copied());
     let mut walked_by = vec![usize::MAX; steps.len()];
     let mut reported = BTreeSet::new();
     for start in 0..steps.len() {
@@ -395,7 +572,7 @@ fn cycles(reader: &mut Reader, docs: &[StepDoc<'_>], steps: &[Step]) {
         let Some(after) = docs
             .iter()
             .find(|doc| ids.contains(doc.id.value.as_str()))
-            .and_then(|doc| doc.after.as_ref())
+            .and_then(|doc| doc.after.as_ref()?.step())
         else {
             continue;
         };

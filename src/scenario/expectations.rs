@@ -6,9 +6,15 @@ use super::{
     catalog::Catalog,
     diagnostic::Diagnostic,
     expand,
-    plan::{Amount, Expectation, ExpectedEffects, ExpectedReply, ExpectedState, SameAs},
+    expression::{Compiled, Look, Wrong},
+    named,
+    plan::{
+        Amount, Expectation, ExpectedEffects, ExpectedExpression, ExpectedReply, ExpectedState,
+        Holds, SameAs,
+    },
     reader::{Fields, Reader, Whole, unknown_name},
-    steps::{self, Does, How, Repeat, StepDoc},
+    repeats::{self, Repeat},
+    steps::{Does, How, StepDoc},
     suggest,
     syntax::{Kind, Node, Text},
     template::{self, Values},
@@ -48,6 +54,17 @@ pub(crate) fn read(
                     state(reader, fields, values, catalog).map(Expectation::State)
                 },
             );
+        } else if is_expression(node) {
+            repeated(
+                reader,
+                node,
+                vocabulary::EXPECTED_EXPRESSION,
+                &mut all,
+                &mut |reader, fields, values| {
+                    expression(reader, fields, values, (steps, catalog))
+                        .map(Expectation::Expression)
+                },
+            );
         } else {
             all.extend(reply(reader, node, steps).map(Expectation::Reply));
         }
@@ -70,11 +87,11 @@ fn repeated<'n>(
     one: &mut ReadOne<'_, 'n>,
 ) {
     let Some(fields) = reader.object(node, form) else { return };
-    let repeats = fields.get("for").map_or_else(Vec::new, |n| steps::repeats(reader, n));
-    let with_variables = ["state", "where", "matches"];
+    let repeats = fields.get("for").map_or_else(Vec::new, |n| repeats::repeats(reader, n));
+    let with_variables = ["state", "where", "matches", "always", "eventually", "sometimes"];
     for member in fields.members() {
         if with_variables.contains(&&*member.name.value) {
-            steps::placeholders(reader, &member.value, &repeats);
+            repeats::variables(reader, &member.value, &repeats);
         }
     }
     let times = repeats.iter().map(Repeat::times).fold(1_u64, u64::saturating_mul);
@@ -118,6 +135,89 @@ fn reply(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<Expe
     })
 }
 
+/// Whether an expectation says a whole expression. `"sometimes": true` is a field of others.
+fn is_expression(node: &Node) -> bool {
+    let is_text = |node: &Node| matches!(node.kind, Kind::String(_));
+    let named = |name: &str| node.member(name).map(|member| &member.value);
+    (named("always").is_some() || named("eventually").is_some())
+        || (named("reply").is_none() && named("sometimes").is_some_and(is_text))
+}
+
+/// When an expression must be true.
+fn expression(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    values: &Values<'_>,
+    (steps, catalog): (&[StepDoc<'_>], &Catalog),
+) -> Option<ExpectedExpression> {
+    let given = |holds: &Holds| Some((*holds, fields.get(holds.name())?));
+    let mut given = Holds::ALL.iter().filter_map(given);
+    let (holds, node) = given.next()?;
+    if let Some((other, node)) = given.next() {
+        let problem =
+            format!("an expectation has one of `{}` and `{}`", holds.name(), other.name());
+        reader.report(Diagnostic::new(node.head(), problem).help("make two expectations of it"));
+        return None;
+    }
+    let text = reader.string(node, "an expression")?;
+    let expression = template::fill(&text.value, values);
+    let place = |at: usize, length: usize| match expression == text.value {
+        true => text.part(at..at + length),
+        // with the value of a variable, places are other ones
+        false => text.span.clone(),
+    };
+    let compiled = match Compiled::new(&expression) {
+        Ok(compiled) => compiled,
+        Err(Wrong { at, length, message, help }) => {
+            let problem = Diagnostic::new(place(at, length), message);
+            reader.report(problem.help_if(help));
+            return None;
+        }
+    };
+    let problems = reader.problems.len();
+    for look in &compiled.looks {
+        let (Look::State { service: Some(name), .. }
+        | Look::Effects(Some(name))
+        | Look::Replies(Some(name))) = look
+        else {
+            continue;
+        };
+        let span =
+            expression.find(name.as_str()).map_or(text.span.clone(), |at| place(at, name.len()));
+        // so that the parts of a name are underlined
+        let span = if span.len() == name.len() { span.start - 1..span.end + 1 } else { span };
+        let name = Text { value: name.clone(), span };
+        looked_at(reader, look, &name, (steps, catalog));
+    }
+    (reader.problems.len() == problems).then_some(ExpectedExpression { expression, holds })
+}
+
+/// Reports a name that an expression looks at, and that does not exist.
+fn looked_at(
+    reader: &mut Reader,
+    look: &Look,
+    name: &Text,
+    (steps, catalog): (&[StepDoc<'_>], &Catalog),
+) {
+    let inner = name.part(0..name.value.len());
+    match look {
+        Look::State { .. } => {
+            let Some(service) = catalog.service(reader, &name.value, inner.clone()) else { return };
+            if !service.keyed {
+                let problem = format!("{} has no keys, and so no state", name.value);
+                reader.report(Diagnostic::new(inner, problem).help("only objects have state"));
+            }
+        }
+        Look::Effects(_) => drop(named::effect(reader, name, catalog)),
+        Look::Replies(_) => {
+            if steps.iter().all(|step| step.id.value != name.value) {
+                let ids = steps.iter().map(|step| step.id.value.as_str());
+                reader.report(unknown_name(inner, "step", "steps", &name.value, ids));
+            }
+        }
+    }
+}
+
 /// How many effects of a kind a run must have, or what they must add up to.
 fn effects(
     reader: &mut Reader,
@@ -126,9 +226,9 @@ fn effects(
     catalog: &Catalog,
 ) -> Option<ExpectedEffects> {
     let name = reader.string(fields.get("effects")?, "the kind of an effect: `SYSTEM.KIND`")?;
-    let (system, kind) = kind(reader, &name, catalog)?;
+    let (system, kind) = named::effect(reader, &name, catalog)?;
     one_of(reader, fields, "effects", &["count", "sum"], "this expects nothing of the effects");
-    let given = fields.get("where").map(|node| filled(node, values));
+    let given = fields.get("where").map(|node| template::json(node, values));
     if let (Some(node), Some(false)) =
         (fields.get("where"), given.as_ref().map(serde_json::Value::is_object))
     {
@@ -169,8 +269,8 @@ fn state(
     const WHAT: &str = "`Service/key/name`: the object, and the state's name";
     let text = reader.string(fields.get("state")?, WHAT)?;
     one_of(reader, fields, "state", &["matches", "is_set"], "this expects nothing of the state");
-    let (service, key, name) = stated(reader, &text, catalog)?;
-    let matches = fields.get("matches").map(|node| filled(node, values));
+    let (service, key, name) = named::state(reader, &text, catalog)?;
+    let matches = fields.get("matches").map(|node| template::json(node, values));
     let is_set = fields.get("is_set").and_then(|n| reader.boolean(n));
     Some(ExpectedState {
         service,
@@ -180,64 +280,6 @@ fn state(
         is_set,
         sometimes: sometimes(reader, fields),
     })
-}
-
-/// `Bookings/b-1/booking`. A key may contain slashes.
-fn stated(reader: &mut Reader, text: &Text, catalog: &Catalog) -> Option<(String, String, String)> {
-    let written = &text.value;
-    let service = written.split('/').next().unwrap_or_default();
-    let entry = catalog.service(reader, service, text.part(0..service.len()))?;
-    if !entry.keyed {
-        let problem = format!("{service} has no keys, and so no state");
-        reader.report(Diagnostic::new(text.span.clone(), problem).help("only objects have state"));
-        return None;
-    }
-    let rest = written.get(service.len() + 1..).unwrap_or_default();
-    match rest.rsplit_once('/') {
-        Some((key, name)) if !key.is_empty() && !name.is_empty() => {
-            Some((service.to_owned(), key.to_owned(), name.to_owned()))
-        }
-        _ => {
-            let problem = "a state is named by its object and its name";
-            reader.report(
-                Diagnostic::new(text.span.clone(), problem)
-                    .help(format!("write `{service}/KEY/NAME`; `replay` shows the names")),
-            );
-            None
-        }
-    }
-}
-
-/// `gateway.charged`: a system and a kind of its effects.
-fn kind<'t>(reader: &mut Reader, name: &'t Text, catalog: &Catalog) -> Option<(&'t str, &'t str)> {
-    let Some((system, kind)) = name.value.split_once('.') else {
-        let all = catalog.systems.iter().flat_map(|(system, entry)| {
-            entry.effects.iter().map(move |kind| format!("{system}.{kind}"))
-        });
-        let all: Vec<String> = all.collect();
-        let hint = match all.iter().find(|known| known.ends_with(&format!(".{}", name.value))) {
-            Some(known) => format!("write `{known}`"),
-            None => format!("effects: {}", suggest::list(all.iter().map(String::as_str))),
-        };
-        let problem = format!("`{}` is not `SYSTEM.KIND`", name.value);
-        reader.report(Diagnostic::new(name.span.clone(), problem).help(hint));
-        return None;
-    };
-    let entry = catalog.system(reader, system, name.part(0..system.len()))?;
-    // who does not say which effects there are can be asked for any
-    if !entry.effects.is_empty() && !entry.effects.iter().any(|known| known == kind) {
-        let span = name.part(system.len() + 1..name.value.len());
-        let known = entry.effects.iter().map(String::as_str);
-        reader.report(unknown_name(
-            span,
-            &format!("effect of the {system}"),
-            "effects",
-            kind,
-            known,
-        ));
-        return None;
-    }
-    Some((system, kind))
 }
 
 /// A number, or the smallest and the largest that will do.
@@ -252,11 +294,6 @@ fn amount(reader: &mut Reader, node: &Node) -> Option<Amount> {
 
 fn sometimes(reader: &mut Reader, fields: &Fields<'_>) -> bool {
     fields.get("sometimes").and_then(|n| reader.boolean(n)).unwrap_or(false)
-}
-
-fn filled(node: &Node, values: &Values<'_>) -> serde_json::Value {
-    let text = node.to_json(&mut |s| template::fill(s, values));
-    serde_json::from_str(&text).expect("the tree is written as JSON")
 }
 
 /// Reports it unless exactly one of these is there.

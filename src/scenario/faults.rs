@@ -5,6 +5,7 @@
 use super::{
     catalog::Catalog,
     diagnostic::Diagnostic,
+    outages::{self, Window},
     plan::{Fault, FaultName, FaultPlan, Scope},
     points,
     reader::{Fields, MILLIS, Reader, Whole, unknown_name},
@@ -17,12 +18,18 @@ use super::{
 const DEFAULT: &str = "default";
 
 /// `faults`: an object, or `"default"`.
-pub(crate) fn read(reader: &mut Reader, node: &Node, catalog: &Catalog) -> FaultPlan {
+pub(crate) fn read(
+    reader: &mut Reader,
+    node: &Node,
+    catalog: &Catalog,
+) -> (FaultPlan, Vec<Window>) {
     const WHAT: &str = r#"an object { fault: probability }, or "default""#;
+    let mut windows = Vec::new();
     if matches!(&node.kind, Kind::String(word) if word == DEFAULT) {
-        return FaultPlan::usual();
+        return (FaultPlan::usual(), windows);
     }
     let members = reader.map(node, WHAT).unwrap_or(&[]);
+    reader.named_twice(node, vocabulary::FAULTS);
     // The mix comes first, wherever it stands: what the file says of a fault goes before it.
     let usual = node.member(DEFAULT).and_then(|member| reader.boolean(&member.value));
     let mut plan = if usual == Some(true) { FaultPlan::usual() } else { FaultPlan::default() };
@@ -33,15 +40,19 @@ pub(crate) fn read(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Fault
             "crash_at" => plan.crash_at = points::read(reader, value, catalog),
             "cancel_at" => plan.cancel_at = points::read(reader, value, catalog),
             "kill_at" => plan.kill_at = points::read(reader, value, catalog),
-            "until_ms" => plan.until_ms = reader.whole(value, MILLIS).unwrap_or(plan.until_ms),
+            "until" | "until_ms" => {
+                plan.until_ms = reader.whole(value, MILLIS).unwrap_or(plan.until_ms);
+            }
             _ => {
-                if let Some(fault) = named(reader, &member.name, catalog) {
+                if let (Kind::Array(nodes), "outage") = (&value.kind, &*member.name.value) {
+                    windows = outages::read(reader, nodes, catalog);
+                } else if let Some(fault) = named(reader, &member.name, catalog) {
                     one(reader, fault, member, catalog, &mut plan);
                 }
             }
         }
     }
-    plan
+    (plan, windows)
 }
 
 /// The fault `name`; an unknown one is reported.
@@ -168,7 +179,7 @@ fn measure(reader: &mut Reader, fault: &FaultName, fields: &Fields<'_>) -> Optio
     let lasting = Fault::ALL.iter().map(|(fault, _)| *fault).filter(|fault| takes_time(*fault));
     let problem = format!("`{}` takes no time", fault.name());
     reader.report(Diagnostic::new(member.name.span.clone(), problem).help(format!(
-        "leave `up_to_ms` out; faults that have it: {}",
+        "leave `up_to` out; faults that have it: {}",
         suggest::list(lasting.map(Fault::name))
     )));
     None

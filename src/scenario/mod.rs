@@ -12,14 +12,19 @@ mod checks;
 mod config;
 mod dates;
 mod diagnostic;
+pub(crate) mod durations;
 mod expand;
 mod expectations;
+pub(crate) mod expression;
 mod faults;
 pub(crate) mod files;
 mod lines;
+mod named;
+mod outages;
 pub mod plan;
 mod points;
 mod reader;
+mod repeats;
 pub mod reproducer;
 mod resolve;
 mod schema;
@@ -32,6 +37,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
+mod waits;
 mod world;
 mod write;
 
@@ -49,7 +55,7 @@ use plan::Scenario;
 
 /// The settings that a scenario has under `restate`, each with a line for people.
 pub(crate) fn restate_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
-    vocabulary::RESTATE.fields.iter().map(|field| (field.name, field.summary))
+    vocabulary::RESTATE.fields.iter().map(|field| (field.written(), field.summary))
 }
 
 /// The scenario in `text`; `file_name` is only named in diagnostics.

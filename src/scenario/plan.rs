@@ -3,8 +3,12 @@
 //! A scenario file is parsed into a [`Scenario`]; a reproducer holds its [`Plan`] whole.
 
 mod faults;
+mod fields;
 mod millis;
 mod steps;
+mod taken;
+mod takes;
+mod wait;
 
 use std::collections::BTreeMap;
 
@@ -12,8 +16,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use faults::{CrashPoint, EntryKind, Fault, FaultName, FaultPlan, Held, Scope, Side};
+pub(crate) use fields::differences;
 pub use millis::Millis;
 pub use steps::{Action, RestatePlan, Revision, Step};
+pub use taken::Taken;
+pub(crate) use takes::{Lacking, Reply};
+pub use wait::{Status, Wait};
 
 use crate::{
     base::VirtualTime,
@@ -260,6 +268,8 @@ pub enum Expectation {
     Effects(ExpectedEffects),
     /// Of a state.
     State(ExpectedState),
+    /// Of anything that an expression can say.
+    Expression(ExpectedExpression),
 }
 
 impl Expectation {
@@ -270,6 +280,7 @@ impl Expectation {
             Self::Reply(expected) => expected.sometimes,
             Self::Effects(expected) => expected.sometimes,
             Self::State(expected) => expected.sometimes,
+            Self::Expression(expected) => matches!(expected.holds, Holds::Sometimes),
         }
     }
 }
@@ -337,6 +348,43 @@ pub struct ExpectedState {
     /// True if it is enough that one run has it; false if every run must.
     #[serde(default)]
     pub sometimes: bool,
+}
+
+/// When an expression must be true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedExpression {
+    /// In CEL.
+    pub expression: String,
+    /// When it must be true.
+    pub holds: Holds,
+}
+
+/// When an expression must be true. While it looks at what is not there, it is neither true nor false.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// Whenever something that it looks at has changed, and at the start.
+    Always,
+    /// At some time in each run.
+    Eventually,
+    /// At some time in some run.
+    Sometimes,
+}
+
+impl Holds {
+    /// Its name in scenario files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Eventually => "eventually",
+            Self::Sometimes => "sometimes",
+        }
+    }
+
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Always, Self::Eventually, Self::Sometimes];
 }
 
 /// The smallest and the largest number that will do.

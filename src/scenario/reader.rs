@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use super::{
     diagnostic::{Diagnostic, Span},
+    durations,
     plan::Millis,
     suggest,
     syntax::{Kind, Member, Node, Text},
-    vocabulary::{FORMS, Form, INSTEAD},
+    vocabulary::{FORMS, Field, Form, INSTEAD},
 };
 use crate::choice::{ParseRateError, Rate};
 
@@ -28,9 +29,8 @@ pub(crate) struct Whole {
     pub(crate) max: u64,
 }
 
-/// A number of milliseconds.
-pub(crate) const MILLIS: Whole =
-    Whole { what: "a number of milliseconds", min: 0, max: MILLIS_MAX };
+/// A time: a duration in quotes, or a number of milliseconds.
+pub(crate) const MILLIS: Whole = Whole { what: "a time", min: 0, max: MILLIS_MAX };
 
 /// Reads values and collects problems.
 #[derive(Debug, Default)]
@@ -53,10 +53,11 @@ impl<'n> Fields<'n> {
         self.node.members()
     }
 
-    /// The field `name`, if it is there.
+    /// The field `name`, if it is there, by either of its names.
     pub(crate) fn member(&self, name: &str) -> Option<&'n Member> {
-        debug_assert!(self.form.field(name).is_some(), "{name} is not in the vocabulary");
-        self.node.member(name)
+        let field = self.form.field(name);
+        debug_assert!(field.is_some(), "{name} is not in the vocabulary");
+        field.and_then(|field| member(self.node, field))
     }
 
     /// The value of the field `name`, if it is there.
@@ -105,9 +106,10 @@ impl Reader {
             return (*instead).to_owned();
         }
         if let Some(name) = in_milliseconds(written, form) {
-            return format!("write `{name}`: times are in milliseconds");
+            return format!("write `{name}`, and the unit in the value: {}", durations::EXAMPLES);
         }
-        match (suggest::nearest(written, names.clone()), self.owner(written)) {
+        let near = suggest::nearest(written, names.clone()).or_else(|| near_time(written, form));
+        match (near, self.owner(written)) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(owner)) => format!("`{written}` belongs to {owner}"),
             (None, None) => format!("known here: {}", suggest::list(names)),
@@ -149,18 +151,37 @@ impl Reader {
             }
         }
         self.missing(node, form);
+        self.named_twice(node, form);
         Some(Fields { form, node })
+    }
+
+    /// Reports the times of `node` that are there by both of their names.
+    pub(crate) fn named_twice(&mut self, node: &Node, form: Form<'_>) {
+        for field in form.fields.iter().filter(|field| field.written() != field.name) {
+            let both = node.member(field.name).zip(node.member(field.written()));
+            let Some((one, other)) =
+                both.filter(|_| form.field(field.written()).is_some_and(|f| f.name == field.name))
+            else {
+                continue;
+            };
+            let problem = format!("`{}` and `{}` are the same", one.name.value, other.name.value);
+            self.report(
+                Diagnostic::new(one.name.span.clone(), problem)
+                    .related(other.name.span.clone(), "the other is here")
+                    .help(format!("remove `{}`", one.name.value)),
+            );
+        }
     }
 
     /// Reports the needed fields of `form` that `node` lacks.
     fn missing(&mut self, node: &Node, form: Form<'_>) {
         for field in form.fields.iter().filter(|field| field.needed) {
-            let misspelt = || misspelt(node, form).any(|meant| meant == field.name);
-            if node.member(field.name).is_none() && !misspelt() {
+            let misspelt = || misspelt(node, form).any(|meant| meant == field.written());
+            if member(node, field).is_none() && !misspelt() {
                 let place = node.member("id").map_or(node.head(), |id| id.value.head());
                 self.report(
-                    Diagnostic::new(place, format!("{} needs `{}`", form.what, field.name))
-                        .help(format!("`{}`: {}", field.name, field.summary)),
+                    Diagnostic::new(place, format!("{} needs `{}`", form.what, field.written()))
+                        .help(format!("`{}`: {}", field.written(), field.summary)),
                 );
             }
         }
@@ -209,10 +230,16 @@ impl Reader {
         }
     }
 
-    /// A whole number in bounds.
+    /// A whole number in bounds; a time may be a duration in quotes.
     pub(crate) fn whole(&mut self, node: &Node, form: Whole) -> Option<u64> {
-        let Kind::Number(digits) = &node.kind else {
-            return self.wrong_type(node, form.what, unquoted(node, form));
+        let is_time = form.what == MILLIS.what;
+        let digits = match &node.kind {
+            Kind::Number(digits) => digits,
+            Kind::String(text) if is_time => return self.duration(node, text, form),
+            _ => {
+                let help = is_time.then(|| durations::EXAMPLES.to_owned());
+                return self.wrong_type(node, form.what, help.or_else(|| unquoted(node)));
+            }
         };
         let problem = if digits.starts_with('-') {
             format!("expected {}, found {digits}: it cannot be negative", form.what)
@@ -231,21 +258,53 @@ impl Reader {
         None
     }
 
-    /// A number of milliseconds, or a range of them.
+    /// A time in quotes.
+    fn duration(&mut self, node: &Node, text: &str, form: Whole) -> Option<u64> {
+        let plain: Option<u64> = text.trim().parse().ok();
+        let problem = match durations::parse(text) {
+            Err(_) if plain.is_some() => {
+                let help = format!(r#"write {text} without quotes, or with its unit: "{text}ms""#);
+                return self.wrong_type(node, form.what, Some(help));
+            }
+            Err(why) => {
+                let problem = format!("expected {}, found {text:?}", form.what);
+                Diagnostic::new(node.head(), problem).help(why)
+            }
+            Ok(ms) if ms < form.min => {
+                let (what, least) = (form.what, durations::text(form.min));
+                Diagnostic::new(
+                    node.head(),
+                    format!("expected {what}, found {text:?}: at least {least}"),
+                )
+            }
+            Ok(ms) if ms > form.max => {
+                let (what, most) = (form.what, durations::text(form.max));
+                Diagnostic::new(
+                    node.head(),
+                    format!("expected {what}, found {text:?}: at most {most}"),
+                )
+            }
+            Ok(ms) => return Some(ms),
+        };
+        self.report(problem);
+        None
+    }
+
+    /// A time, or a range of which each run draws one.
     pub(crate) fn millis(&mut self, node: &Node) -> Option<Millis> {
-        if let Kind::Array(_) = node.kind {
-            let (from, to) = self.range(node, MILLIS)?;
-            return Some(Millis { from, to });
+        match node.kind {
+            Kind::Array(_) => {
+                let (from, to) = self.range(node, MILLIS)?;
+                Some(Millis { from, to })
+            }
+            Kind::Number(_) | Kind::String(_) => {
+                self.whole(node, MILLIS).map(|ms| Millis { from: ms, to: ms })
+            }
+            _ => {
+                let help = r#"for example "2s", or ["1s", "3s"]"#.to_owned();
+                self.wrong_type(node, "a time, or a range of times", Some(help))
+            }
         }
-        if let Kind::Number(_) = node.kind {
-            return self.whole(node, MILLIS).map(|ms| Millis { from: ms, to: ms });
-        }
-        let what = "a number of milliseconds or a range of them";
-        self.wrong_type(
-            node,
-            what,
-            unquoted(node, MILLIS).or(Some("for example 500, or [0, 500]".into())),
-        )
     }
 
     /// Two whole numbers `[from, to]`, the first not above the second.
@@ -300,14 +359,29 @@ impl Reader {
     }
 }
 
+/// What `node` has under either name of `field`.
+fn member<'n>(node: &'n Node, field: &Field<'_>) -> Option<&'n Member> {
+    node.member(field.name).or_else(|| node.member(field.written()))
+}
+
 /// The fields of `form` that the unknown names of `node` seem to mean.
 fn misspelt<'f>(node: &'f Node, form: Form<'f>) -> impl Iterator<Item = &'f str> {
     let unknown =
         node.members().iter().filter(move |member| form.field(&member.name.value).is_none());
-    unknown.filter_map(move |member| suggest::nearest(&member.name.value, form.names()))
+    unknown.filter_map(move |member| {
+        let name = &member.name.value;
+        suggest::nearest(name, form.names()).or_else(|| near_time(name, form))
+    })
 }
 
-/// The field that `written` names in another unit, or without one: `at_s`, `latency`.
+/// The field of a time whose other name is near to `written`.
+fn near_time<'f>(written: &str, form: Form<'f>) -> Option<&'f str> {
+    let times = form.fields.iter().filter(|field| field.written() != field.name);
+    let near = suggest::nearest(written, times.map(|field| field.name))?;
+    form.field(near).map(|field| field.written())
+}
+
+/// The field that `written` names with another unit: `at_s`.
 fn in_milliseconds<'f>(written: &str, form: Form<'f>) -> Option<&'f str> {
     const UNITS: &[&str] = &[
         "s", "sec", "secs", "second", "seconds", "m", "min", "minutes", "h", "hours", "us", "ns",
@@ -317,31 +391,15 @@ fn in_milliseconds<'f>(written: &str, form: Form<'f>) -> Option<&'f str> {
         Some((base, unit)) if UNITS.contains(&unit) => base,
         _ => written,
     };
-    form.names().find(|name| name.strip_suffix("_ms") == Some(base))
+    let times = form.fields.iter().filter(|field| field.written() != field.name);
+    times.map(|field| field.written()).find(|name| *name == base)
 }
 
 /// For a whole number in quotes: how to write it.
-pub(crate) fn unquoted_number(node: &Node) -> Option<String> {
-    unquoted(node, Whole { what: "a whole number", min: 0, max: u64::MAX })
-}
-
-/// For a number in quotes: how to write it.
-fn unquoted(node: &Node, form: Whole) -> Option<String> {
+pub(crate) fn unquoted(node: &Node) -> Option<String> {
     let Kind::String(text) = &node.kind else { return None };
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
-    let value: u64 = digits.parse().ok()?;
-    let unit = text[digits.len()..].trim();
-    if unit.is_empty() {
-        return Some(format!("write {value} without quotes"));
-    }
-    let in_ms = match (form.what == MILLIS.what, unit) {
-        (true, "ms") => 1,
-        (true, "s") => 1_000,
-        (true, "m" | "min") => 60_000,
-        (true, "h") => 3_600_000,
-        _ => return None,
-    };
-    Some(format!("write {}", value.checked_mul(in_ms)?))
+    let value: u64 = text.trim_end().parse().ok()?;
+    Some(format!("write {value} without quotes"))
 }
 
 /// What an object of this form looks like.

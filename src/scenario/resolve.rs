@@ -7,7 +7,8 @@ use super::{
     checks,
     diagnostic::Diagnostic,
     expand, expectations, faults,
-    plan::{Plan, Scenario},
+    outages::Window,
+    plan::{Action, Millis, Plan, Scenario, Step},
     reader::{Reader, Whole},
     settings, steps,
     syntax::{Kind, Node},
@@ -46,6 +47,7 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
     let steps = expand::expand(reader, &docs);
     let order = fields.get("order").map(|n| settings::order(reader, n)).unwrap_or_default();
     let faults = fields.get("faults").map(|n| faults::read(reader, n, catalog));
+    let (faults, windows) = faults.unzip();
     let decisions = fields.get("decisions").map(|n| settings::decisions(reader, n));
     if let (Some(node), Some(faults), Some(_)) = (fields.get("faults"), &faults, &decisions)
         && !faults.rates.is_empty()
@@ -88,6 +90,7 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
         faults: faults.unwrap_or_default(),
         bounds: bounds.unwrap_or_default(),
     };
+    windows.unwrap_or_default().into_iter().for_each(|window| take_down(&mut plan, window));
     if plan.restate.always_replay {
         plan.set_always_replay();
     }
@@ -100,4 +103,26 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
         scenario.add_twin_by_default();
     }
     Some(scenario)
+}
+
+/// Has a system down in a window; the handlers' process goes down in a step of its own.
+fn take_down(plan: &mut Plan, window: Window) {
+    let Millis { from, to } = window.during;
+    if let Some(system) = window.system {
+        plan.world.entry(system).or_default().outages.push(window.during);
+        return;
+    }
+    let mut request = "outage".to_owned();
+    while plan.steps.iter().any(|step| step.step == request) {
+        request.push('-');
+    }
+    plan.steps.push(Step {
+        step: request.clone(),
+        request,
+        action: Action::EndpointDown { for_ms: Millis { from: to - from, to: to - from } },
+        at_ms: Millis { from, to: from },
+        after: None,
+        when: None,
+        takes: Vec::new(),
+    });
 }

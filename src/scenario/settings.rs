@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     catalog::{Catalog, REFERENCE},
     diagnostic::Diagnostic,
+    durations,
     plan::{Bounds, ClientPlan, Order, RestatePlan},
     reader::{Fields, MILLIS, Reader, Whole},
     suggest,
@@ -111,11 +112,12 @@ pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
     {
         let problem = format!(
             "the longest delay is shorter than the first one: {} is less than {}",
-            plan.retry_max_ms, plan.retry_initial_ms
+            durations::text(plan.retry_max_ms),
+            durations::text(plan.retry_initial_ms)
         );
         reader.report(
             Diagnostic::new(node.head(), problem)
-                .help("delays start at `retry_initial_ms` and double up to `retry_max_ms`"),
+                .help("delays start at `retry_initial` and double up to `retry_max`"),
         );
     }
     let attempts = fields.get("retry_max_attempts").and_then(|n| reader.whole(n, ATTEMPTS));

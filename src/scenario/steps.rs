@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 
 use super::{
     catalog::{Catalog, HandlerEntry, Input},
-    dates,
     diagnostic::Diagnostic,
-    plan::{Millis, Revision},
+    plan::{Fault, Millis, Revision},
     reader::{Fields, MILLIS, Reader, Whole, unknown_name},
+    repeats::{Repeat, placeholders, repeats, variables},
     settings::variants,
     suggest,
-    syntax::{Kind, Node, Text},
-    target, template, vocabulary,
+    syntax::{Kind, Member, Node, Text},
+    target, vocabulary,
+    waits::{self, After},
 };
 
 /// A step as it is written.
@@ -25,7 +26,9 @@ pub(crate) struct StepDoc<'n> {
     pub(crate) repeats: Vec<Repeat>,
     pub(crate) at_ms: Millis,
     pub(crate) copies: u64,
-    pub(crate) after: Option<Text>,
+    pub(crate) after: Option<After<'n>>,
+    /// Placeholders in what it sends that are no variables.
+    pub(crate) uses: Vec<Text>,
     /// False if something about it was reported.
     pub(crate) sound: bool,
 }
@@ -69,6 +72,8 @@ pub(crate) enum How {
     /// The system that sends it, if it is not a client.
     Call {
         from: Option<String>,
+        /// What goes wrong with what it sends.
+        faults: Vec<String>,
     },
     Send {
         delay_ms: u64,
@@ -118,7 +123,7 @@ impl Verb {
 
 /// What a step can do, and the fields that only go with it.
 const DEEDS: &[(&str, &[&str])] = &[
-    ("call", &["body", "idempotency_key", "headers", "from"]),
+    ("call", &["body", "idempotency_key", "headers", "from", "faults"]),
     ("send", &["body", "idempotency_key", "headers", "delay_ms"]),
     ("http", &["body", "text", "headers"]),
     ("attach", &[]),
@@ -134,20 +139,9 @@ const DEEDS: &[(&str, &[&str])] = &[
     ("deploy", &[]),
 ];
 
-/// A variable of `for`, both ends included.
-#[derive(Debug)]
-pub(crate) struct Repeat {
-    pub(crate) name: String,
-    pub(crate) from: u64,
-    pub(crate) to: u64,
-}
-
-impl Repeat {
-    /// How many values it has; saturates.
-    pub(crate) fn times(&self) -> u64 {
-        (self.to - self.from).saturating_add(1)
-    }
-}
+/// The fields whose texts are sent: they may have something of earlier replies.
+const SENT: [&str; 8] =
+    ["call", "send", "http", "body", "text", "headers", "idempotency_key", "reason"];
 
 impl Does<'_> {
     /// True if there is an answer to wait for.
@@ -204,15 +198,19 @@ fn step<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Option<St
     let does = does(reader, node, &fields, catalog);
     let at_ms = fields.get("at_ms").and_then(|n| reader.millis(n)).unwrap_or_default();
     let copies = fields.get("copies").and_then(|n| reader.whole(n, COPIES)).unwrap_or(1);
-    let after = fields.get("after").and_then(|n| reader.string(n, "the id of a step"));
-    let others = ["idempotency_key", "after", "body", "text", "headers", "reason"];
-    for name in DEEDS.iter().map(|(name, _)| *name).chain(others) {
-        if let Some(node) = fields.get(name) {
-            placeholders(reader, node, &repeats);
+    let after = fields.get("after").and_then(|n| waits::read(reader, n, catalog));
+    let mut uses = Vec::new();
+    let deeds = DEEDS.iter().map(|(name, _)| *name).filter(|name| !SENT.contains(name));
+    for name in deeds.chain(["after"]).chain(SENT) {
+        let Some(node) = fields.get(name) else { continue };
+        if SENT.contains(&name) {
+            placeholders(reader, node, &repeats, &mut uses);
+        } else {
+            variables(reader, node, &repeats);
         }
     }
     let sound = reader.problems.len() == problems_before;
-    Some(StepDoc { id: id?, does, repeats, at_ms, copies, after, sound })
+    Some(StepDoc { id: id?, does, repeats, at_ms, copies, after, uses, sound })
 }
 
 /// An id that leaves room for `[3].2` in the names of requests.
@@ -227,37 +225,6 @@ fn step_id(reader: &mut Reader, node: &Node) -> Option<Text> {
         return None;
     }
     Some(id)
-}
-
-/// `for`: { "i": [1, 20] }.
-pub(crate) fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
-    const VALUE: Whole = Whole { what: "a whole number", min: 0, max: 1_000_000_000_000 };
-    let mut repeats = Vec::new();
-    for member in reader.map(node, "an object { variable: [from, to] }").unwrap_or(&[]) {
-        let name = &member.name;
-        if !template::is_variable(&name.value) {
-            reader.report(
-                Diagnostic::new(
-                    name.span.clone(),
-                    format!("`{}` cannot be a variable", name.value),
-                )
-                .help("a variable is letters, digits and `_`, and starts with a letter"),
-            );
-        }
-        if dates::NAMES.contains(&name.value.as_str()) {
-            reader.report(
-                Diagnostic::new(
-                    name.span.clone(),
-                    format!("`{}` cannot be a variable: it is when the run begins", name.value),
-                )
-                .help("give the variable another name"),
-            );
-        }
-        // A variable with a bad range still exists: its uses are not unknown.
-        let (from, to) = reader.range(&member.value, VALUE).unwrap_or((0, 0));
-        repeats.push(Repeat { name: name.value.clone(), from, to });
-    }
-    repeats
 }
 
 /// The one of [`DEEDS`] that is there.
@@ -333,8 +300,11 @@ fn misplaced(reader: &mut Reader, fields: &Fields<'_>, deed: &str) {
             [] => String::new(),
         };
         reader.report(
-            Diagnostic::new(member.name.span.clone(), format!("{article} {deed} has no `{name}`"))
-                .help(help),
+            Diagnostic::new(
+                member.name.span.clone(),
+                format!("{article} {deed} has no `{}`", member.name.value),
+            )
+            .help(help),
         );
     }
 }
@@ -448,6 +418,43 @@ fn sender(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Option<String>
     catalog.system(reader, &name.value, name.span.clone()).map(|_| name.value)
 }
 
+/// `faults` of a delivery: those of its system, each by its own name, and those of all deliveries.
+fn faults_of(
+    reader: &mut Reader,
+    member: &Member,
+    fields: &Fields<'_>,
+    from: &Option<String>,
+    catalog: &Catalog,
+) -> Vec<String> {
+    let Some(system) = from else {
+        if fields.get("from").is_none() {
+            let problem = "only what a system sends can go wrong so";
+            let help =
+                r#"add "from": "SYSTEM", or say what goes wrong under `faults` of the scenario"#;
+            reader.report(Diagnostic::new(member.name.span.clone(), problem).help(help));
+        }
+        return Vec::new();
+    };
+    let entry = catalog.systems.get(system);
+    let own = || entry.iter().flat_map(|entry| entry.faults.keys().map(String::as_str));
+    let of_all = [Fault::DeliveryDelayed.name(), Fault::DeliveryDuplicated.name()];
+    let mut faults: Vec<String> = Vec::new();
+    for node in reader.list(&member.value, "a list of faults").unwrap_or(&[]) {
+        let Some(text) = reader.string(node, "the name of a fault") else { continue };
+        let prefix = format!("{system}.");
+        let name = text.value.strip_prefix(&prefix).unwrap_or(&text.value);
+        if !own().chain(of_all).any(|known| known == name) {
+            let names: Vec<&str> = own().chain(of_all).collect();
+            let problem = format!("the {system} has no fault `{name}`");
+            let help = suggest::hint(name, "faults", names.iter().copied());
+            reader.report(Diagnostic::new(text.span, problem).help(help));
+        } else if !faults.iter().any(|known| known == name) {
+            faults.push(name.to_owned());
+        }
+    }
+    faults
+}
+
 fn call<'n>(
     reader: &mut Reader,
     fields: &Fields<'n>,
@@ -463,7 +470,10 @@ fn call<'n>(
         let delay_ms = fields.get("delay_ms").and_then(|n| reader.whole(n, MILLIS)).unwrap_or(0);
         How::Send { delay_ms }
     } else {
-        How::Call { from: fields.get("from").and_then(|n| sender(reader, n, catalog)) }
+        let from = fields.get("from").and_then(|n| sender(reader, n, catalog));
+        let faults = fields.member("faults");
+        let faults = faults.map_or_else(Vec::new, |m| faults_of(reader, m, fields, &from, catalog));
+        How::Call { from, faults }
     };
     let headers = fields.get("headers").map_or_else(Vec::new, |n| headers(reader, n, false));
     let text = reader.string(node, "`Service/key/handler`")?;
@@ -494,35 +504,4 @@ fn call<'n>(
         headers,
         how,
     })
-}
-
-/// Reports placeholders in the strings of `node` that name no variable.
-pub(crate) fn placeholders(reader: &mut Reader, node: &Node, repeats: &[Repeat]) {
-    match &node.kind {
-        Kind::String(value) => {
-            let text = Text { value: value.clone(), span: node.span.clone() };
-            for (span, name) in template::placeholders(value) {
-                if repeats.iter().all(|repeat| repeat.name != name) {
-                    let variables = repeats.iter().map(|repeat| repeat.name.as_str());
-                    let help = if repeats.is_empty() {
-                        format!(
-                            r#"the step is not repeated; add "for": {{ "{name}": [1, 20] }}, or double the braces for text"#
-                        )
-                    } else {
-                        format!(
-                            "variables of this step: {}; double the braces for text",
-                            suggest::list(variables)
-                        )
-                    };
-                    let message = format!("unknown variable `{{{name}}}`");
-                    reader.report(Diagnostic::new(text.part(span), message).help(help));
-                }
-            }
-        }
-        Kind::Array(values) => values.iter().for_each(|n| placeholders(reader, n, repeats)),
-        Kind::Object(members) => {
-            members.iter().for_each(|m| placeholders(reader, &m.value, repeats));
-        }
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
-    }
 }

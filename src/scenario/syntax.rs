@@ -96,11 +96,11 @@ impl Node {
 
     /// The value as JSON that other code reads.
     pub(crate) fn to_value(&self) -> serde_json::Value {
-        let text = self.to_json(&mut str::to_owned);
+        let text = self.to_json(&mut quote);
         serde_json::from_str(&text).expect("the tree is written as JSON")
     }
 
-    /// The value as JSON text without white space, each string replaced by what `string` makes of it.
+    /// The value as JSON text without white space, `string` writes each of its strings as JSON.
     pub(crate) fn to_json(&self, string: &mut dyn FnMut(&str) -> String) -> String {
         let mut out = String::new();
         self.write_json(&mut out, string);
@@ -112,7 +112,7 @@ impl Node {
             Kind::Null => out.push_str("null"),
             Kind::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
             Kind::Number(digits) => out.push_str(digits),
-            Kind::String(value) => out.push_str(&quote(&string(value))),
+            Kind::String(value) => out.push_str(&string(value)),
             Kind::Array(values) => {
                 out.push('[');
                 for (i, value) in values.iter().enumerate() {
@@ -135,7 +135,8 @@ impl Node {
     }
 }
 
-fn quote(s: &str) -> String {
+/// A string as JSON text.
+pub(crate) fn quote(s: &str) -> String {
     serde_json::to_string(s).expect("a string is JSON")
 }
 

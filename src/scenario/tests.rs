@@ -340,20 +340,20 @@ fn names_in_the_world_are_checked_all_at_once() {
         ),
         (
             file(
-                r#""world": { "hotel": { "latency": 5, "star": 5, "closd": [], "hold_s": 1, "sold_out": 5 } }"#,
+                r#""world": { "hotel": { "latency_s": 5, "star": 5, "closd": [], "hold_s": 1, "sold_out": 5 } }"#,
             ),
             &[
                 (
-                    r#""latency""#,
-                    "unknown key `latency` in the hotel",
-                    "write `latency_ms`: times are in milliseconds",
+                    r#""latency_s""#,
+                    "unknown key `latency_s` in the hotel",
+                    r#"write `latency`, and the unit in the value: for example "500ms", "2s", "1h30m", "10 days""#,
                 ),
                 (r#""star""#, "unknown key `star` in the hotel", "did you mean `stars`?"),
                 (r#""closd""#, "unknown key `closd` in the hotel", "did you mean `closed`?"),
                 (
                     r#""hold_s""#,
                     "unknown key `hold_s` in the hotel",
-                    "write `hold_ms`: times are in milliseconds",
+                    r#"write `hold`, and the unit in the value: for example "500ms", "2s", "1h30m", "10 days""#,
                 ),
                 (
                     "5",
@@ -400,15 +400,23 @@ fn values_in_the_world_are_refused_where_they_stand() {
             &[(r#""five, expected six""#, "expected a whole number, found a string", "")],
         ),
         (
-            hotel(r#""keeps_keys": "false", "timeout_ms": "5s", "hold_ms": "1 min""#),
+            hotel(r#""keeps_keys": "false", "timeout_ms": "5 ss", "hold_ms": "1 mo""#),
             &[
                 (
                     r#""false""#,
                     "expected true or false, found a string",
                     "write false without quotes",
                 ),
-                (r#""5s""#, "expected a number of milliseconds, found a string", "write 5000"),
-                (r#""1 min""#, "expected a number of milliseconds, found a string", "write 60000"),
+                (
+                    r#""5 ss""#,
+                    r#"expected a time, found "5 ss""#,
+                    r#"for example "500ms", "2s", "1h30m", "10 days""#,
+                ),
+                (
+                    r#""1 mo""#,
+                    r#"expected a time, found "1 mo""#,
+                    "months and years have no fixed length: say it in days",
+                ),
             ],
         ),
         (
@@ -500,12 +508,12 @@ fn state_needs_an_object_that_exists() {
             )],
         ),
         (
-            file(r#""clients": { "patience": 5, "tries": 0 }"#),
+            file(r#""clients": { "patience_h": 5, "tries": 0 }"#),
             &[
                 (
-                    r#""patience""#,
-                    "unknown key `patience` in the clients",
-                    "write `patience_ms`: times are in milliseconds",
+                    r#""patience_h""#,
+                    "unknown key `patience_h` in the clients",
+                    r#"write `patience`, and the unit in the value: for example "500ms", "2s", "1h30m", "10 days""#,
                 ),
                 ("0", "expected a number of tries, found 0: at least 1", ""),
             ],
@@ -513,83 +521,5 @@ fn state_needs_an_object_that_exists() {
     ]);
 }
 
-#[test]
-fn faults_that_do_not_exist_or_do_not_fit_are_refused() {
-    let fault = |fault: &str| file(&format!(r#""faults": {{ {fault} }}"#));
-    check(&[
-        (
-            fault(r#""hotel.overbokd": 0.1, "hotl.forged": 0.1, "weather.rain": 0.1"#),
-            &[
-                ("overbokd", "the hotel has no fault `overbokd`", "did you mean `overbooked`?"),
-                ("hotl", "unknown system `hotl`", "did you mean `hotel`?"),
-                ("rain", "the weather has no fault `rain`", "it has no faults of its own"),
-            ],
-        ),
-        (
-            fault(
-                r#""webhook_duplicated": 0.1, "webhook_forged": 0.1, "overboked": 0.1, "crsh": 0.1"#,
-            ),
-            &[
-                (
-                    r#""webhook_duplicated""#,
-                    "`webhook_duplicated` is called `delivery_duplicated` now",
-                    "write `delivery_duplicated`",
-                ),
-                (
-                    r#""webhook_forged""#,
-                    "unknown fault `webhook_forged`",
-                    "did you mean `hotel.forged`?",
-                ),
-                (r#""overboked""#, "unknown fault `overboked`", "did you mean `hotel.overbooked`?"),
-                (r#""crsh""#, "unknown fault `crsh`", "did you mean `crash`?"),
-            ],
-        ),
-        (
-            fault(
-                r#""crash": { "rate": 0.1, "up_to_ms": 5 }, "hotel.forged": { "rate": 0.1, "on": [], "up_to_ms": 5 }"#,
-            ),
-            &[
-                ("\"up_to_ms\"", "`crash` takes no time", LASTING),
-                ("\"on\"", "`hotel.forged` strikes the hotel only", "leave `on` out"),
-                ("\"up_to_ms\"", "`hotel.forged` takes no time", LASTING),
-            ],
-        ),
-        (
-            fault(
-                r#""crash": { "rate": 0.1, "on": ["hotel"] }, "outage": { "rate": 0.1, "on": ["hotl"] }"#,
-            ),
-            &[
-                (
-                    r#""hotel""#,
-                    "`crash` does not strike calls to the hotel",
-                    "name services, or handlers as `Service/handler`",
-                ),
-                ("hotl", "unknown service or system `hotl`", "did you mean `hotel`?"),
-            ],
-        ),
-        (
-            fault(r#""earthquake": 0.1"#),
-            &[(
-                r#""earthquake""#,
-                "unknown fault `earthquake`",
-                "known here: `hotel.forged`, `hotel.overbooked`, `crash`, `crash_in_run`, \
-                 `process_crash`, `endpoint_down`, `message_delayed`, `zombie`, `suspend`, \
-                 `request_lost`, `answer_lost`, `request_duplicated`, `request_delayed`, `cancel`, \
-                 `kill`, `world_refused`, `world_answer_lost`, `outage`, `world_slow`, \
-                 `rate_limited` and 11 more",
-            )],
-        ),
-        (
-            file(r#""faults": "usual""#),
-            &[(
-                r#""usual""#,
-                r#"expected an object { fault: probability }, or "default", found a string"#,
-                "",
-            )],
-        ),
-    ]);
-}
-
-const LASTING: &str = "leave `up_to_ms` out; faults that have it: `endpoint_down`, `message_delayed`, \
-     `request_duplicated`, `request_delayed`, `cancel`, `kill`, `outage`, `world_slow`, `handler_slow`, `clock_skew`, `time_skipped`, \
-     `delivery_duplicated`, `delivery_delayed`";
+mod faults;
+mod language;

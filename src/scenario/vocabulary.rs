@@ -39,14 +39,23 @@ const fn form(what: &'static str, fields: &'static [Field<'static>]) -> Form<'st
 }
 
 impl<'a> Form<'a> {
-    /// The names of its fields.
+    /// The names of its fields, as they are best written.
     pub(crate) fn names(self) -> impl Iterator<Item = &'a str> + Clone {
-        self.fields.iter().map(|field| field.name)
+        self.fields.iter().map(|field| field.written())
     }
 
-    /// Its field of this name.
+    /// Its field of this name; that of a time has two names.
     pub(crate) fn field(self, name: &str) -> Option<&'a Field<'a>> {
-        self.fields.iter().find(|field| field.name == name)
+        let exactly = self.fields.iter().find(|field| field.name == name);
+        exactly.or_else(|| self.fields.iter().find(|field| field.written() == name))
+    }
+}
+
+impl<'a> Field<'a> {
+    /// Its name as it is best written: `at` for `at_ms`. The unit stands in the value, as in `"2s"`; a number without
+    /// one is in milliseconds.
+    pub(crate) fn written(self) -> &'a str {
+        self.name.strip_suffix("_ms").unwrap_or(self.name)
     }
 }
 
@@ -89,7 +98,7 @@ pub(crate) static SYSTEM: Form<'static> = form(
     &[
         field("latency_ms", "from a request to its answer"),
         field("timeout_ms", "how long a caller waits for an answer that was lost"),
-        field("outages", "when it is down: [[from_ms, to_ms], ...]"),
+        field("outages", "when it is down: [[\"1s\", \"3s\"], ...]"),
     ],
 );
 
@@ -160,10 +169,36 @@ pub(crate) static STEP: Form<'static> = form(
         field("awakeable", "which awakeable of the invocation, from 1"),
         field("reason", "what a rejected awakeable tells the handler"),
         field("from", "the system that sends it of its own accord, until it is accepted"),
+        field(
+            "faults",
+            "what goes wrong with this delivery of `from`: the system's own faults, `delivery_delayed`, `delivery_duplicated`",
+        ),
         field("for", "repeats the step: { \"i\": [1, 20] }, both ends included"),
-        field("at_ms", "when, after the start or after `after`"),
+        field(
+            "at_ms",
+            "when, after the start or after `after`: \"2s\", or [\"1s\", \"3s\"] for any time between",
+        ),
         field("copies", "how many equal requests at once"),
-        field("after", "waits for the answer to the step with this id"),
+        field(
+            "after",
+            "waits for the answer to the step with this id, or for an effect, a state or a status: { \"effect\": \"SYSTEM.KIND\" }",
+        ),
+    ],
+);
+
+pub(crate) static AWAITED: Form<'static> = form(
+    "what a step waits for",
+    &[
+        field("effect", "a kind of effect: `SYSTEM.KIND`; what was repeated is not counted"),
+        field("where", "fields that the effects have; all of the kind if it is left out"),
+        field("count", "how many of them; 1 if it is left out"),
+        field("state", "a state that is set: `Service/key/name`"),
+        field("matches", "what the state has; anything if it is left out"),
+        field("status", "the id of a step: where its invocation is"),
+        field(
+            "is",
+            "`scheduled`, `pending` (for its lock), `running`, `suspended`, `backing-off`, `paused` or `completed`",
+        ),
     ],
 );
 
@@ -185,6 +220,17 @@ pub(crate) static FAULTS: Form<'static> = form(
         field("kill_at", "places at which an invocation is killed in every run"),
         field("until_ms", "no fault is injected later"),
         field("default", "true for the usual mix of faults; the others add to it"),
+    ],
+);
+
+/// One of the windows that `outage` can be a list of.
+pub(crate) static WINDOW: Form<'static> = form(
+    "an outage",
+    &[
+        field("system", "the system that is down: it refuses every call"),
+        field("endpoint", "true if it is the handlers' process that is down"),
+        needed("from", "when it begins, after the start"),
+        needed("to", "when it is over"),
     ],
 );
 
@@ -226,6 +272,19 @@ pub(crate) static EXPECTED_STATE: Form<'static> = form(
     ],
 );
 
+pub(crate) static EXPECTED_EXPRESSION: Form<'static> = form(
+    "an expectation of an expression",
+    &[
+        field(
+            "always",
+            "CEL that must be true throughout: \"state('Service', 'key').name <= 5\"; beside `state` there are `effects('system.kind')`, `replies('step')` and `now`, in ms",
+        ),
+        field("eventually", "CEL that must be true at some time in each run"),
+        field("sometimes", "CEL that must be true at some time in some run"),
+        field("for", "repeats the expectation: { \"i\": [1, 20] }, both ends included"),
+    ],
+);
+
 pub(crate) static SAME_AS: Form<'static> = form(
     "`same_as`",
     &[
@@ -259,4 +318,7 @@ pub(crate) static FORMS: &[&Form<'static>] = &[
     &BOUNDS,
     &INVARIANTS,
     &FAULT,
+    &AWAITED,
+    &EXPECTED_EXPRESSION,
+    &WINDOW,
 ];

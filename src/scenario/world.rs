@@ -81,7 +81,7 @@ fn system(reader: &mut Reader, node: &Node, name: &str, entry: &SystemEntry) -> 
     if let Some(timeout) = fields.get("timeout_ms").and_then(|n| reader.whole(n, MILLIS)) {
         plan.timeout_ms = timeout;
     }
-    let outages = fields.get("outages").and_then(|n| reader.list(n, "a list of [from_ms, to_ms]"));
+    let outages = fields.get("outages").and_then(|n| reader.list(n, "a list of [from, to]"));
     plan.outages = outages
         .unwrap_or(&[])
         .iter()
@@ -91,11 +91,13 @@ fn system(reader: &mut Reader, node: &Node, name: &str, entry: &SystemEntry) -> 
 
     let mut config = Map::new();
     for member in fields.members().iter().filter(|m| SYSTEM.field(&m.name.value).is_none()) {
-        let field = member.name.value.as_str();
-        if let Some(inner) = schema.field(field) {
+        let written = member.name.value.as_str();
+        let field = form.field(written).map_or(written, |field| field.name);
+        let inner = schema.field(field);
+        if let Some(inner) = inner {
             config::look(reader, &member.value, inner, &owner, &[field]);
         }
-        config.insert(field.to_owned(), member.value.to_value());
+        config.insert(field.to_owned(), config::value(&member.value, inner, field));
     }
     // The type stops at the first problem, and would report it a second time.
     if !config.is_empty() && reader.problems.len() == problems_before {

@@ -7,10 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::plan::{
-    Action, Amount, Bounds, ClientPlan, CrashPoint, EntryKind, Expectation, ExpectedReply,
-    ExpectedState, Fault, FaultPlan, Millis, Order, Plan, RestatePlan, Revision, Scenario, Side,
-    Step, SystemPlan, TWIN,
+use super::{
+    durations,
+    plan::{
+        Action, Amount, Bounds, ClientPlan, CrashPoint, EntryKind, Expectation, ExpectedReply,
+        ExpectedState, Fault, FaultPlan, Millis, Order, Plan, RestatePlan, Revision, Scenario,
+        Side, Step, SystemPlan, TWIN, Taken, Wait,
+    },
+    template::{self, As, Placeholder},
 };
 use crate::{base::Target, choice::Tape};
 
@@ -115,15 +119,18 @@ fn step(step: &Step, ids: &BTreeMap<String, String>, left: &mut BTreeMap<String,
             add_unless(&mut fields, "awakeable", *awakeable, 1);
             fields.insert("reason".to_owned(), json!(reason));
         }
-        Action::Call { target, body, idempotency_key, from, headers } => {
+        Action::Call { target, body, idempotency_key, from, faults, headers } => {
             add("call", address(target));
             asked(&mut fields, body, idempotency_key.as_ref(), headers);
             fields.extend(from.as_ref().map(|from| ("from".to_owned(), json!(from))));
+            if !faults.is_empty() {
+                fields.insert("faults".to_owned(), json!(faults));
+            }
         }
         Action::Send { target, body, idempotency_key, headers, delay_ms } => {
             add("send", address(target));
             asked(&mut fields, body, idempotency_key.as_ref(), headers);
-            add_unless(&mut fields, "delay_ms", *delay_ms, 0);
+            add_time(&mut fields, "delay", *delay_ms, 0);
         }
         Action::Http { method, path, headers, body } => {
             add("http", json!(format!("{method} {path}")));
@@ -141,10 +148,61 @@ fn step(step: &Step, ids: &BTreeMap<String, String>, left: &mut BTreeMap<String,
             },
         ),
     }
+    if !step.takes.is_empty() {
+        let renamed = |value: Value| renamed_replies(value, step, ids);
+        fields = fields.into_iter().map(|(name, value)| (name, renamed(value))).collect();
+    }
     // without a decision it comes as early as it may
     let late = left.remove(&format!("arrival_ms @ {}", step.request)).unwrap_or_default();
-    add_unless(&mut fields, "at_ms", step.at_ms.from + u64::from(late), 0);
+    add_time(&mut fields, "at", step.at_ms.from + u64::from(late), 0);
     fields.extend(step.after.as_ref().map(|after| ("after".to_owned(), id(after))));
+    fields.extend(step.when.as_ref().map(|wait| ("after".to_owned(), awaited(wait, id))));
+    Value::Object(fields)
+}
+
+/// A value of a step's, with the names that requests have in the file where something is taken from their replies.
+fn renamed_replies(value: Value, step: &Step, ids: &BTreeMap<String, String>) -> Value {
+    let again = |value| renamed_replies(value, step, ids);
+    match value {
+        Value::String(text) => json!(template::replaced(&text, |placeholder| {
+            let Placeholder { path, kind, .. } = *placeholder;
+            let is_this = |taken: &&Taken| {
+                template::whole(&taken.placeholder).is_some_and(|this| this == *placeholder)
+            };
+            let id = ids.get(&step.takes.iter().find(is_this)?.request)?;
+            let dot = if path.is_empty() { "" } else { "." };
+            let kind = if kind == As::Text { ":text" } else { "" };
+            Some(format!("{{{id}{dot}{path}{kind}}}"))
+        })),
+        Value::Array(items) => items.into_iter().map(again).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, value)| (name, again(value))).collect())
+        }
+        plain => plain,
+    }
+}
+
+/// What a step waits for that is no answer.
+fn awaited(wait: &Wait, id: impl Fn(&String) -> Value) -> Value {
+    let mut fields = Map::new();
+    let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    match wait {
+        Wait::Effects { kind, fields: wanted, count } => {
+            add("effect", json!(kind));
+            wanted.clone().and_then(|wanted| add("where", wanted));
+            if *count != 1 {
+                add("count", json!(count));
+            }
+        }
+        Wait::State { service, key, name, matches } => {
+            add("state", json!(format!("{service}/{key}/{name}")));
+            matches.clone().and_then(|matches| add("matches", matches));
+        }
+        Wait::Status { request, is } => {
+            add("status", id(request));
+            add("is", json!(is.name()));
+        }
+    }
     Value::Object(fields)
 }
 
@@ -174,6 +232,18 @@ fn add_unless<T: PartialEq + Into<Value>>(
     if value != usual {
         fields.insert(name.to_owned(), value.into());
     }
+}
+
+/// A time, unless it is as usual.
+fn add_time(fields: &mut Map<String, Value>, name: &str, ms: u64, usual: u64) {
+    if ms != usual {
+        fields.insert(name.to_owned(), time(ms));
+    }
+}
+
+/// A time as a person would write it.
+fn time(ms: u64) -> Value {
+    if ms == 0 { json!(0) } else { json!(durations::text(ms)) }
 }
 
 fn address(target: &Target) -> Value {
@@ -278,11 +348,11 @@ fn world(plan: &Plan, decisions: &BTreeMap<String, u32>) -> Map<String, Value> {
         let latency =
             if varies { *latency_ms } else { Millis { to: latency_ms.from, ..*latency_ms } };
         if latency != Millis::default() {
-            fields.insert("latency_ms".to_owned(), millis(latency));
+            fields.insert("latency".to_owned(), millis(latency));
         }
-        add_unless(&mut fields, "timeout_ms", *timeout_ms, SystemPlan::default().timeout_ms);
+        add_time(&mut fields, "timeout", *timeout_ms, SystemPlan::default().timeout_ms);
         if !outages.is_empty() {
-            let windows = outages.iter().map(|window| json!([window.from, window.to]));
+            let windows = outages.iter().map(|window| json!([time(window.from), time(window.to)]));
             fields.insert("outages".to_owned(), windows.collect());
         }
         if let Value::Object(own) = config {
@@ -296,7 +366,8 @@ fn world(plan: &Plan, decisions: &BTreeMap<String, u32>) -> Map<String, Value> {
 }
 
 fn millis(millis: Millis) -> Value {
-    if millis.from == millis.to { json!(millis.from) } else { json!([millis.from, millis.to]) }
+    let Millis { from, to } = millis;
+    if from == to { time(from) } else { json!([time(from), time(to)]) }
 }
 
 fn state(plan: &Plan) -> Option<Value> {
@@ -312,7 +383,7 @@ fn state(plan: &Plan) -> Option<Value> {
 fn clients(clients: &ClientPlan) -> Option<Value> {
     let (ClientPlan { patience_ms, tries }, usual) = (clients, ClientPlan::default());
     let mut fields = Map::new();
-    add_unless(&mut fields, "patience_ms", *patience_ms, usual.patience_ms);
+    add_time(&mut fields, "patience", *patience_ms, usual.patience_ms);
     add_unless(&mut fields, "tries", *tries, usual.tries);
     (!fields.is_empty()).then_some(Value::Object(fields))
 }
@@ -327,6 +398,11 @@ fn restate(plan: &RestatePlan) -> Option<Value> {
         all.insert("on_max_attempts".to_owned(), json!("kill"));
     }
     all.retain(|_, value| !value.is_null());
+    let best = |(name, value): (String, Value)| match (name.strip_suffix("_ms"), value.as_u64()) {
+        (Some(written), Some(ms)) => (written.to_owned(), time(ms)),
+        _ => (name, value),
+    };
+    let all: Map<String, Value> = all.into_iter().map(best).collect();
     (!all.is_empty()).then_some(Value::Object(all))
 }
 
@@ -343,7 +419,7 @@ fn faults(faults: &FaultPlan, decided: bool) -> Option<Value> {
         }
     }
     if decided || !fields.is_empty() {
-        add_unless(&mut fields, "until_ms", faults.until_ms, FaultPlan::default().until_ms);
+        add_time(&mut fields, "until", faults.until_ms, FaultPlan::default().until_ms);
     }
     (!fields.is_empty()).then_some(Value::Object(fields))
 }
@@ -395,6 +471,9 @@ fn outcome(expectation: &Expectation) -> Value {
             add("count", expected.count.map(amount));
             add("sum", expected.sum.as_ref().map(|field| json!(field)));
             add("is", expected.is.map(amount));
+        }
+        Expectation::Expression(expected) => {
+            add(expected.holds.name(), Some(json!(expected.expression)));
         }
         Expectation::State(expected) => {
             let ExpectedState { service, key, name, .. } = expected;

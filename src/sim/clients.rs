@@ -3,11 +3,10 @@
 //!
 //! Must not know: handlers, attempts.
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
+    asks::{Ask, Call, Sender},
     core::{Core, Due},
     faults::Struck,
     world::World,
@@ -16,7 +15,7 @@ use crate::{
     base::{Name, Target},
     history::{Event, Inv, Outcome},
     restate::{HttpRequest, IngressRequest, Mode, Ticket},
-    scenario::plan::{Action, Fault, Plan},
+    scenario::plan::{Fault, Lacking, Plan, Reply, Step},
     system::{Copy, Delivery, Schedule},
 };
 
@@ -26,51 +25,6 @@ struct Request {
     ask: Ask,
     tries: u32,
     done: bool,
-}
-
-/// What a request asks of the ingress.
-#[derive(Debug)]
-enum Ask {
-    Call(Box<Call>),
-    /// Whatever this is, as it stands.
-    Http(Box<Raw>),
-    /// The outcome of another request, at once or when there is one.
-    Outcome {
-        of: usize,
-        waits: bool,
-    },
-    /// Nothing: an operator acts.
-    Nothing,
-}
-
-#[derive(Debug)]
-struct Call {
-    target: Target,
-    idempotency_key: Option<Name>,
-    headers: Vec<(String, String)>,
-    body: Bytes,
-    /// Set if it waits only until it is accepted: how much later it is to start.
-    send: Option<u64>,
-    /// Set if a system sends it.
-    sender: Option<Sender>,
-}
-
-/// An HTTP request as it stands.
-#[derive(Debug)]
-struct Raw {
-    method: Name,
-    path: Name,
-    headers: Vec<(Name, Name)>,
-    body: Bytes,
-}
-
-/// The system that sends a request of its own accord.
-#[derive(Clone, Debug)]
-struct Sender {
-    system: usize,
-    name: Name,
-    retries: Schedule,
-    delivery: Delivery,
 }
 
 /// What a client is answered.
@@ -115,6 +69,8 @@ pub(super) struct Clients {
     waiting: BTreeMap<String, Vec<usize>>,
     patience_ms: u64,
     tries: u32,
+    /// The requests from whose replies later ones take something, by name, each with its reply.
+    replies: BTreeMap<String, Option<Reply>>,
 }
 
 impl Clients {
@@ -133,7 +89,9 @@ impl Clients {
             requests.push(Request { name, ask, tries: 0, done: false });
         }
         let (patience_ms, tries) = (plan.clients.patience_ms, plan.clients.tries);
-        Self { requests, arrivals: Vec::new(), waiting, patience_ms, tries }
+        let taken = plan.steps.iter().flat_map(|step| &step.takes);
+        let replies = taken.map(|taken| (taken.request.clone(), None)).collect();
+        Self { requests, arrivals: Vec::new(), waiting, patience_ms, tries, replies }
     }
 
     /// The handler that a request is for; none for what an operator does.
@@ -183,8 +141,38 @@ impl Clients {
     /// Schedules the steps that wait for nothing.
     pub(super) fn start(&self, core: &mut Core<'_>) {
         for index in 0..core.plan.steps.len() {
-            if core.plan.steps[index].after.is_none() {
+            let step = &core.plan.steps[index];
+            if step.after.is_none() && step.when.is_none() {
                 schedule_step(core, index);
+            }
+        }
+    }
+
+    /// What a step of the plan does, with what it takes from replies; none if that is not there, and the step is left
+    /// out.
+    pub(super) fn filled<'p>(
+        &mut self,
+        core: &mut Core<'p>,
+        world: &World,
+        index: usize,
+    ) -> Option<Cow<'p, Step>> {
+        let step = &core.plan.steps[index];
+        if step.takes.is_empty() {
+            return Some(Cow::Borrowed(step));
+        }
+        match step.filled(|request| self.replies.get(request)?.as_ref()) {
+            Ok(action) => {
+                let request = &mut self.requests[index];
+                // who asks for an outcome takes nothing from a reply
+                request.ask = Ask::of(&request.name, &action, &BTreeMap::new(), world);
+                Some(Cow::Owned(Step { action, ..step.clone() }))
+            }
+            Err(Lacking { of, field, why }) => {
+                let request = self.requests[index].name.clone();
+                let field = field.map(|field| field.as_str().into());
+                core.record(Event::NotSent { request, of: of.as_str().into(), field, why });
+                self.done(core, index);
+                None
             }
         }
     }
@@ -216,7 +204,7 @@ impl Clients {
         let index = self.requests.len();
         let after_ms = delivery.after_ms;
         let name = delivery.name.clone();
-        let ask = Ask::Call(Box::new(Call::delivered(world, system, delivery)));
+        let ask = Ask::Call(Box::new(Call::delivered(world, system, delivery, Vec::new())));
         self.requests.push(Request { name, ask, tries: 0, done: false });
         if !self.is_late(core, index) {
             core.schedule(after_ms, Due::Send(index));
@@ -228,7 +216,9 @@ impl Clients {
         let Some(sender) = self.sender(index) else { return false };
         let struck = Struck::Delivery(&sender.delivery.target, &sender.name);
         let name = &*self.requests[index].name;
-        if core.decide(Fault::DeliveryDelayed, struck, 1, || name.to_owned()) == 0 {
+        if sender.has(Fault::DeliveryDelayed, 1) {
+            core.faults.count(Fault::DeliveryDelayed.name().into()).planned += 1;
+        } else if core.decide(Fault::DeliveryDelayed, struck, 1, || name.to_owned()) == 0 {
             return false;
         }
         let late_ms = core.measure(Fault::DeliveryDelayed, "delivery_late_ms", name, 1);
@@ -300,14 +290,21 @@ impl Clients {
         place: &str,
     ) -> u64 {
         let Some(sender) = self.sender(index).cloned() else { return 0 };
-        let (copies, later_ms) = world.sending(core, sender.system, &sender.delivery, attempt);
+        let faults = if attempt == 1 { &sender.faults[..] } else { &[] };
+        let delivery = (&sender.delivery, attempt, faults);
+        let (copies, later_ms) = world.sending(core, sender.system, delivery);
         let copied = |copy| Arrival { request: index, attempt, awaited: false, copy };
         for copy in copies {
             let after_ms = copy.after_ms;
             self.schedule_arrival(core, copied(Some(copy)), after_ms);
         }
         let struck = Struck::Delivery(&sender.delivery.target, &sender.name);
-        if core.strikes(Fault::DeliveryDuplicated, struck, place) {
+        let is_planned = sender.has(Fault::DeliveryDuplicated, attempt);
+        if is_planned {
+            core.faults.count(Fault::DeliveryDuplicated.name().into()).planned += 1;
+            core.fired(Fault::DeliveryDuplicated, place.to_owned(), true);
+        }
+        if is_planned || core.strikes(Fault::DeliveryDuplicated, struck, place) {
             let ms = core.measure(Fault::DeliveryDuplicated, "delivery_repeat_ms", place, 1);
             self.schedule_arrival(core, copied(None), ms);
         }
@@ -408,6 +405,12 @@ impl Clients {
             return;
         }
         let refused = matches!(answer, Answer::Outcome(Outcome::Failure { .. }));
+        if let (Some(reply), Answer::Outcome(outcome)) = (self.replies.get_mut(&*name), &answer) {
+            *reply = Some(match outcome {
+                Outcome::Success(body) => body.json().ok_or_else(|| body.text().into_owned()),
+                Outcome::Failure { code, message } => Err(format!("error {code}: {message}")),
+            });
+        }
         core.record(match answer {
             Answer::Outcome(outcome) => Event::ReplyReceived { request: name, attempt, outcome },
             Answer::Accepted(inv) => Event::RequestAccepted { request: name, attempt, inv },
@@ -479,87 +482,10 @@ impl Clients {
     }
 }
 
-fn schedule_step(core: &mut Core<'_>, index: usize) {
+/// The time of a step begins.
+pub(super) fn schedule_step(core: &mut Core<'_>, index: usize) {
     let step = &core.plan.steps[index];
     let (from, to) = (step.at_ms.from, step.at_ms.to);
     let ms = core.between("arrival_ms", || step.request.clone(), from, to);
     core.schedule(ms, Due::Step(index));
-}
-
-impl Call {
-    /// What a client asks itself.
-    fn asked(request: Delivery, send: Option<u64>) -> Self {
-        Self {
-            target: request.target,
-            idempotency_key: request.idempotency_key,
-            headers: request.headers.into_iter().collect(),
-            body: request.body,
-            send,
-            sender: None,
-        }
-    }
-
-    fn delivered(world: &World, system: usize, delivery: Delivery) -> Self {
-        let headers = delivery.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
-        Self {
-            target: delivery.target.clone(),
-            idempotency_key: delivery.idempotency_key.clone(),
-            headers: headers.collect(),
-            body: delivery.body.clone(),
-            send: None,
-            sender: Some(Sender {
-                system,
-                name: world.sender_name(system).clone(),
-                retries: delivery.retries.unwrap_or_else(|| world.retries(system)),
-                delivery,
-            }),
-        }
-    }
-}
-
-impl Ask {
-    fn of(name: &Name, action: &Action, by_name: &BTreeMap<&str, usize>, world: &World) -> Self {
-        let outcome = |of: &str, waits| match by_name.get(of) {
-            Some(&of) => Self::Outcome { of, waits },
-            None => Self::Nothing,
-        };
-        let request = |target: &Target, body: &str, key: &Option<String>, headers| Delivery {
-            name: name.clone(),
-            target: target.clone(),
-            body: Bytes::copy_from_slice(body.as_bytes()),
-            headers,
-            idempotency_key: key.as_deref().map(Into::into),
-            after_ms: 0,
-            retries: None,
-        };
-        match action {
-            Action::Call { target, body, idempotency_key, from, headers } => {
-                let request = request(target, body, idempotency_key, headers.clone());
-                Self::Call(Box::new(
-                    match from.as_deref().and_then(|system| world.sender(system)) {
-                        Some(system) => Call::delivered(world, system, request),
-                        None => Call::asked(request, None),
-                    },
-                ))
-            }
-            Action::Send { target, body, idempotency_key, headers, delay_ms } => {
-                let request = request(target, body, idempotency_key, headers.clone());
-                Self::Call(Box::new(Call::asked(request, Some(*delay_ms))))
-            }
-            Action::Http { method, path, headers, body } => {
-                let name = |(name, value): (&String, &String)| {
-                    (name.as_str().into(), value.as_str().into())
-                };
-                Self::Http(Box::new(Raw {
-                    method: method.as_str().into(),
-                    path: path.as_str().into(),
-                    headers: headers.iter().map(name).collect(),
-                    body: Bytes::copy_from_slice(body.as_bytes()),
-                }))
-            }
-            Action::Attach { request } => outcome(request, true),
-            Action::Output { request } => outcome(request, false),
-            _ => Self::Nothing,
-        }
-    }
 }

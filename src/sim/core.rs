@@ -172,6 +172,22 @@ impl<'a> Core<'a> {
         form
     }
 
+    /// Has a fault strike that a system has of its own, as the plan says; in which of its `forms` is decided.
+    pub(super) fn forced_fault(
+        &mut self,
+        (full, name): (String, &'static str),
+        forms: u32,
+        place: String,
+    ) -> u32 {
+        let form = self.between(name, || place.clone(), 1, u64::from(forms));
+        let counts = self.faults.count(Cow::Owned(full.clone()));
+        counts.planned += 1;
+        counts.fired += 1;
+        counts.effective += 1;
+        self.record(Event::FaultFired { fault: Cow::Owned(full), place });
+        u32::try_from(form).unwrap_or(1)
+    }
+
     /// True with probability `rate`, decided at `place`.
     pub(super) fn chance(&mut self, kind: &'static str, place: &str, rate: Rate) -> bool {
         pick(self.source, kind, place, 1, rate) != 0

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::{Target, VirtualTime},
     choice::{Options, Rate, Site, Source},
-    scenario::plan::{Fault, FaultName, FaultPlan, Plan, Scope},
+    scenario::{
+        durations,
+        plan::{Fault, FaultName, FaultPlan, Millis, Plan, Scope},
+    },
 };
 
 /// What became of one kind of fault.
@@ -39,6 +42,15 @@ pub type Tally = BTreeMap<Cow<'static, str>, FaultCounts>;
 pub(crate) const CRASH_AT: &str = "crash_at";
 pub(super) const CANCEL_AT: &str = "cancel_at";
 pub(super) const KILL_AT: &str = "kill_at";
+
+/// The name under which the calls are counted that a planned outage refuses.
+pub(crate) fn outage(system: &str, window: Millis) -> String {
+    let Millis { from, to } = window;
+    format!("{OUTAGE} {system} from {} to {}", durations::text(from), durations::text(to))
+}
+
+/// How such a name begins.
+pub(crate) const OUTAGE: &str = "outage of";
 
 /// What a fault would strike.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +106,12 @@ impl<'a> Faults<'a> {
         }
         let until = start.after(Duration::from_millis(plan.until_ms));
         let decided = !of.decisions.is_empty();
-        Self { plan, rates, until, any: decided || !tally.is_empty(), decided, tally }
+        let any = decided || !tally.is_empty();
+        for (system, plan) in &of.world {
+            let windows = plan.outages.iter().map(|window| outage(system, *window).into());
+            tally.extend(windows.map(|name| (name, FaultCounts::default())));
+        }
+        Self { plan, rates, until, any, decided, tally }
     }
 
     /// What the plan says of faults.

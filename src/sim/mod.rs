@@ -3,6 +3,7 @@
 //!
 //! Must not know: invariants, reports, how many runs there are.
 
+mod asks;
 mod clients;
 mod core;
 mod faults;
@@ -13,13 +14,14 @@ mod places;
 mod queue;
 mod ready;
 mod run;
+mod waits;
 mod world;
 
 use std::sync::Arc;
 
-pub(crate) use faults::CRASH_AT;
 #[cfg(feature = "serve")]
 pub(crate) use faults::between;
+pub(crate) use faults::{CRASH_AT, OUTAGE};
 pub use faults::{FaultCounts, Tally};
 pub use logs::Logs;
 pub use run::{RunResult, run};

@@ -27,6 +27,7 @@ use super::{
     network::Network,
     operators,
     ready::{Ready, Task},
+    waits::Waits,
     world::{By, DecidedCall, Outcome, World},
 };
 use crate::{
@@ -91,6 +92,7 @@ struct Sim<'a> {
     host: Machines,
     ready: Ready,
     clients: Clients,
+    waits: Waits,
     world: World,
     network: Network,
     /// What the host has taken down refuses connections until then.
@@ -135,6 +137,7 @@ impl<'a> Sim<'a> {
             host,
             ready: Ready::default(),
             clients: Clients::new(plan, &world),
+            waits: Waits::new(plan),
             world,
             network: Network::default(),
             down_until: None,
@@ -163,6 +166,7 @@ impl<'a> Sim<'a> {
         let bounds = &self.core.plan.bounds;
         loop {
             self.pump();
+            self.waits.look(&mut self.core);
             if let Some(bound) = self.bound() {
                 return bound;
             }
@@ -485,10 +489,10 @@ impl<'a> Sim<'a> {
     fn step(&mut self, index: usize) {
         self.skip_time(index);
         let core = &mut self.core;
+        let Some(step) = self.clients.filled(core, &self.world, index) else { return };
         if self.clients.step(core, &mut self.world, index) {
             return;
         }
-        let step = &core.plan.steps[index];
         match &step.action {
             Action::EndpointDown { for_ms } => {
                 let ms = core.between(
@@ -501,7 +505,7 @@ impl<'a> Sim<'a> {
             }
             Action::Deploy { revision } => self.deploy(revision),
             _ => {
-                let answered = operators::step(core.now, &mut self.engine, step);
+                let answered = operators::step(core.now, &mut self.engine, &step);
                 // what came of it stands before the answer
                 self.pump();
                 answered.into_iter().for_each(|event| self.core.record(event));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::{
     core::{AttemptInfo, Core, Due},
-    faults::Struck,
+    faults::{Struck, outage},
 };
 use crate::{
     base::{Name, VirtualTime, panics},
@@ -172,11 +172,17 @@ impl World {
         let Some(at) = self.find(decided.outgoing.system) else { return decided };
         let system = &self.systems[at];
         let since_start = VirtualTime::ZERO.after(core.now.since(core.plan.start()));
-        let planned = system.plan.outages.iter().any(|window| {
+        let planned = system.plan.outages.iter().find(|window| {
             (VirtualTime::from_millis(window.from)..VirtualTime::from_millis(window.to))
                 .contains(&since_start)
         });
-        if planned || core.now < system.down_until {
+        if let Some(window) = planned {
+            let counts = core.faults.count(outage(system.name, *window).into());
+            counts.planned += 1;
+            counts.fired += 1;
+            counts.effective += 1;
+        }
+        if planned.is_some() || core.now < system.down_until {
             // counted as one fault, with the call that it began with
             decided.fate = Fate::Refused;
             return decided;
@@ -373,8 +379,7 @@ impl World {
         &mut self,
         core: &mut Core<'_>,
         sender: usize,
-        delivery: &Delivery,
-        attempt: u32,
+        (delivery, attempt, forced): (&Delivery, u32, &[String]),
     ) -> (Vec<Copy>, u64) {
         let system = &mut self.systems[sender];
         let name = system.name;
@@ -386,6 +391,7 @@ impl World {
             faults: system.faults,
             place: &place,
             remembered: &mut system.remembered,
+            forced,
         };
         let mut sending =
             Sending { unix_ms, chooser: &mut chooser, copies: Vec::new(), later_ms: 0 };
@@ -428,6 +434,7 @@ fn handle(
         faults: system.faults,
         place: &place,
         remembered: &mut system.remembered,
+        forced: &[],
     };
     let mut cx = Context {
         unix_ms,
@@ -531,6 +538,8 @@ struct SystemChooser<'c, 'p> {
     faults: &'static [OwnFault],
     place: &'c dyn Fn() -> String,
     remembered: &'c mut BTreeMap<(&'static str, String), bool>,
+    /// Faults that strike whatever is drawn.
+    forced: &'c [String],
 }
 
 impl SystemChooser<'_, '_> {
@@ -571,6 +580,10 @@ impl Chooser for SystemChooser<'_, '_> {
     fn fault(&mut self, name: &'static str, forms: u32) -> Result<u32, String> {
         OwnFault::find(self.system, self.faults, name)?;
         let full = format!("{}.{name}", self.system);
+        if self.forced.iter().any(|forced| forced == name) {
+            let place = self.site(name);
+            return Ok(self.core.forced_fault((full, name), forms, place));
+        }
         if self.core.faults.own_rate(&full, self.core.now).is_none() {
             return Ok(0);
         }

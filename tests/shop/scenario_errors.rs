@@ -77,7 +77,8 @@ fn wrong_values_are_told_in_units() {
             case("empty title", r#"{ "title": " ", "steps": [] }"#),
             case("text for milliseconds", get(r#""at_ms": "soon""#)),
             case("quoted milliseconds", get(r#""at_ms": "500""#)),
-            case("milliseconds with a unit", get(r#""at_ms": "5s""#)),
+            case("a unit that is none", get(r#""at_ms": "5 parsecs""#)),
+            case("a time by both of its names", get(r#""at_ms": 5, "at": "5ms""#)),
             case("negative", get(r#""at_ms": -5"#)),
             case("fraction", get(r#""at_ms": 0.5"#)),
             case("exponent", get(r#""at_ms": 1e3"#)),
@@ -129,8 +130,8 @@ fn unknown_names_come_with_the_nearest_existing_one() {
             case("key of another place", scenario(r#""copies": 2"#)),
             case("seconds", get(r#""at_s": 5"#)),
             case(
-                "latency without a unit",
-                scenario(r#""world": { "gateway": { "latency": 20 } }"#),
+                "latency with a unit in its name",
+                scenario(r#""world": { "gateway": { "latency_s": 20 } }"#),
             ),
             case("minutes", scenario(r#""restate": { "idempotency_retention_minutes": 5 }"#)),
             case("key in camel case", get(r#""atMs": 5"#)),
@@ -519,7 +520,7 @@ fn all_errors_of_a_file_are_found_at_once() {
   "titel": "a payment",                    // misspelt
   "services": { "PaymentService": "charge-without-keey" },
   "steps": [
-    { "id": "pay", "call": "PaymentService/p-{i}/CreatePayment", "for": { "i": [20, 1] }, "at_ms": "5s" },
+    { "id": "pay", "call": "PaymentService/p-{i}/CreatePayment", "for": { "i": [20, 1] }, "at_s": 5 },
     { "id": "undo", "cancel": "pey", "copies": -1 },
     { "id": "überweisen", "call": "PaymentService/größe-{j}/GetPaymnt" },
   ],

@@ -8,7 +8,7 @@ use super::{
     case::{Case, Failing},
     labels::renamed,
 };
-use crate::scenario::plan::{Action, Plan, Step};
+use crate::scenario::plan::{Action, Plan, Step, Wait};
 
 /// By what requests are taken away together.
 #[derive(Clone, Copy, Debug)]
@@ -87,8 +87,10 @@ fn remove(plan: &Plan, chosen: &BTreeSet<String>, waiting_go: bool) -> (Plan, BT
         let before = gone.len();
         for step in &plan.steps {
             let waits = step.after.as_ref().filter(|_| waiting_go);
-            let needs = [waits, meant(&step.action)];
-            if needs.into_iter().flatten().any(|request| gone.contains(request)) {
+            let watched = step.when.as_ref().and_then(Wait::request);
+            let needs = [waits, watched, meant(&step.action)].into_iter().flatten();
+            let needs = needs.chain(step.takes.iter().map(|taken| &taken.request));
+            if needs.into_iter().any(|request| gone.contains(request)) {
                 gone.insert(step.request.clone());
             }
         }
@@ -102,6 +104,7 @@ fn remove(plan: &Plan, chosen: &BTreeSet<String>, waiting_go: bool) -> (Plan, BT
         while let Some(after) = step.after.take_if(|after| gone.contains(after)) {
             let before = plan.steps.iter().find(|step| step.request == after);
             step.after = before.and_then(|step| step.after.clone());
+            step.when = before.and_then(|step| step.when.clone());
         }
     }
     (left, gone)

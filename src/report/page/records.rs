@@ -33,6 +33,8 @@ pub(super) fn group(event: &Event) -> &'static str {
         | Event::OutcomeAsked { .. }
         | Event::RequestAccepted { .. }
         | Event::RequestAttached { .. }
+        | Event::Awaited { .. }
+        | Event::NotSent { .. }
         | Event::GaveUp { .. } => "request",
         Event::InvocationCreated { .. }
         | Event::Inboxed { .. }
@@ -85,6 +87,7 @@ pub(super) fn sign(event: &Event) -> &'static str {
         | Event::AttemptFailed { .. }
         | Event::BooksDiffer { .. }
         | Event::SystemPanicked { .. }
+        | Event::NotSent { .. }
         | Event::GaveUp { .. } => "refused",
         Event::SystemReturned { fate, .. } if *fate != CallFate::Answered => "refused",
         Event::AttemptStarted { .. } | Event::Completed { .. } => "end",
@@ -124,7 +127,9 @@ pub(super) fn place<'h>(event: &'h Event, names: &Names<'h>, lanes: &Lanes<'h>) 
             let client = lanes.of_request(request);
             between(client, Some(restate), client)
         }
-        Event::GaveUp { request } => between(lanes.of_request(request), None, None),
+        Event::GaveUp { request }
+        | Event::Awaited { request, .. }
+        | Event::NotSent { request, .. } => between(lanes.of_request(request), None, None),
         Event::Delivered { system, .. } => {
             let system = lanes.of_system(system);
             between(system, system, Some(restate))

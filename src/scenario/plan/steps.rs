@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::Millis;
+use super::{Millis, Taken, Wait};
 use crate::base::Target;
 
 /// How Restate is configured; the defaults are those of server 1.7.12.
@@ -95,12 +95,26 @@ pub struct Step {
     pub step: String,
     /// What is done.
     pub action: Action,
-    /// When, in milliseconds after the start, or after `after` was answered.
+    /// When, in milliseconds after the start, or after `after` was answered, or after `when` came true.
     #[serde(default)]
     pub at_ms: Millis,
     /// The request whose answer is awaited first.
     #[serde(default)]
     pub after: Option<String>,
+    /// What else must have come true first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Wait>,
+    /// What of it is taken from replies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes: Vec<Taken>,
+}
+
+impl Step {
+    /// The request without which this one never comes.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<&String> {
+        self.after.as_ref().or_else(|| self.when.as_ref().and_then(Wait::request))
+    }
 }
 
 /// What a step does.
@@ -120,6 +134,10 @@ pub enum Action {
         /// answered with success. None: a client.
         #[serde(default)]
         from: Option<String>,
+        /// What goes wrong with the system's first try: faults of the system's own, by their names, and of
+        /// deliveries.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<String>,
         /// Headers that the handler sees.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, String>,

@@ -1,0 +1,122 @@
+//! The variables of `for`, and where their names stand in braces.
+//!
+//! Must not know: what is repeated.
+
+use super::{
+    dates,
+    diagnostic::Diagnostic,
+    reader::{Reader, Whole},
+    suggest,
+    syntax::{Kind, Node, Text},
+    template::{self, As},
+};
+
+/// A variable of `for`, both ends included.
+#[derive(Debug)]
+pub(crate) struct Repeat {
+    pub(crate) name: String,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+impl Repeat {
+    /// How many values it has; saturates.
+    pub(crate) fn times(&self) -> u64 {
+        (self.to - self.from).saturating_add(1)
+    }
+}
+
+/// `for`: { "i": [1, 20] }.
+pub(crate) fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
+    const VALUE: Whole = Whole { what: "a whole number", min: 0, max: 1_000_000_000_000 };
+    let mut repeats = Vec::new();
+    for member in reader.map(node, "an object { variable: [from, to] }").unwrap_or(&[]) {
+        let name = &member.name;
+        if !template::is_variable(&name.value) {
+            reader.report(
+                Diagnostic::new(
+                    name.span.clone(),
+                    format!("`{}` cannot be a variable", name.value),
+                )
+                .help("a variable is letters, digits and `_`, and starts with a letter"),
+            );
+        }
+        if dates::NAMES.contains(&name.value.as_str()) {
+            reader.report(
+                Diagnostic::new(
+                    name.span.clone(),
+                    format!("`{}` cannot be a variable: it is when the run begins", name.value),
+                )
+                .help("give the variable another name"),
+            );
+        }
+        // A variable with a bad range still exists: its uses are not unknown.
+        let (from, to) = reader.range(&member.value, VALUE).unwrap_or((0, 0));
+        repeats.push(Repeat { name: name.value.clone(), from, to });
+    }
+    repeats
+}
+
+/// Reports placeholders in the strings of `node` that name no variable of `repeats`.
+pub(crate) fn variables(reader: &mut Reader, node: &Node, repeats: &[Repeat]) {
+    let mut others = Vec::new();
+    placeholders(reader, node, repeats, &mut others);
+    for text in others {
+        let problem = unknown_variable(&text, repeats);
+        reader.report(problem);
+    }
+}
+
+/// A placeholder for which there is nothing.
+pub(crate) fn unknown_variable(text: &Text, repeats: &[Repeat]) -> Diagnostic {
+    let name = text.value.trim_matches(['{', '}']);
+    let help = if !repeats.is_empty() {
+        let variables = repeats.iter().map(|repeat| repeat.name.as_str());
+        format!("variables of this step: {}; double the braces for text", suggest::list(variables))
+    } else if template::is_variable(name) {
+        format!(
+            r#"the step is not repeated; add "for": {{ "{name}": [1, 20] }}, or double the braces for text"#
+        )
+    } else {
+        "double the braces for text".to_owned()
+    };
+    Diagnostic::new(text.span.clone(), format!("unknown variable `{}`", text.value)).help(help)
+}
+
+/// Collects the placeholders in the strings of `node` that are no variables of `repeats`; reports those that are, and
+/// cannot be a number where they stand.
+pub(crate) fn placeholders(
+    reader: &mut Reader,
+    node: &Node,
+    repeats: &[Repeat],
+    others: &mut Vec<Text>,
+) {
+    match &node.kind {
+        Kind::String(value) => {
+            let text = Text { value: value.clone(), span: node.span.clone() };
+            for (span, placeholder) in template::placeholders(value) {
+                let place = text.part(span.clone());
+                let is_variable = placeholder.is_plain()
+                    && repeats.iter().any(|repeat| repeat.name == placeholder.name);
+                if !is_variable {
+                    let text = Text { value: value[span].to_owned(), span: place };
+                    others.push(text);
+                } else if placeholder.kind == As::Number && span != (0..value.len()) {
+                    let problem = "a part of a text is no number";
+                    let help = format!(
+                        "write `{{{}}}` here; `:number` is for a string that is nothing else",
+                        placeholder.name
+                    );
+                    reader.report(Diagnostic::new(place, problem).help(help));
+                }
+            }
+        }
+        Kind::Array(values) => {
+            values.iter().for_each(|n| placeholders(reader, n, repeats, others));
+        }
+        Kind::Object(members) => {
+            members.iter().for_each(|m| placeholders(reader, &m.value, repeats, others));
+        }
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
+    }
+}
