@@ -14,7 +14,7 @@ use super::{
     reader::{Reader, unknown_name},
     schema::Schema,
     suggest,
-    vocabulary::{Field, SYSTEM, field},
+    vocabulary::{Field, Holds, SYSTEM, field},
 };
 use crate::system::{ConfigError, System, SystemSpec, read_config};
 
@@ -181,8 +181,14 @@ impl ShortForm {
 impl Catalog {
     /// What `world` may have: systems and short forms.
     pub(crate) fn world(&self) -> Vec<Field<'_>> {
-        let systems = self.systems.iter().map(|(name, entry)| field(name, &entry.summary));
-        let forms = self.short_forms.iter().map(|(name, entry)| field(name, &entry.summary));
+        let systems = self
+            .systems
+            .iter()
+            .map(|(name, entry)| field(name, Holds::Typed(&entry.schema), &entry.summary));
+        let forms = self
+            .short_forms
+            .iter()
+            .map(|(name, entry)| field(name, Holds::Typed(&entry.schema), &entry.summary));
         systems.chain(forms).collect()
     }
 

@@ -7,7 +7,7 @@ use super::{
     diagnostic::Diagnostic,
     expand,
     plan::{Amount, Expectation, ExpectedEffects, ExpectedReply, ExpectedState, SameAs},
-    reader::{Fields, Reader, Whole, unknown_name},
+    reader::{Fields, Reader, unknown_name},
     steps::{self, Does, How, Repeat, StepDoc},
     suggest,
     syntax::{Kind, Node, Text},
@@ -96,7 +96,6 @@ fn repeated<'n>(
 
 /// What a step's replies must look like.
 fn reply(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<ExpectedReply> {
-    const CODE: Whole = Whole { what: "an error code", min: 400, max: 599 };
     let fields = reader.object(node, vocabulary::EXPECTATION)?;
     one_of(
         reader,
@@ -107,7 +106,7 @@ fn reply(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<Expe
     );
     let reply = fields.get("reply").and_then(|n| replying(reader, n, steps));
     let matches = fields.get("matches").map(Node::to_value);
-    let fails = fields.get("fails").and_then(|n| reader.whole(n, CODE));
+    let fails = reader.number(&fields, "fails");
     let same_as = fields.get("same_as").and_then(|n| same_as(reader, n, steps));
     Some(ExpectedReply {
         reply: reply?,
@@ -242,10 +241,9 @@ fn kind<'t>(reader: &mut Reader, name: &'t Text, catalog: &Catalog) -> Option<(&
 
 /// A number, or the smallest and the largest that will do.
 fn amount(reader: &mut Reader, node: &Node) -> Option<Amount> {
-    const NUMBER: Whole = Whole { what: "a whole number", min: 0, max: 1_000_000_000_000_000 };
     let (from, to) = match &node.kind {
-        Kind::Array(_) => reader.range(node, NUMBER)?,
-        _ => reader.whole(node, NUMBER).map(|n| (n, n))?,
+        Kind::Array(_) => reader.range(node, vocabulary::AMOUNT)?,
+        _ => reader.whole(node, vocabulary::AMOUNT).map(|n| (n, n))?,
     };
     Some(Amount { from, to })
 }

@@ -7,7 +7,7 @@ use super::{
     diagnostic::Diagnostic,
     plan::{Fault, FaultName, FaultPlan, Scope},
     points,
-    reader::{Fields, MILLIS, Reader, Whole, unknown_name},
+    reader::{Fields, MILLIS, Reader, unknown_name},
     suggest,
     syntax::{Kind, Member, Node, Text},
     vocabulary,
@@ -159,11 +159,10 @@ fn one(
 
 /// `up_to_ms`: of faults that take time.
 fn measure(reader: &mut Reader, fault: &FaultName, fields: &Fields<'_>) -> Option<u64> {
-    const UP_TO: Whole = Whole { min: 1, ..MILLIS };
     let member = fields.member("up_to_ms")?;
     let takes_time = |fault: Fault| fault.up_to_ms().is_some();
     if matches!(fault, FaultName::BuiltIn(fault) if takes_time(*fault)) {
-        return reader.whole(&member.value, UP_TO);
+        return reader.number(fields, "up_to_ms");
     }
     let lasting = Fault::ALL.iter().map(|(fault, _)| *fault).filter(|fault| takes_time(*fault));
     let problem = format!("`{}` takes no time", fault.name());

@@ -16,6 +16,7 @@ mod expand;
 mod expectations;
 mod faults;
 mod files;
+mod form;
 pub mod plan;
 mod points;
 mod reader;

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+pub(crate) use super::form::{MILLIS, Whole};
 use super::{
     diagnostic::{Diagnostic, Span},
     plan::Millis,
@@ -15,22 +16,6 @@ use super::{
     vocabulary::{FORMS, Form, INSTEAD},
 };
 use crate::choice::{ParseRateError, Rate};
-
-/// No delay is longer: a hundred years.
-const MILLIS_MAX: u64 = 100 * 365 * 24 * 3_600_000;
-
-/// What a whole number stands for, and which ones are allowed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Whole {
-    /// `a number of milliseconds`.
-    pub(crate) what: &'static str,
-    pub(crate) min: u64,
-    pub(crate) max: u64,
-}
-
-/// A number of milliseconds.
-pub(crate) const MILLIS: Whole =
-    Whole { what: "a number of milliseconds", min: 0, max: MILLIS_MAX };
 
 /// Reads values and collects problems.
 #[derive(Debug, Default)]
@@ -229,6 +214,12 @@ impl Reader {
         };
         self.report(Diagnostic::new(node.head(), problem));
         None
+    }
+
+    /// The whole number that the field `name` holds, in the bounds that the vocabulary gives.
+    pub(crate) fn number(&mut self, fields: &Fields<'_>, name: &str) -> Option<u64> {
+        let form = fields.form.field(name)?.holds.whole()?;
+        fields.get(name).and_then(|node| self.whole(node, form))
     }
 
     /// A number of milliseconds, or a range of them.

@@ -8,13 +8,12 @@ use super::{
     diagnostic::Diagnostic,
     expand, expectations, faults,
     plan::{Plan, Scenario},
-    reader::{Reader, Whole},
+    reader::Reader,
     settings, steps,
     syntax::{Kind, Node},
     vocabulary, world,
 };
 
-const RUNS: Whole = Whole { what: "a number of runs", min: 1, max: 1_000_000 };
 const RUNS_DEFAULT: u64 = 100;
 
 /// The scenario in `node`; worth something only if `reader` has no problem afterwards.
@@ -64,7 +63,7 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
         .get("expect")
         .map(|n| expectations::read(reader, n, &docs, catalog))
         .unwrap_or_default();
-    let runs = fields.get("runs").and_then(|n| reader.whole(n, RUNS)).unwrap_or(RUNS_DEFAULT);
+    let runs = reader.number(&fields, "runs").unwrap_or(RUNS_DEFAULT);
     if let Some(node) = fields.get("invariants")
         && matches!(&node.kind, Kind::Array(names) if names.is_empty())
         && fields.get("expect").is_none()

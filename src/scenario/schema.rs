@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::vocabulary::{Field, field};
+use super::vocabulary::{Field, Holds, field};
 use crate::choice::Rate;
 
 /// References to references are not followed for ever.
@@ -118,7 +118,8 @@ impl<'a> Schema<'a> {
     /// The fields that have names, each with a line for people.
     pub(crate) fn named(self) -> Vec<Field<'a>> {
         let summary = |schema: &'a Value| schema["description"].as_str().unwrap_or_default();
-        self.fields().into_iter().map(|(name, schema)| field(name, summary(schema))).collect()
+        let named = |(name, schema)| field(name, Holds::Typed(schema), summary(schema));
+        self.fields().into_iter().map(named).collect()
     }
 
     /// True if there may be fields without a name of their own.

@@ -9,7 +9,7 @@ use super::{
     dates,
     diagnostic::Diagnostic,
     plan::{Millis, Revision},
-    reader::{Fields, MILLIS, Reader, Whole, unknown_name},
+    reader::{Fields, MILLIS, Reader, unknown_name},
     settings::variants,
     suggest,
     syntax::{Kind, Node, Text},
@@ -196,14 +196,14 @@ pub(crate) fn read<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -
 }
 
 fn step<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Option<StepDoc<'n>> {
-    const COPIES: Whole = Whole { what: "a number of copies", min: 1, max: 100_000 };
     let problems_before = reader.problems.len();
     let fields = reader.object(node, vocabulary::STEP)?;
     let id = fields.get("id").and_then(|n| step_id(reader, n));
     let repeats = fields.get("for").map_or_else(Vec::new, |n| repeats(reader, n));
     let does = does(reader, node, &fields, catalog);
     let at_ms = fields.get("at_ms").and_then(|n| reader.millis(n)).unwrap_or_default();
-    let copies = fields.get("copies").and_then(|n| reader.whole(n, COPIES)).unwrap_or(1);
+    let copies =
+        fields.get("copies").and_then(|n| reader.whole(n, vocabulary::COPIES)).unwrap_or(1);
     let after = fields.get("after").and_then(|n| reader.string(n, "the id of a step"));
     let others = ["idempotency_key", "after", "body", "text", "headers", "reason"];
     for name in DEEDS.iter().map(|(name, _)| *name).chain(others) {
@@ -231,7 +231,6 @@ fn step_id(reader: &mut Reader, node: &Node) -> Option<Text> {
 
 /// `for`: { "i": [1, 20] }.
 pub(crate) fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
-    const VALUE: Whole = Whole { what: "a whole number", min: 0, max: 1_000_000_000_000 };
     let mut repeats = Vec::new();
     for member in reader.map(node, "an object { variable: [from, to] }").unwrap_or(&[]) {
         let name = &member.name;
@@ -254,7 +253,7 @@ pub(crate) fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
             );
         }
         // A variable with a bad range still exists: its uses are not unknown.
-        let (from, to) = reader.range(&member.value, VALUE).unwrap_or((0, 0));
+        let (from, to) = reader.range(&member.value, vocabulary::VALUE).unwrap_or((0, 0));
         repeats.push(Repeat { name: name.value.clone(), from, to });
     }
     repeats
@@ -365,12 +364,11 @@ fn to<'n>(
     deed: &str,
     node: &'n Node,
 ) -> Option<Does<'n>> {
-    const NUMBER: Whole = Whole { what: "the number of an awakeable", min: 1, max: 1_000_000 };
     let of = reader.string(node, "the id of a step");
     if let Some((_, verb)) = Verb::ALL.iter().find(|(name, _)| *name == deed) {
         return Some(Does::To(*verb, of?));
     }
-    let number = fields.get("awakeable").and_then(|n| reader.whole(n, NUMBER)).unwrap_or(1);
+    let number = reader.number(fields, "awakeable").unwrap_or(1);
     let awakeable = u32::try_from(number).expect("the maximum fits");
     let with = if deed == "resolve" {
         Completion::Value(fields.get("body"))
