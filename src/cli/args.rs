@@ -42,6 +42,8 @@ pub(super) enum Command {
     /// Host the services for a real Restate server.
     #[cfg(feature = "serve")]
     Serve(Serve),
+    /// Print the JSON schema of scenario files: editors complete them with it.
+    Schema,
     /// List what scenarios can name: services and handlers, systems, effects, faults, oracles, planted bugs.
     List(List),
     /// Hunt every planted bug of the services, and say how soon each was found.
@@ -289,4 +291,7 @@ pub(super) struct Check {
     /// Scenario files, and folders of them.
     #[arg(default_value = "scenarios")]
     pub(super) paths: Vec<PathBuf>,
+    /// How to print what is wrong: JSON is for editors.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }

@@ -83,7 +83,7 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
              and is reported as text"
         )));
     }
-    let scenarios = load_all(subject, &args.paths, args.always_replay)?;
+    let scenarios = load_all(subject, &args.paths, args.always_replay, args.format)?;
     let catalog = subject.catalog()?;
     let server = Server::new(&args.live.ingress, &args.live.admin);
     let stop: Arc<_> = stop_on_interrupt();

@@ -15,6 +15,7 @@ mod load;
 mod minimize;
 mod replay;
 mod run;
+mod schema;
 mod second;
 mod slow;
 mod stdout;
@@ -64,6 +65,7 @@ pub fn run(
         Command::Check(args) => check::check(subject, &args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => live::serve(subject, &args),
+        Command::Schema => schema::schema(subject),
         Command::List(args) => list::list(subject, args.filter.as_deref()),
         Command::Bugs(args) => bugs::bugs(subject, &args),
     };

@@ -39,7 +39,7 @@ use crate::{
 };
 
 pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<Exit, Failure> {
-    let mut scenarios = load_all(subject, &args.paths, args.always_replay)?;
+    let mut scenarios = load_all(subject, &args.paths, args.always_replay, args.format)?;
     if args.twin {
         scenarios.iter_mut().for_each(|(_, scenario)| scenario.add_twin());
     }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    bodies,
     diagnostic::Diagnostic,
     plan::{Action, Step},
     reader::{Reader, unknown_name},
@@ -232,13 +233,11 @@ fn action(
         Does::Call { service, key, handler, body, entry, idempotency_key, headers, how } => {
             let text = body
                 .map_or_else(String::new, |body| body.to_json(&mut |s| template::fill(s, values)));
-            if let (Some(node), Some(check)) = (*body, &entry.check_input) {
-                let value = serde_json::from_str(&text).expect("the tree is written as JSON");
-                if let Err(why) = check(&value) {
-                    let whom = format!("{service}.{handler}");
-                    reader.report(misfit(node, &whom, &why, values));
-                    return None;
-                }
+            let whom = format!("{service}/{handler}");
+            if let Some(node) = *body
+                && !bodies::check(reader, node, &text, (entry, &whom), values)
+            {
+                return None;
             }
             let target = Target::new(service, &template::fill(key, values), handler);
             let idempotency_key = idempotency_key.as_ref().map(|key| template::fill(key, values));
@@ -257,22 +256,6 @@ fn action(
             }
         }
     })
-}
-
-/// A body that the handler's input type refuses, at the field that the refusal names, if it is there.
-fn misfit(body: &Node, handler: &str, why: &str, values: &Values<'_>) -> Diagnostic {
-    let named = why.split('`').nth(1).and_then(|field| body.member(field));
-    let place = match named {
-        Some(member) if why.starts_with("unknown field") => member.name.span.clone(),
-        Some(member) => member.value.head(),
-        None => body.head(),
-    };
-    let problem = Diagnostic::new(place, format!("the body does not fit {handler}: {why}"));
-    if values.is_empty() {
-        return problem;
-    }
-    let values: Vec<String> = values.iter().map(|(name, v)| format!("{name} = {v}")).collect();
-    problem.label(format!("with {}", values.join(", ")))
 }
 
 /// A reference's step id, and what follows it: `[3].2`.

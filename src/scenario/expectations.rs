@@ -3,7 +3,7 @@
 //! Must not know: how anything is checked.
 
 use super::{
-    catalog::Catalog,
+    catalog::{Catalog, SystemEntry},
     diagnostic::Diagnostic,
     expand,
     plan::{Amount, Expectation, ExpectedEffects, ExpectedReply, ExpectedState, SameAs},
@@ -28,7 +28,7 @@ pub(crate) fn read(
     let nodes = reader.list(node, "a list of expectations").unwrap_or(&[]);
     let mut all = Vec::new();
     for node in nodes {
-        if node.member("effects").is_some() {
+        if is_of(node, "effects", &["count", "sum", "is", "where"]) {
             repeated(
                 reader,
                 node,
@@ -38,7 +38,7 @@ pub(crate) fn read(
                     effects(reader, fields, values, catalog).map(Expectation::Effects)
                 },
             );
-        } else if node.member("state").is_some() {
+        } else if is_of(node, "state", &["is_set"]) {
             repeated(
                 reader,
                 node,
@@ -57,6 +57,26 @@ pub(crate) fn read(
         reader.report(Diagnostic::new(node.head(), problem).help("ask for less in `for`"));
     }
     all
+}
+
+/// True if an expectation has `name`, or what only goes with it.
+fn is_of(node: &Node, name: &str, others: &[&str]) -> bool {
+    let has = |name: &str| node.member(name).is_some();
+    let named = ["reply", "effects", "state"].iter().any(|name| has(name));
+    has(name) || (!named && others.iter().any(|other| has(other)))
+}
+
+/// What steps say themselves of their replies: `"fails": 400`.
+pub(crate) fn of_steps(steps: &[StepDoc<'_>]) -> impl Iterator<Item = Expectation> {
+    steps.iter().filter(|step| step.fails.is_some()).map(|step| {
+        Expectation::Reply(ExpectedReply {
+            reply: step.id.value.clone(),
+            matches: None,
+            fails: step.fails,
+            same_as: None,
+            sometimes: false,
+        })
+    })
 }
 
 type ReadOne<'r, 'n> = dyn FnMut(&mut Reader, &Fields<'n>, &Values<'_>) -> Option<Expectation> + 'r;
@@ -131,10 +151,17 @@ fn effects(
     if let (Some(node), Some(false)) =
         (fields.get("where"), given.as_ref().map(serde_json::Value::is_object))
     {
-        let _: Option<()> = reader.wrong_type(node, "an object { field: value }", None);
+        let help = r#"for example "where": { "FIELD": "value" }"#.to_owned();
+        let _: Option<()> = reader.wrong_type(node, "an object { field: value }", Some(help));
         return None;
     }
     let count = fields.get("count").and_then(|n| amount(reader, n));
+    if let Some(Node { kind: Kind::Number(digits), span }) = fields.get("sum") {
+        let problem = "expected the name of a field, found a number";
+        let help = format!(r#"write "sum": "FIELD", "is": {digits}"#);
+        reader.report(Diagnostic::new(span.clone(), problem).help(help));
+        return None;
+    }
     let sum = fields.get("sum").and_then(|n| reader.string(n, "the name of a field"));
     let is = fields.get("is").and_then(|n| amount(reader, n));
     match (fields.member("sum"), fields.member("is")) {
@@ -222,6 +249,14 @@ fn kind<'t>(reader: &mut Reader, name: &'t Text, catalog: &Catalog) -> Option<(&
         reader.report(Diagnostic::new(name.span.clone(), problem).help(hint));
         return None;
     };
+    let has_kind = |entry: &SystemEntry| entry.effects.iter().any(|known| known == kind);
+    let other = catalog.systems.iter().find(|(_, entry)| has_kind(entry));
+    if let (false, Some((other, _))) = (catalog.systems.contains_key(system), other) {
+        let problem = format!("unknown system `{system}`");
+        let help = format!("write `{other}.{kind}`");
+        reader.report(Diagnostic::new(name.part(0..system.len()), problem).help(help));
+        return None;
+    }
     let entry = catalog.system(reader, system, name.part(0..system.len()))?;
     // who does not say which effects there are can be asked for any
     if !entry.effects.is_empty() && !entry.effects.iter().any(|known| known == kind) {

@@ -22,7 +22,13 @@ pub(crate) fn read(reader: &mut Reader, node: &Node, catalog: &Catalog) -> Fault
     if matches!(&node.kind, Kind::String(word) if word == DEFAULT) {
         return FaultPlan::usual();
     }
-    let members = reader.map(node, WHAT).unwrap_or(&[]);
+    let members = match node.kind {
+        Kind::Object(_) => node.members(),
+        _ => {
+            let help = "for example { \"crash\": 0.05, \"answer_lost\": 0.05 }".to_owned();
+            reader.wrong_type(node, WHAT, Some(help)).unwrap_or(&[])
+        }
+    };
     // The mix comes first, wherever it stands: what the file says of a fault goes before it.
     let usual = node.member(DEFAULT).and_then(|member| reader.boolean(&member.value));
     let mut plan = if usual == Some(true) { FaultPlan::usual() } else { FaultPlan::default() };
@@ -77,7 +83,10 @@ fn unknown_own(reader: &mut Reader, name: &Text, system: &str, fault: &str, cata
     let place = name.part(system.len() + 1..name.value.len());
     let problem = Diagnostic::new(place, format!("the {system} has no fault `{fault}`"));
     reader.report(if entry.faults.is_empty() {
-        problem.help("it has no faults of its own")
+        let strike = Fault::ALL.iter().filter(|(fault, _)| fault.strikes_systems());
+        let strike = suggest::list(strike.map(|(fault, _)| fault.name()));
+        let on = format!("\"on\": [\"{system}\"]");
+        problem.help(format!("it has no faults of its own; with {on} these strike it: {strike}"))
     } else {
         problem.help(suggest::hint(fault, "faults", entry.faults.keys().map(String::as_str)))
     });

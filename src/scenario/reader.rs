@@ -13,7 +13,8 @@ use super::{
     plan::Millis,
     suggest,
     syntax::{Kind, Member, Node, Text},
-    vocabulary::{FORMS, Form, INSTEAD},
+    vocabulary::{FORMS, Form, written},
+    wrong_words::{INSTEAD, Instead},
 };
 use crate::choice::{ParseRateError, Rate};
 
@@ -85,9 +86,8 @@ impl Reader {
         form: Form<'_>,
         names: impl Iterator<Item = &'a str> + Clone,
     ) -> String {
-        let instead = INSTEAD.iter().find(|(of, old, _)| of.what == form.what && *old == written);
-        if let Some((_, _, instead)) = instead {
-            return (*instead).to_owned();
+        if let Some(usual) = instead(written, form) {
+            return usual.help.to_owned();
         }
         if let Some(name) = in_milliseconds(written, form) {
             return format!("write `{name}`: times are in milliseconds");
@@ -143,9 +143,10 @@ impl Reader {
             let misspelt = || misspelt(node, form).any(|meant| meant == field.name);
             if node.member(field.name).is_none() && !misspelt() {
                 let place = node.member("id").map_or(node.head(), |id| id.value.head());
+                let example = field.example.map_or_else(String::new, |e| written(field.name, e));
                 self.report(
                     Diagnostic::new(place, format!("{} needs `{}`", form.what, field.name))
-                        .help(format!("`{}`: {}", field.name, field.summary)),
+                        .help(format!("`{}`: {}{example}", field.name, field.summary)),
                 );
             }
         }
@@ -163,7 +164,7 @@ impl Reader {
     pub(crate) fn list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
         match &node.kind {
             Kind::Array(values) => Some(values),
-            Kind::String(_) => {
+            Kind::String(_) | Kind::Object(_) => {
                 self.wrong_type(node, what, Some("write it in square brackets: [ ... ]".to_owned()))
             }
             _ => self.wrong_type(node, what, None),
@@ -188,6 +189,10 @@ impl Reader {
             Kind::Bool(value) => Some(*value),
             Kind::String(text) if matches!(text.as_str(), "true" | "false") => {
                 let help = format!("write {text} without quotes");
+                self.wrong_type(node, "true or false", Some(help))
+            }
+            Kind::String(_) => {
+                let help = "write true or false, without quotes".to_owned();
                 self.wrong_type(node, "true or false", Some(help))
             }
             _ => self.wrong_type(node, "true or false", None),
@@ -291,11 +296,20 @@ impl Reader {
     }
 }
 
+/// What to write for one of the usual wrong words.
+fn instead(written: &str, form: Form<'_>) -> Option<&'static Instead> {
+    INSTEAD.iter().find(|usual| usual.form.what == form.what && usual.written.contains(&written))
+}
+
 /// The fields of `form` that the unknown names of `node` seem to mean.
 fn misspelt<'f>(node: &'f Node, form: Form<'f>) -> impl Iterator<Item = &'f str> {
     let unknown =
         node.members().iter().filter(move |member| form.field(&member.name.value).is_none());
-    unknown.filter_map(move |member| suggest::nearest(&member.name.value, form.names()))
+    unknown.filter_map(move |member| {
+        let written = member.name.value.as_str();
+        let usual = instead(written, form).map(|usual| usual.meant);
+        usual.or_else(|| suggest::nearest(written, form.names()))
+    })
 }
 
 /// The field that `written` names in another unit, or without one: `at_s`, `latency`.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    catalog::{Catalog, REFERENCE},
+    catalog::{Catalog, REFERENCE, ServiceEntry},
     diagnostic::Diagnostic,
     plan::{Bounds, ClientPlan, Order, RestatePlan},
     reader::{Fields, Reader},
@@ -29,13 +29,15 @@ pub(crate) fn variants(
         let (Some(service), Some(variant)) = (service, variant) else { continue };
         if variant.value != REFERENCE && !service.variants.contains_key(&variant.value) {
             let variants = service.variants.keys().map(String::as_str);
-            reader.report(
-                Diagnostic::new(
-                    variant.span,
-                    format!("{} has no variant `{}`", name.value, variant.value),
-                )
-                .help(suggest::hint(&variant.value, "variants", variants)),
-            );
+            let has = |other: &ServiceEntry| other.variants.contains_key(&variant.value);
+            let others = catalog.services.iter().filter(|(_, other)| has(other));
+            let others: Vec<&str> = others.map(|(other, _)| other.as_str()).collect();
+            let help = match others.as_slice() {
+                [] => suggest::hint(&variant.value, "variants", variants),
+                others => format!("it is a variant of {}", others.join(", ")),
+            };
+            let problem = format!("{} has no variant `{}`", name.value, variant.value);
+            reader.report(Diagnostic::new(variant.span, problem).help(help));
             continue;
         }
         services.insert(name.value.clone(), variant.value);

@@ -8,6 +8,7 @@ use super::{
     catalog::{Catalog, HandlerEntry, Input},
     dates,
     diagnostic::Diagnostic,
+    example::example,
     plan::{Millis, Revision},
     reader::{Fields, MILLIS, Reader, unknown_name},
     settings::variants,
@@ -26,6 +27,8 @@ pub(crate) struct StepDoc<'n> {
     pub(crate) at_ms: Millis,
     pub(crate) copies: u64,
     pub(crate) after: Option<Text>,
+    /// The error code that every reply must have.
+    pub(crate) fails: Option<u32>,
     /// False if something about it was reported.
     pub(crate) sound: bool,
 }
@@ -117,10 +120,10 @@ impl Verb {
 }
 
 /// What a step can do, and the fields that only go with it.
-const DEEDS: &[(&str, &[&str])] = &[
-    ("call", &["body", "idempotency_key", "headers", "from"]),
+pub(crate) const DEEDS: &[(&str, &[&str])] = &[
+    ("call", &["body", "idempotency_key", "headers", "from", "fails"]),
     ("send", &["body", "idempotency_key", "headers", "delay_ms"]),
-    ("http", &["body", "text", "headers"]),
+    ("http", &["body", "text", "headers", "fails"]),
     ("attach", &[]),
     ("output", &[]),
     ("resolve", &["body", "awakeable"]),
@@ -205,6 +208,8 @@ fn step<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Option<St
     let copies =
         fields.get("copies").and_then(|n| reader.whole(n, vocabulary::COPIES)).unwrap_or(1);
     let after = fields.get("after").and_then(|n| reader.string(n, "the id of a step"));
+    let fails =
+        reader.number(&fields, "fails").map(|code| u32::try_from(code).expect("the maximum fits"));
     let others = ["idempotency_key", "after", "body", "text", "headers", "reason"];
     for name in DEEDS.iter().map(|(name, _)| *name).chain(others) {
         if let Some(node) = fields.get(name) {
@@ -212,7 +217,7 @@ fn step<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Option<St
         }
     }
     let sound = reader.problems.len() == problems_before;
-    Some(StepDoc { id: id?, does, repeats, at_ms, copies, after, sound })
+    Some(StepDoc { id: id?, does, repeats, at_ms, copies, after, fails, sound })
 }
 
 /// An id that leaves room for `[3].2` in the names of requests.
@@ -474,7 +479,7 @@ fn call<'n>(
                 text.part(text.value.len() - handler.len()..text.value.len()),
                 format!("{service}.{handler} takes an input: the step needs a `body`"),
             )
-            .help(r#"for example "body": { ... }"#),
+            .help(format!("for example \"body\": {}", example_of(&addressed.entry))),
         ),
         (Some(body), Input::None) => reader.report(
             Diagnostic::new(body.name.span.clone(), format!("{service}.{handler} takes no input"))
@@ -492,6 +497,12 @@ fn call<'n>(
         headers,
         how,
     })
+}
+
+/// A body that a handler takes, as text.
+fn example_of(entry: &HandlerEntry) -> String {
+    let made = entry.schema.as_ref().map(|schema| example(schema).to_string());
+    made.unwrap_or_else(|| "{ ... }".to_owned())
 }
 
 /// Reports placeholders in the strings of `node` that name no variable.

@@ -3,7 +3,7 @@
 //!
 //! Must not know: how values are read; the names that a [`Catalog`](super::Catalog) adds.
 
-pub(crate) use super::form::{Field, Form, Holds, Names, field};
+pub(crate) use super::form::{Field, Form, Holds, Names, field, written};
 use super::form::{MILLIS, SOME_MILLIS, Whole, form, needed};
 use Holds::{
     Either, Ends, Faults, Flag, Json, List, Map, Name, Object, Range, Rate, Text, Time, Times,
@@ -36,13 +36,6 @@ const DAYS: Whole = Whole { what: "a number of days", min: 1, max: 36_500 };
 const VARIABLES: Holds<'static> = Map(Names::Any, &Ends(VALUE));
 const PLACES: Holds<'static> = List(&Name(Names::Place));
 const INVARIANT_NAMES: Holds<'static> = List(&Name(Names::Invariant));
-
-/// Names that people write for something else, or that an earlier version had: the form, the name, and what to
-/// write instead.
-pub(crate) static INSTEAD: &[(&Form<'static>, &str, &str)] = &[
-    (&STEP, "webhook", "write `\"from\": \"SYSTEM\"`: the system that sends it"),
-    (&STEP, "repeat", "write `copies` for equal requests at once, `for` for a variable"),
-];
 
 pub(crate) static SCENARIO: Form<'static> = form(
     "the scenario",
@@ -232,6 +225,12 @@ pub(crate) static STEP: Form<'static> = form(
             "registers a new deployment: { service: variant }, or the name of a revision",
         ),
         field("body", Json, "the handler's input; JSON"),
+        field(
+            "fails",
+            Holds::Whole(CODE),
+            "the error code that every reply must have; a body may be wrong then",
+        )
+        .example("400"),
         field("text", Text, "the body of an `http` step as it stands, without a content type"),
         field("idempotency_key", Text, "the idempotency key"),
         field("headers", Map(Names::Any, &Text), "headers that the handler sees: { name: value }"),

@@ -9,7 +9,7 @@ use std::{
 use onceproof::{choice::Tape, scenario::reproducer::Reproducer};
 use tempfile::TempDir;
 
-fn onceproof(arguments: &[&str]) -> Output {
+pub(crate) fn onceproof(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_onceproof"))
         .args(arguments)
         .current_dir(crate::root())
@@ -18,13 +18,13 @@ fn onceproof(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// Runs the command; it must exit with `code`, print every one of `said` and never panic.
 #[track_caller]
-fn check(arguments: &[&str], code: i32, said: &[&str]) -> String {
+pub(crate) fn check(arguments: &[&str], code: i32, said: &[&str]) -> String {
     let output = onceproof(arguments);
     let all = text(&output.stdout) + &text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{all}");

@@ -1,0 +1,96 @@
+//! Writing scenarios: a first one for each service, what a file's mistakes are for an editor, and what a green is worth.
+
+use std::{fs, process::Output};
+
+use onceproof::scenario::Catalog;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::cli::{check, onceproof, text};
+
+fn catalog() -> Catalog {
+    onceproof_shop::subject().catalog().expect("the services answer discovery")
+}
+
+/// A folder, and a path in it.
+fn place(name: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name).display().to_string();
+    (folder, path)
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", text(&output.stdout)))
+}
+
+#[test]
+fn a_list_has_the_fields_of_bodies() {
+    let said = [
+        "  PaymentService/KEY/CreatePayment  with a body: Charges the customer once for this payment id",
+        "      amount: a whole number of at least 1",
+        "      customerId: a text",
+    ];
+    check(&["list", "CreatePayment"], 0, &said);
+}
+
+#[test]
+fn mistakes_are_data_for_editors() {
+    let (_folder, file) = place("pay.json");
+    let scenario = "{\n  \"title\": \"ü\",\n  \"steps\": [{ \"id\": \"ü\", \"cal\": \"x\" }],\n  \"runs\": 0\n}\n";
+    fs::write(&file, scenario).unwrap();
+    for command in ["check", "run"] {
+        let output = onceproof(&[command, &file, "--format", "json"]);
+        assert_eq!(output.status.code(), Some(2));
+        let found = json(&output);
+        assert_eq!(found["version"], 1);
+        let of_file = &found["files"][0];
+        assert_eq!(
+            (&of_file["file"], &of_file["valid"]),
+            (&Value::from(file.as_str()), &Value::from(false))
+        );
+        let first = &of_file["diagnostics"][0];
+        assert_eq!(first["message"], "unknown key `cal` in a step");
+        assert_eq!(first["help"], "did you mean `call`?");
+        let place =
+            ["line", "column", "end_line", "end_column"].map(|name| first[name].as_u64().unwrap());
+        assert_eq!(place, [3, 26, 3, 31]);
+        assert_eq!(of_file["diagnostics"].as_array().unwrap().len(), 2, "{of_file}");
+        assert!(text(&output.stderr).contains("1 of 1 scenarios cannot be used"));
+    }
+    let output = onceproof(&["check", "scenarios/payment-tutorial.json", "--format", "json"]);
+    assert_eq!(json(&output)["files"][0]["valid"], true);
+}
+
+#[test]
+fn what_cannot_happen_is_warned_of() {
+    let scenario = |rest: &str| {
+        format!(
+            r#"{{ "title": "t", "steps": [{{ "id": "pay", "call": "PaymentService/p/CreatePayment",
+               "body": {{ "amount": 5, "customerId": "c" }} }}], {rest} }}"#
+        )
+    };
+    for (rest, said) in [
+        (r#""faults": { "crash": 0 }"#, "`crash` never strikes: its probability is 0"),
+        (
+            r#""faults": { "crash": 0.1, "until_ms": 0 }"#,
+            "with `until_ms` 0 no fault is ever injected",
+        ),
+        (r#""faults": { "crash": 0.1 }, "runs": 1"#, "with 1 run these faults are drawn once"),
+        (r#""faults": { "crash": 0.1, "default": false }"#, "`default` is false unless it is said"),
+        (r#""expect": [{ "reply": "pay", "matches": {} }]"#, "this expects nothing"),
+        (
+            r#""expect": [{ "reply": "pay", "fails": 400 }, { "reply": "pay", "matches": { "a": 1 } }]"#,
+            "the replies of `pay` cannot both succeed and fail with 400",
+        ),
+        (
+            r#""expect": [{ "reply": "pay", "fails": 400 }, { "reply": "pay", "fails": 404 }]"#,
+            "the replies of `pay` cannot fail with both 400 and 404",
+        ),
+    ] {
+        let found = onceproof::scenario::check("t.json", &scenario(rest), &catalog());
+        assert_eq!((found.errors(), found.count()), (0, 1), "{rest}:\n{found}");
+        assert!(found.to_string().contains(said), "{rest}:\n{found}");
+        assert!(found.to_string().starts_with("warning: "), "{found}");
+    }
+}
