@@ -42,6 +42,8 @@ pub(super) enum Command {
     /// Host the services for a real Restate server.
     #[cfg(feature = "serve")]
     Serve(Serve),
+    /// Write a first scenario for a service, ready to run.
+    New(New),
     /// Print the JSON schema of scenario files: editors complete them with it.
     Schema,
     /// List what scenarios can name: services and handlers, systems, effects, faults, oracles, planted bugs.
@@ -294,4 +296,13 @@ pub(super) struct Check {
     /// How to print what is wrong: JSON is for editors.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct New {
+    /// The service, or one of its handlers: `Bookings`, `Bookings/book`.
+    #[arg(value_name = "SERVICE[/HANDLER]")]
+    pub(super) target: String,
+    /// The file to write; one that is there already is left as it is [default: the scenario goes to stdout].
+    pub(super) file: Option<PathBuf>,
 }

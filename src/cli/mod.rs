@@ -13,6 +13,7 @@ mod list;
 mod live;
 mod load;
 mod minimize;
+mod new;
 mod replay;
 mod run;
 mod schema;
@@ -65,6 +66,7 @@ pub fn run(
         Command::Check(args) => check::check(subject, &args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => live::serve(subject, &args),
+        Command::New(args) => new::new(&program, subject, &args),
         Command::Schema => schema::schema(subject),
         Command::List(args) => list::list(subject, args.filter.as_deref()),
         Command::Bugs(args) => bugs::bugs(subject, &args),

@@ -25,6 +25,45 @@ fn json(output: &Output) -> Value {
 }
 
 #[test]
+fn a_first_scenario_of_each_service_can_be_run_as_it_is() {
+    for service in catalog().services.keys() {
+        let (folder, file) = place("first.json");
+        check(&["new", service, &file], 0, &["is written; run it:"]);
+        let written = fs::read_to_string(&file).unwrap();
+        check(&["check", &file], 0, &["1 scenarios are valid\n"]);
+        let out = folder.path().join("out").display().to_string();
+        check(&["run", &file, "--one-process", "--seeds", "100", "--out", &out], 0, &[]);
+        assert!(
+            written.contains("\"expect\": [\n    {"),
+            "{service} is to expect something:\n{written}"
+        );
+        assert!(written.starts_with("// "), "{written}");
+    }
+}
+
+#[test]
+fn a_first_scenario_of_a_handler_calls_it_and_nothing_is_overwritten() {
+    let (_folder, file) = place("first.json");
+    check(&["new", "PaymentService/RefundPayment", &file], 0, &[]);
+    let written = fs::read_to_string(&file).unwrap();
+    let shown =
+        written.replace(env!("CARGO_BIN_EXE_onceproof"), "onceproof").replace(&file, "FILE");
+    insta::assert_snapshot!("new_refund", shown);
+    check(&["new", "PaymentService", &file], 2, &["is there already"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), written);
+    check(
+        &["new", "PaymentServce"],
+        2,
+        &["there is no service `PaymentServce`", "did you mean `PaymentService`?"],
+    );
+    check(
+        &["new", "PaymentService/Refund"],
+        2,
+        &["has no handler `Refund`", "did you mean `RefundPayment`?"],
+    );
+}
+
+#[test]
 fn a_list_has_the_fields_of_bodies() {
     let said = [
         "  PaymentService/KEY/CreatePayment  with a body: Charges the customer once for this payment id",
