@@ -147,6 +147,10 @@ pub(super) struct Run {
     /// Run the sample of runs that is compared within this process only, and start no second one.
     #[arg(long)]
     pub(super) one_process: bool,
+    /// Say what a green is worth: run each scenario against every planted bug of the services that it reaches, and list
+    /// which it catches. Planted bugs that it has itself are left out.
+    #[arg(long, conflicts_with_all = ["seed", "time", "exhaustive", "coverage", "buckets"])]
+    pub(super) mutants: bool,
     /// How to print the results.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod mutants;
 mod timed;
 
 use indicatif::ProgressBar;
@@ -42,6 +43,9 @@ pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<
     let mut scenarios = load_all(subject, &args.paths, args.always_replay, args.format)?;
     if args.twin {
         scenarios.iter_mut().for_each(|(_, scenario)| scenario.add_twin());
+    }
+    if args.mutants {
+        return mutants::run(subject, args, &scenarios);
     }
     if let Some(bound) = &args.exhaustive {
         for (_, scenario) in &mut scenarios {

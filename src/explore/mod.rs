@@ -10,6 +10,7 @@ mod hunt;
 mod labels;
 pub(crate) mod last_words;
 mod memory;
+mod mutants;
 pub mod outcome;
 mod pool;
 mod replay;
@@ -26,6 +27,7 @@ pub use campaign::{Campaign, Exploration, Explored, First, Found, RUN_LIMIT, exp
 pub use coverage::Covered;
 pub use exhaustive::{Bound, Exhaustive, NoBound, exhaustive, exhaustive_scenario};
 pub use hunt::{Hunt, HuntError, PlantedBug, hunt, planted_bugs, scenario_of, with_twin_alone};
+pub use mutants::{Caught, Mutant, Mutants, mutants, reached, without_bugs};
 pub use pool::{Unfinished, Why};
 pub use replay::Replayed;
 pub use sample::{Differs, sample};

@@ -6,6 +6,7 @@ pub mod explain;
 mod focus;
 pub mod json;
 pub mod medians;
+pub mod mutants;
 pub mod paint;
 pub mod planted;
 mod table;

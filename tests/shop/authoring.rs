@@ -133,3 +133,54 @@ fn what_cannot_happen_is_warned_of() {
         assert!(found.to_string().starts_with("warning: "), "{found}");
     }
 }
+
+const STRONG: &str = r#"{
+  "title": "a payment is charged once and refunded once, whatever goes wrong",
+  "world": { "gateway": { "latency_ms": [20, 200] } },
+  "steps": [
+    { "id": "pay", "call": "PaymentService/payment-1/CreatePayment", "copies": 2,
+      "body": { "amount": 500, "customerId": "cust-1" } },
+    { "id": "refund", "after": "pay", "call": "PaymentService/payment-1/RefundPayment", "copies": 2, "body": {} }
+  ],
+  "faults": { "crash": 0.1, "crash_in_run": 0.2, "world_answer_lost": 0.2 },
+  "runs": 200
+}"#;
+
+const WEAK: &str = r#"{
+  "title": "a payment is answered",
+  "steps": [{ "id": "pay", "call": "PaymentService/payment-1/CreatePayment",
+              "body": { "amount": 500, "customerId": "cust-1" } }],
+  "invariants": [],
+  "expect": [{ "reply": "pay", "matches": { "paymentId": "payment-1" } }],
+  "runs": 20
+}"#;
+
+#[test]
+fn a_weak_scenario_says_so() {
+    let caught = |scenario: &str| {
+        let (folder, file) = place("pay.json");
+        fs::write(&file, scenario).unwrap();
+        let output = onceproof(&["run", &file, "--mutants", "--format", "json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let again = onceproof(&["run", &file, "--mutants", "--format", "json", "--jobs", "1"]);
+        assert_eq!(output.stdout, again.stdout, "for any number of jobs");
+        drop(folder);
+        let found = json(&output)["mutants"][0].clone();
+        assert_eq!(found["services"], serde_json::json!(["PaymentService"]));
+        (found["caught"].as_u64().unwrap(), found["of"].as_u64().unwrap())
+    };
+    let (strong, of) = caught(STRONG);
+    let (weak, _) = caught(WEAK);
+    assert!(strong >= 3 && weak == 0, "{strong} and {weak} of {of}");
+    let (_folder, file) = place("pay.json");
+    fs::write(&file, WEAK).unwrap();
+    let said = ["  missed  PaymentService charge-without-key", "catches 0 of"];
+    check(&["run", &file, "--mutants"], 0, &said);
+}
+
+#[test]
+fn a_scenario_that_does_not_hold_is_not_measured() {
+    let (_folder, file) = place("pay.json");
+    fs::write(&file, WEAK.replace("\"payment-1\" }", "\"payment-2\" }")).unwrap();
+    check(&["run", &file, "--mutants"], 1, &["it does not hold for services that are right"]);
+}
