@@ -13,14 +13,14 @@ use serde_json::Value;
 use crate::{
     host::{Endpoint, Factory},
     oracle::{Facts, Oracle, generic},
-    restate::{Handler, HandlerInput, ServiceKind},
     scenario::{
-        Catalog, CheckInput, HandlerEntry, Input, REFERENCE, ServiceEntry, ShortForm, SystemEntry,
+        CheckInput, ShortForm,
         plan::{Action, OpeningState, Revision, Scenario, TWIN},
     },
-    system::{System, SystemSpec, World, read_config},
+    system::{ConfigError, System, SystemSpec, World, read_config},
 };
 
+mod entries;
 mod variants;
 
 pub use variants::{Variant, Variants};
@@ -54,9 +54,6 @@ pub enum SubjectError {
     #[error("there is no system `{0}` here; use the program that has it")]
     System(String),
 }
-
-/// The line for people of what no oracle is written for.
-const TWIN_SUMMARY: &str = "what Restate hides does not show: answers, states and effects are those of runs without faults (checked where only such faults are asked for, and where named)";
 
 type Build = Arc<dyn Fn(&Variants, &World) -> Endpoint + Send + Sync>;
 type Aftermath = Arc<dyn Fn(&Facts<'_>) -> Vec<String> + Send + Sync>;
@@ -93,6 +90,8 @@ pub struct Subject {
     systems: Vec<SystemSpec>,
     short_forms: BTreeMap<String, ShortForm>,
     checks: BTreeMap<(String, String), CheckInput>,
+    schemas: BTreeMap<(String, String), Arc<Value>>,
+    keys: BTreeMap<String, String>,
     variants: BTreeMap<String, Vec<Variant>>,
     revisions: BTreeMap<String, (String, Build)>,
     oracles: Vec<Arc<dyn Oracle>>,
@@ -119,6 +118,8 @@ impl Subject {
             systems: Vec::new(),
             short_forms: BTreeMap::new(),
             checks: BTreeMap::new(),
+            schemas: BTreeMap::new(),
+            keys: BTreeMap::new(),
             variants: BTreeMap::new(),
             revisions: BTreeMap::new(),
             oracles: Vec::new(),
@@ -231,17 +232,40 @@ impl Subject {
         handler: impl Into<String>,
         check: impl Fn(&Value) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
+        let check = move |body: &Value| check(body).map_err(ConfigError::new);
         self.checks.insert((service.into(), handler.into()), Arc::new(check));
         self
     }
 
+    /// The JSON schema of the bodies of requests to a handler, where discovery does not give it: bodies are checked
+    /// against it before anything runs, and editors know them. [`input`](Self::input) makes it of a type.
+    #[must_use]
+    pub fn input_schema(
+        mut self,
+        service: impl Into<String>,
+        handler: impl Into<String>,
+        schema: Value,
+    ) -> Self {
+        self.schemas.insert((service.into(), handler.into()), Arc::new(schema));
+        self
+    }
+
+    /// A key of `service` that goes with the examples of its bodies: `onceproof new` writes a first scenario with it.
+    #[must_use]
+    pub fn example_key(mut self, service: impl Into<String>, key: impl Into<String>) -> Self {
+        self.keys.insert(service.into(), key.into());
+        self
+    }
+
     /// The body of a handler is a `T`: a step whose body is not is an error of the scenario, and not a request that
-    /// fails in every run.
+    /// fails in every run, unless the step says that it is to fail. An SDK whose `schemars` feature is on says this in
+    /// its discovery already.
     ///
     /// ```
     /// # use onceproof::subject::Subject;
-    /// #[derive(serde::Deserialize)]
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
     /// struct Stay {
+    ///     #[schemars(range(min = 1))]
     ///     nights: u32,
     /// }
     ///
@@ -250,17 +274,16 @@ impl Subject {
     /// # }
     /// ```
     #[must_use]
-    pub fn input<T: DeserializeOwned>(
-        self,
+    pub fn input<T: DeserializeOwned + JsonSchema>(
+        mut self,
         service: impl Into<String>,
         handler: impl Into<String>,
     ) -> Self {
-        self.check_input(service, handler, |body| {
-            read_config::<T>(body).map(drop).map_err(|wrong| match wrong.path.as_slice() {
-                [] => wrong.message,
-                path => format!("{}: {}", path.join("."), wrong.message),
-            })
-        })
+        let handler = (service.into(), handler.into());
+        let check = |body: &Value| read_config::<T>(body).map(drop);
+        self.checks.insert(handler.clone(), Arc::new(check));
+        self.schemas.insert(handler, Arc::new(schemars::schema_for!(T).to_value()));
+        self
     }
 
     /// What an operator's kill leaves half done, a sentence for each: no oracle can blame a service for it, and
@@ -392,75 +415,6 @@ impl Subject {
         self.all_oracles().filter(wanted).collect()
     }
 
-    /// The names that scenario files can use.
-    ///
-    /// # Errors
-    /// If discovery fails.
-    pub fn catalog(&self) -> Result<Catalog, SubjectError> {
-        let deployment = self.deployment(&Variants::default())?;
-        let mut catalog = Catalog::default();
-        self.add_services(&mut catalog, &deployment);
-        for (name, (summary, _)) in &self.revisions {
-            catalog.revisions.insert(name.clone(), summary.clone());
-            let systems = self.systems.as_slice().into();
-            self.add_services(&mut catalog, &Deployment::new(self.named(name)?, systems)?);
-        }
-        let oracles = self.all_oracles();
-        catalog.invariants =
-            oracles.map(|o| (o.name().to_owned(), o.summary().to_owned())).collect();
-        catalog.invariants.entry(TWIN.to_owned()).or_insert_with(|| TWIN_SUMMARY.to_owned());
-        catalog.systems = self
-            .systems
-            .iter()
-            .map(|spec| (spec.name.to_owned(), SystemEntry::new(spec)))
-            .collect();
-        catalog.short_forms = self.short_forms.clone();
-        Ok(catalog)
-    }
-
-    /// Adds the services and handlers that are not there yet.
-    fn add_services(&self, catalog: &mut Catalog, deployment: &Deployment) {
-        for service in deployment.catalog().services() {
-            let entry =
-                catalog.services.entry(service.name.to_string()).or_insert_with(|| ServiceEntry {
-                    keyed: service.kind != ServiceKind::Service,
-                    handlers: BTreeMap::new(),
-                    variants: self.variants_of(&service.name),
-                });
-            for handler in service.handlers() {
-                let name = handler.name.to_string();
-                entry
-                    .handlers
-                    .entry(name)
-                    .or_insert_with(|| self.handler_entry(&service.name, handler));
-            }
-        }
-    }
-
-    fn handler_entry(&self, service: &str, handler: &Handler) -> HandlerEntry {
-        let input = match handler.input {
-            HandlerInput::None => Input::None,
-            HandlerInput::Optional => Input::Optional,
-            HandlerInput::Needed => Input::Needed,
-        };
-        let check_input = self.checks.get(&(service.to_owned(), handler.name.to_string())).cloned();
-        match check_input {
-            // the services say themselves whether they can do without a body
-            Some(check) if input == Input::Needed && check(&Value::Null).is_ok() => {
-                HandlerEntry { input: Input::Optional, check_input: Some(check) }
-            }
-            check_input => HandlerEntry { input, check_input },
-        }
-    }
-
-    fn variants_of(&self, service: &str) -> BTreeMap<String, String> {
-        let own = self.variants.get(service).into_iter().flatten();
-        let mut all: BTreeMap<String, String> =
-            own.map(|v| (v.name.clone(), v.summary.clone())).collect();
-        all.entry(REFERENCE.to_owned()).or_insert_with(|| "as it is".to_owned());
-        all
-    }
-
     /// Every planted bug, with its service.
     pub fn variants(&self) -> impl Iterator<Item = (&str, &Variant)> {
         let all = self.variants.iter();
@@ -478,7 +432,6 @@ impl Subject {
         self.aftermath.as_ref().map_or_else(Vec::new, |left| left(facts))
     }
 
-    #[cfg(feature = "serve")]
     pub(crate) fn world_to_serve(&self) -> &Value {
         &self.serve_world
     }
@@ -500,9 +453,10 @@ mod tests {
         system::{Context, Rejected},
     };
 
-    #[derive(Debug, serde::Deserialize)]
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
     struct Stay {
         #[expect(dead_code, reason = "only that it can be read matters")]
+        #[schemars(range(min = 1))]
         nights: u32,
     }
 
@@ -579,12 +533,48 @@ mod tests {
     fn a_body_is_checked_by_its_type() {
         let subject = bookings().system::<Hotel>().input::<Stay>("Bookings", "book");
         for (body, problem) in [
-            (r#"{ "nights": "two" }"#, "does not fit Bookings.book: nights: invalid type: string"),
-            (r#"{ "night": 2 }"#, "does not fit Bookings.book: missing field `nights`"),
+            (r#"{ "nights": "two" }"#, "expected a whole number for `nights`, found a text"),
+            (r#"{ "nights": "2" }"#, "write 2 without quotes"),
+            (r#"{ "nights": 0 }"#, "`nights` must be at least 1, found 0"),
+            (r#"{ "nights": 5000000000 }"#, "expected a whole number from 0 to 4294967295"),
+            (r#"{}"#, "the body of Bookings/book needs `nights`"),
+            (r#"{ "nigths": 2 }"#, "did you mean `nights`?"),
         ] {
             let wrong = read(&subject, body).expect_err(body);
             assert!(wrong.contains(problem), "{wrong}");
+            assert_eq!(wrong.matches("error: ").count(), 1, "{wrong}");
         }
         read(&subject, r#"{ "nights": 2 }"#).expect("it fits");
+        // what is meant to be wrong says so
+        read(&subject, r#"{ "nights": 0 }, "fails": 400"#).expect("it is to be refused");
+        read(&subject, r#"{ "nights": 0 }, "fails": 404"#).expect_err("it is not about the body");
+    }
+
+    /// An SDK that knows the types of its handlers says them in its discovery; one that does not says that anything fits.
+    #[test]
+    fn a_body_is_checked_by_what_discovery_says() {
+        let discovered = |input: &'static str| {
+            let manifest = format!(
+                r#"{{"services": [{{"name": "Bookings", "ty": "VIRTUAL_OBJECT", "handlers": [
+                {{"name": "book", "documentation": "Books a room. Once.", "input": {{"required": true, {input}}}}}]}}]}}"#
+            );
+            let manifest = Bytes::from(manifest);
+            let answer = move |_| http::Response::new(Whole(Some(manifest.clone())));
+            Subject::new(move |_| Endpoint::new(answer.clone())).system::<Hotel>()
+        };
+        let schema = r##""jsonSchema": {"type": "object", "required": ["nights"],
+            "properties": {"nights": {"$ref": "#/$defs/Nights"}}, "$defs": {"Nights": {"type": "integer", "minimum": 1}}}"##;
+        let subject = discovered(schema);
+        let wrong = read(&subject, r#"{ "nights": -1 }"#).expect_err("nobody stays so long");
+        assert!(wrong.contains("`nights` must be at least 1, found -1"), "{wrong}");
+        let catalog = subject.catalog().expect("it has a manifest");
+        assert_eq!(catalog.services["Bookings"].handlers["book"].summary, "Books a room");
+        let body = &subject.scenario_schema().expect("it has a manifest")["$defs"]["body-of-Bookings.book"];
+        let nights = &body["properties"]["nights"]["$ref"];
+        assert_eq!(
+            nights, "#/$defs/body-of-Bookings.book/$defs/Nights",
+            "references begin at the definition"
+        );
+        read(&discovered(r#""jsonSchema": {}"#), "[1]").expect("anything fits");
     }
 }

@@ -108,12 +108,32 @@ fn opening(service: &str, key: String, name: &str, value: serde_json::Value) -> 
     OpeningState { service: service.to_owned(), key, name: name.to_owned(), value }
 }
 
+/// Keys that go with the examples of bodies.
+const KEYS: &[(&str, &str)] = &[
+    ("Account", "abc"),
+    ("EmailService", "email-1"),
+    ("InventoryService", "tea"),
+    ("OrderOrchestrator", "order-1"),
+    ("OrderService", "order-1"),
+    ("PaymentProcessor", "token-1"),
+    ("PaymentService", "payment-1"),
+    ("ShippingService", "parcel-1"),
+    ("SubscriptionService", "sub-1"),
+    ("WebhookService", "evt-1"),
+];
+
 /// What the services' own tables say: planted bugs, and how bodies must look.
 fn with_services(mut subject: Subject) -> Subject {
+    for (service, key) in KEYS {
+        subject = subject.example_key(*service, *key);
+    }
     for shipped in services::SHIPPED {
         let service = shipped.service;
         for handler in service.handlers {
             subject = subject.check_input(service.name, handler.name, handler.check_input);
+            if let Some(schema) = handler.schema {
+                subject = subject.input_schema(service.name, handler.name, schema());
+            }
         }
         for variant in shipped.bugs {
             let (Some(class), Some(oracle)) = (variant.class, variant.caught_by) else { continue };
@@ -139,6 +159,7 @@ fn with_scenarios(mut subject: Subject) -> Subject {
 fn tutorial() -> serde_json::Value {
     json!({
         "accounts": { "abc": 100_000 },
+        "stock": { "tea": 100 },
         "catalogue": {
             "plans": {
                 "basic": { "name": "Basic", "price": 1_000, "billing_cycle": "monthly" },

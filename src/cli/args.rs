@@ -47,6 +47,10 @@ pub(super) enum Command {
     /// Host the services for a real Restate server.
     #[cfg(feature = "serve")]
     Serve(Serve),
+    /// Write a first scenario for a service, ready to run.
+    New(New),
+    /// Print the JSON schema of scenario files: editors complete them with it.
+    Schema,
     /// List what scenarios can name: services and handlers, systems, effects, faults, oracles, planted bugs.
     List(List),
     /// Hunt every planted bug of the services, and say how soon each was found.
@@ -153,6 +157,10 @@ pub(super) struct Run {
     /// Run the sample of runs that is compared within this process only, and start no second one.
     #[arg(long)]
     pub(super) one_process: bool,
+    /// Say what a green is worth: run each scenario against every planted bug of the services that it reaches, and list
+    /// which it catches. Planted bugs that it has itself are left out.
+    #[arg(long, conflicts_with_all = ["seed", "time", "exhaustive", "coverage", "buckets"])]
+    pub(super) mutants: bool,
     /// How to print the results.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -356,4 +364,22 @@ pub(super) struct Check {
     /// Scenario files, and folders of them.
     #[arg(default_value = "scenarios")]
     pub(super) paths: Vec<PathBuf>,
+    /// How to print what is wrong: JSON is for editors.
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub(super) format: CheckFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct New {
+    /// The service, or one of its handlers: `Bookings`, `Bookings/book`.
+    #[arg(value_name = "SERVICE[/HANDLER]")]
+    pub(super) target: String,
+    /// The file to write; one that is there already is left as it is [default: the scenario goes to stdout].
+    pub(super) file: Option<PathBuf>,
 }

@@ -1,27 +1,60 @@
 //! `onceproof check`: validates scenario files, runs nothing.
 
+use serde_json::Value;
+
 use super::{
-    args,
+    args::{self, CheckFormat},
     exit::{Exit, Failure},
-    load::render,
+    load::{in_json, render, summary},
     terminal,
 };
-use crate::{scenario, subject::Subject};
+use crate::{
+    scenario::{self, LoadError},
+    subject::Subject,
+};
 
 pub(super) fn check(subject: &Subject, args: &args::Check) -> Result<Exit, Failure> {
     let files = scenario::find(&args.paths).map_err(render)?;
     let catalog = subject.catalog()?;
-    let mut wrong = 0;
+    let (mut wrong, mut warned) = (0, 0);
+    let mut told: Vec<Value> = Vec::new();
     for file in &files {
-        if let Err(e) = scenario::load(file, &catalog) {
-            terminal::complain(&render(e).0);
-            wrong += 1;
+        let name = file.display().to_string();
+        let found = match scenario::read(file) {
+            Ok(text) => scenario::check(&name, &text, &catalog),
+            Err(unreadable) => {
+                wrong += 1;
+                match args.format {
+                    CheckFormat::Json => told.push(in_json(&name, &unreadable)),
+                    CheckFormat::Text => terminal::complain(&render(unreadable).0),
+                }
+                continue;
+            }
+        };
+        let is_wrong = found.errors() > 0;
+        wrong += usize::from(is_wrong);
+        warned += usize::from(!is_wrong && found.count() > 0);
+        match args.format {
+            CheckFormat::Json => told.push(in_json(&name, &LoadError::Invalid(found))),
+            CheckFormat::Text if found.count() > 0 => {
+                terminal::complain(&found.render(terminal::style_on_stderr()));
+            }
+            CheckFormat::Text => {}
         }
     }
     let all = files.len();
-    if wrong == 0 {
-        terminal::say(&format!("{all} scenarios are valid\n"));
-        return Ok(Exit::Held);
+    if args.format == CheckFormat::Json {
+        terminal::say(&summary(told, all));
     }
-    Err(Failure(format!("error: {wrong} of {all} scenarios cannot be used")))
+    if wrong > 0 {
+        return Err(Failure(format!("error: {wrong} of {all} scenarios cannot be used")));
+    }
+    if args.format == CheckFormat::Text {
+        let warned = match warned {
+            0 => String::new(),
+            some => format!(", {some} with warnings"),
+        };
+        terminal::say(&format!("{all} scenarios are valid{warned}\n"));
+    }
+    Ok(Exit::Held)
 }

@@ -25,7 +25,11 @@ pub(super) fn list(subject: &Subject, filter: Option<&str>) -> Result<Exit, Fail
                 Input::Optional => "  with or without a body",
                 Input::Needed => "  with a body",
             };
-            writeln!(text, "  {path}/{handler}{input}")?;
+            let dash = if info.summary.is_empty() { "" } else { ": " };
+            writeln!(text, "  {path}/{handler}{input}{dash}{}", info.summary)?;
+            for field in info.schema.iter().flat_map(|schema| scenario::described_fields(schema)) {
+                writeln!(text, "      {field}")?;
+            }
         }
     }
     text.push_str("\nvariants\n");

@@ -77,7 +77,9 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
         ("--run-limit", args.run_limit.is_some()),
         ("--html", args.html),
         ("--shard", args.shard.is_some()),
-        ("--format", args.format != args::Format::Text),
+        ("--format json", args.format == args::Format::Json),
+        ("--format junit", args.format == args::Format::Junit),
+        ("--format github", args.format == args::Format::Github),
         ("--report", !args.report.is_empty()),
     ];
     if let Some((given, _)) = simulated_only.iter().find(|(_, given)| *given) {
@@ -86,7 +88,7 @@ pub(super) fn run(subject: &Subject, args: &args::Run) -> Result<Exit, Failure> 
              and is reported as text"
         )));
     }
-    let scenarios = load_all(subject, &args.paths, args.always_replay)?;
+    let scenarios = load_all(subject, &args.paths, args.always_replay, false)?;
     let catalog = subject.catalog()?;
     let server = Server::new(&args.live.ingress, &args.live.admin);
     let stop: Arc<_> = stop_on_interrupt();

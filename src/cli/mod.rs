@@ -15,9 +15,11 @@ mod live;
 mod load;
 mod merge;
 mod minimize;
+mod new;
 mod output;
 mod replay;
 mod run;
+mod schema;
 mod second;
 mod shard;
 mod show;
@@ -71,6 +73,8 @@ pub fn run(
         Command::Check(args) => check::check(subject, &args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => live::serve(subject, &args),
+        Command::New(args) => new::new(&program, subject, &args),
+        Command::Schema => schema::schema(subject),
         Command::List(args) => list::list(subject, args.filter.as_deref()),
         Command::Bugs(args) => bugs::bugs(subject, &args),
     };

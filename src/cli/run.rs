@@ -8,6 +8,7 @@ use std::{
 };
 
 mod done;
+mod mutants;
 mod timed;
 mod told;
 
@@ -21,8 +22,7 @@ use super::{
     interrupt::{interrupted, stop_on_interrupt},
     load::load_all,
     second::Second,
-    show,
-    shard,
+    shard, show,
     slow::Slow,
     stdout,
     terminal::{self, now, since},
@@ -51,9 +51,13 @@ use crate::{
 };
 
 pub(super) fn run(program: &str, subject: &Subject, args: &args::Run) -> Result<Exit, Failure> {
-    let mut scenarios = load_all(subject, &args.paths, args.always_replay)?;
+    let mut scenarios =
+        load_all(subject, &args.paths, args.always_replay, args.format == Format::Json)?;
     if args.twin {
         scenarios.iter_mut().for_each(|(_, scenario)| scenario.add_twin());
+    }
+    if args.mutants {
+        return mutants::run(subject, args, &scenarios);
     }
     if let Some(bound) = &args.exhaustive {
         for (_, scenario) in &mut scenarios {

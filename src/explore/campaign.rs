@@ -34,6 +34,7 @@ use crate::{
 pub const RUN_LIMIT: Duration = Duration::from_secs(10);
 
 /// How to explore a scenario.
+#[derive(Clone)]
 pub struct Campaign<'a> {
     /// The scenario's name: its file, as it was given.
     pub name: &'a str,
@@ -231,6 +232,11 @@ impl<'a> Exploration<'a> {
         let (samples, differs) = samples.end();
         self.samples.extend(samples);
         self.differs = self.differs.take().or(differs);
+    }
+
+    /// Whether something did not hold in a run so far.
+    pub(super) fn is_violated(&self) -> bool {
+        !self.sum.violated.is_empty() || self.unfinished.is_some()
     }
 
     /// How many seeds were run.

@@ -8,6 +8,7 @@ pub mod github;
 pub mod json;
 pub mod junit;
 pub mod medians;
+pub mod mutants;
 pub mod page;
 pub mod paint;
 pub mod planted;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::base::Name;
 
@@ -177,6 +178,10 @@ pub struct Handler {
     pub input: HandlerInput,
     /// What the ingress lets through to it.
     pub accepts: Accepts,
+    /// The JSON schema of its input, if it says anything about it.
+    pub schema: Option<Value>,
+    /// What it does, in the words of its author.
+    pub documentation: Option<String>,
     /// Its options, with its service's where it has none of its own.
     pub options: HandlerOptions,
 }
@@ -374,6 +379,8 @@ impl RawService {
                     _ => HandlerKind::Exclusive,
                 },
                 accepts: raw.input.as_ref().map_or(Accepts::Anything, RawInput::accepts),
+                schema: raw.input.as_ref().and_then(RawInput::schema),
+                documentation: raw.documentation,
                 input: raw.input.unwrap_or_default().resolve(),
                 name: raw.name,
                 service_kind: self.ty,
@@ -394,6 +401,8 @@ struct RawHandler {
     ty: Option<RawHandlerKind>,
     #[serde(default)]
     input: Option<RawInput>,
+    #[serde(default)]
+    documentation: Option<String>,
     #[serde(flatten)]
     options: RawOptions,
 }
@@ -405,9 +414,17 @@ struct RawInput {
     required: bool,
     #[serde(default)]
     content_type: Option<String>,
+    #[serde(default)]
+    json_schema: Option<Value>,
 }
 
 impl RawInput {
+    /// The schema of the input; none if any value fits it, which is what an SDK says that does not know.
+    fn schema(&self) -> Option<Value> {
+        let says = |schema: &&Value| schema.as_object().is_some_and(|words| !words.is_empty());
+        self.json_schema.as_ref().filter(says).cloned()
+    }
+
     fn accepts(&self) -> Accepts {
         match (self.required, &self.content_type) {
             (false, None) => Accepts::Nothing,

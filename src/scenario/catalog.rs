@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::{
     diagnostic::{Diagnostic, Span},
-    plan::OpeningState,
+    plan::{Fault, OpeningState},
     reader::{Reader, unknown_name},
     schema::Schema,
     suggest,
-    vocabulary::{Field, SYSTEM, field},
+    vocabulary::{Field, Holds, SYSTEM, field},
 };
 use crate::system::{ConfigError, System, SystemSpec, read_config};
 
@@ -42,14 +42,16 @@ pub struct Catalog {
 pub struct ServiceEntry {
     /// True for a virtual object: every call has a key.
     pub keyed: bool,
+    /// A key that a first scenario may use; may be empty.
+    pub example_key: String,
     /// Handlers by name.
     pub handlers: BTreeMap<String, HandlerEntry>,
     /// Variants by name, each with a line for people; one is `reference`, the others are planted bugs.
     pub variants: BTreeMap<String, String>,
 }
 
-/// Looks at a request's body; says what does not fit.
-pub type CheckInput = Arc<dyn Fn(&Value) -> Result<(), String> + Send + Sync>;
+/// Looks at a request's body; says what does not fit, and where.
+pub type CheckInput = Arc<dyn Fn(&Value) -> Result<(), ConfigError> + Send + Sync>;
 
 /// Whether a handler wants a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,8 +68,12 @@ pub enum Input {
 /// A handler that scenarios can call.
 #[derive(Clone, Default)]
 pub struct HandlerEntry {
+    /// What it does, for people; may be empty.
+    pub summary: String,
     /// Whether it wants a body.
     pub input: Input,
+    /// The JSON schema of its body, if that is known.
+    pub schema: Option<Arc<Value>>,
     /// Checks whether a body fits the input, where that is possible before the call.
     pub check_input: Option<CheckInput>,
 }
@@ -75,7 +81,9 @@ pub struct HandlerEntry {
 impl fmt::Debug for HandlerEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandlerEntry")
+            .field("summary", &self.summary)
             .field("input", &self.input)
+            .field("schema", &self.schema)
             .field("check_input", &self.check_input.is_some())
             .finish()
     }
@@ -181,8 +189,14 @@ impl ShortForm {
 impl Catalog {
     /// What `world` may have: systems and short forms.
     pub(crate) fn world(&self) -> Vec<Field<'_>> {
-        let systems = self.systems.iter().map(|(name, entry)| field(name, &entry.summary));
-        let forms = self.short_forms.iter().map(|(name, entry)| field(name, &entry.summary));
+        let systems = self
+            .systems
+            .iter()
+            .map(|(name, entry)| field(name, Holds::Typed(&entry.schema), &entry.summary));
+        let forms = self
+            .short_forms
+            .iter()
+            .map(|(name, entry)| field(name, Holds::Typed(&entry.schema), &entry.summary));
         systems.chain(forms).collect()
     }
 
@@ -238,11 +252,16 @@ impl Catalog {
         let handlers = &self.services.get(service)?.handlers;
         let handler = handlers.get(name).cloned();
         if handler.is_none() {
-            let names = handlers.keys().map(String::as_str);
-            reader.report(
-                Diagnostic::new(span, format!("{service} has no handler `{name}`"))
-                    .help(suggest::hint(name, "handlers", names)),
-            );
+            let names = || handlers.keys().map(String::as_str);
+            let others = self.services.iter().filter(|(_, s)| s.handlers.contains_key(name));
+            let others: Vec<&str> = others.map(|(other, _)| other.as_str()).collect();
+            let help = match others.as_slice() {
+                // a name that is right elsewhere is no slip
+                [_, ..] => format!("it is a handler of {}", others.join(", ")),
+                [] => suggest::hint(name, "handlers", names()),
+            };
+            let problem = format!("{service} has no handler `{name}`");
+            reader.report(Diagnostic::new(span, problem).help(help));
         }
         handler
     }
@@ -252,7 +271,13 @@ impl Catalog {
         let exists = self.invariants.contains_key(name);
         if !exists {
             let names = self.invariants.keys().map(String::as_str);
-            reader.report(unknown_name(span, "invariant", "invariants", name, names));
+            let problem = unknown_name(span, "invariant", "invariants", name, names);
+            let is_fault = name.parse::<Fault>().is_ok();
+            reader.report(match is_fault {
+                true => problem
+                    .help(format!("it is a fault: write it into `faults`: {{ \"{name}\": 0.05 }}")),
+                false => problem,
+            });
         }
         exists
     }

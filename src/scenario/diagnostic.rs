@@ -5,6 +5,7 @@
 use std::{fmt, ops::Range};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde_json::{Value, json};
 
 use crate::base::printable::{printable, printable_lines};
 
@@ -14,9 +15,31 @@ pub(crate) type Span = Range<usize>;
 /// How many problems of one file are shown; the rest is counted.
 const SHOWN_MAX: usize = 50;
 
+/// How much a problem matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The scenario cannot be used.
+    Error,
+    /// The scenario can be used, and something in it cannot have the effect that it seems to have.
+    Warning,
+}
+
+impl Severity {
+    /// As JSON has it: `error`, `warning`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// One thing that is wrong with a scenario file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// Whether the scenario can be used all the same.
+    pub severity: Severity,
     /// What is wrong: lower case, no full stop.
     pub message: String,
     /// Where: bytes of the file's text.
@@ -33,12 +56,18 @@ impl Diagnostic {
     /// A problem at `span`.
     pub(crate) fn new(span: Span, message: impl Into<String>) -> Self {
         Self {
+            severity: Severity::Error,
             message: message.into(),
             span,
             label: String::new(),
             related: Vec::new(),
             help: None,
         }
+    }
+
+    /// Something at `span` that cannot have the effect that it seems to have.
+    pub(crate) fn warning(span: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(span, message) }
     }
 
     /// Says `label` beside the underlined text.
@@ -84,6 +113,7 @@ pub struct Diagnostics {
     text: String,
     items: Vec<Diagnostic>,
     omitted: usize,
+    errors: usize,
 }
 
 impl Diagnostics {
@@ -91,9 +121,10 @@ impl Diagnostics {
     pub(crate) fn new(file: &str, text: &str, mut items: Vec<Diagnostic>) -> Self {
         items.sort_by_key(|item| (item.span.start, item.span.end));
         items.dedup();
+        let errors = items.iter().filter(|item| item.severity == Severity::Error).count();
         let omitted = items.len().saturating_sub(SHOWN_MAX);
         items.truncate(SHOWN_MAX);
-        Self { file: file.to_owned(), text: text.to_owned(), items, omitted }
+        Self { file: file.to_owned(), text: text.to_owned(), items, omitted, errors }
     }
 
     /// The file's name, as it was given.
@@ -114,12 +145,57 @@ impl Diagnostics {
         self.items.len() + self.omitted
     }
 
+    /// How many of them are errors: with one, the scenario cannot be used.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
     /// The line and column of `diagnostic`, both from 1, the column in characters.
     #[must_use]
     pub fn line_column(&self, diagnostic: &Diagnostic) -> (usize, usize) {
-        let before = self.text.get(..diagnostic.span.start).unwrap_or(&self.text);
+        self.place(diagnostic.span.start)
+    }
+
+    /// The line and column of a byte of the text.
+    fn place(&self, at: usize) -> (usize, usize) {
+        let before = self.text.get(..at).unwrap_or(&self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+
+    /// Every problem as JSON, for editors: `severity`, `message`, `line`, `column`, `end_line`, `end_column` (from 1, in
+    /// characters; the end is the first place behind it), and if there are any, `label`, `help` and `related`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let spanned = |span: &Span, message: &str| {
+            let span = self.clamp(span);
+            let ((line, column), (end_line, end_column)) =
+                (self.place(span.start), self.place(span.end));
+            json!({
+                "message": message, "line": line, "column": column, "end_line": end_line,
+                "end_column": end_column,
+            })
+        };
+        let items = self.items.iter().map(|item| {
+            let mut out = json!({ "severity": item.severity.name() });
+            let fields = out.as_object_mut().expect("it is an object");
+            fields.extend(
+                spanned(&item.span, &item.message).as_object().cloned().unwrap_or_default(),
+            );
+            if !item.label.is_empty() {
+                fields.insert("label".to_owned(), json!(item.label));
+            }
+            if let Some(help) = &item.help {
+                fields.insert("help".to_owned(), json!(help));
+            }
+            if !item.related.is_empty() {
+                let related = item.related.iter().map(|(span, label)| spanned(span, label));
+                fields.insert("related".to_owned(), related.collect());
+            }
+            out
+        });
+        items.collect()
     }
 
     /// Every problem with its place, the source line underlined, and its hint.
@@ -135,7 +211,8 @@ impl Diagnostics {
             out.push_str("\n\n");
         }
         if self.omitted > 0 {
-            out.push_str(&format!("and {} more errors in {}\n", self.omitted, self.file));
+            let kind = if self.errors > 0 { "errors" } else { "warnings" };
+            out.push_str(&format!("and {} more {kind} in {}\n", self.omitted, self.file));
         }
         printable_lines(out.trim_end()).into_owned()
     }
@@ -150,7 +227,11 @@ impl Diagnostics {
         let snippet = snippet.annotations(item.related.iter().map(|(span, label)| {
             AnnotationKind::Context.span(self.clamp(span)).label(printable(label))
         }));
-        let group = Level::ERROR.primary_title(printable(&item.message)).element(snippet);
+        let level = match item.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let group = level.primary_title(printable(&item.message)).element(snippet);
         match &item.help {
             Some(help) => group.element(Level::HELP.message(printable(help))),
             None => group,

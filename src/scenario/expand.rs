@@ -4,10 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-
 use super::{
-    catalog::CheckInput,
+    bodies,
     diagnostic::Diagnostic,
     plan::{Action, Step, Taken, Wait},
     reader::{Reader, unknown_name},
@@ -373,13 +371,11 @@ fn action(
         }
         Does::Call { service, key, handler, body, entry, idempotency_key, headers, how } => {
             let text = body.map_or_else(String::new, |body| template::json_text(body, values));
-            if let (Some(node), Some(check)) = (*body, &entry.check_input) {
-                let value = serde_json::from_str(&text).expect("the tree is written as JSON");
-                if let Err(why) = checked(check, &value, doc) {
-                    let whom = format!("{service}.{handler}");
-                    reader.report(misfit(node, &whom, &why, values));
-                    return None;
-                }
+            let whom = format!("{service}/{handler}");
+            if let Some(node) = *body
+                && !bodies::check(reader, node, &text, (entry, &whom), (values, &doc.uses))
+            {
+                return None;
             }
             let target = Target::new(service, &template::fill(key, values), handler);
             let idempotency_key = idempotency_key.as_ref().map(|key| template::fill(key, values));
@@ -398,58 +394,6 @@ fn action(
             }
         }
     })
-}
-
-/// Whether a handler's input type takes a body. What comes from a reply is known when that is there: it is refused here
-/// if nothing that could come would do.
-fn checked(check: &CheckInput, body: &Value, doc: &StepDoc<'_>) -> Result<(), String> {
-    let first = check(body);
-    if first.is_ok() || doc.uses.is_empty() {
-        return first;
-    }
-    let mut refused = Vec::new();
-    for stand_in in [json!("1"), json!(1), json!(true), json!([]), json!({})] {
-        let mut body = body.clone();
-        stand(&mut body, &stand_in, doc);
-        match check(&body) {
-            Ok(()) => return Ok(()),
-            Err(why) => refused.push(why),
-        }
-    }
-    // a field that is missing, or that there is not, is so whatever comes
-    let always = |why: &String| refused.iter().all(|other| other == why);
-    match refused.first().filter(|why| always(why)) {
-        Some(why) => Err(why.clone()),
-        None => Ok(()),
-    }
-}
-
-/// Puts `stand_in` wherever a string is nothing but what comes from a reply.
-fn stand(value: &mut Value, stand_in: &Value, doc: &StepDoc<'_>) {
-    match value {
-        Value::String(text) if doc.uses.iter().any(|taken| taken.value == *text) => {
-            *value = stand_in.clone();
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| stand(item, stand_in, doc)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| stand(field, stand_in, doc)),
-        _ => {}
-    }
-}
-
-/// A body that the handler's input type refuses, at the field that the refusal names, if it is there.
-fn misfit(body: &Node, handler: &str, why: &str, values: &Values<'_>) -> Diagnostic {
-    let named = why.split('`').nth(1).and_then(|field| body.member(field));
-    let place = match named {
-        Some(member) if why.starts_with("unknown field") => member.name.span.clone(),
-        Some(member) => member.value.head(),
-        None => body.head(),
-    };
-    let problem = Diagnostic::new(place, format!("the body does not fit {handler}: {why}"));
-    if values.is_empty() {
-        return problem;
-    }
-    let values: Vec<String> = values.iter().map(|(name, v)| format!("{name} = {v}")).collect();
-    problem.label(format!("with {}", values.join(", ")))
 }
 
 /// A reference's step id, and what follows it: `[3].2`.

@@ -12,7 +12,7 @@ use super::{
         Amount, Expectation, ExpectedEffects, ExpectedExpression, ExpectedReply, ExpectedState,
         Holds, SameAs,
     },
-    reader::{Fields, Reader, Whole, unknown_name},
+    reader::{Fields, Reader, unknown_name},
     repeats::{self, Repeat},
     steps::{Does, How, StepDoc},
     suggest,
@@ -34,7 +34,7 @@ pub(crate) fn read(
     let nodes = reader.list(node, "a list of expectations").unwrap_or(&[]);
     let mut all = Vec::new();
     for node in nodes {
-        if node.member("effects").is_some() {
+        if is_of(node, "effects", &["count", "sum", "is", "where"]) {
             repeated(
                 reader,
                 node,
@@ -44,7 +44,7 @@ pub(crate) fn read(
                     effects(reader, fields, values, catalog).map(Expectation::Effects)
                 },
             );
-        } else if node.member("state").is_some() {
+        } else if is_of(node, "state", &["is_set"]) {
             repeated(
                 reader,
                 node,
@@ -74,6 +74,26 @@ pub(crate) fn read(
         reader.report(Diagnostic::new(node.head(), problem).help("ask for less in `for`"));
     }
     all
+}
+
+/// True if an expectation has `name`, or what only goes with it.
+fn is_of(node: &Node, name: &str, others: &[&str]) -> bool {
+    let has = |name: &str| node.member(name).is_some();
+    let named = ["reply", "effects", "state"].iter().any(|name| has(name));
+    has(name) || (!named && others.iter().any(|other| has(other)))
+}
+
+/// What steps say themselves of their replies: `"fails": 400`.
+pub(crate) fn of_steps(steps: &[StepDoc<'_>]) -> impl Iterator<Item = Expectation> {
+    steps.iter().filter(|step| step.fails.is_some()).map(|step| {
+        Expectation::Reply(ExpectedReply {
+            reply: step.id.value.clone(),
+            matches: None,
+            fails: step.fails,
+            same_as: None,
+            sometimes: false,
+        })
+    })
 }
 
 type ReadOne<'r, 'n> = dyn FnMut(&mut Reader, &Fields<'n>, &Values<'_>) -> Option<Expectation> + 'r;
@@ -113,7 +133,6 @@ fn repeated<'n>(
 
 /// What a step's replies must look like.
 fn reply(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<ExpectedReply> {
-    const CODE: Whole = Whole { what: "an error code", min: 400, max: 599 };
     let fields = reader.object(node, vocabulary::EXPECTATION)?;
     one_of(
         reader,
@@ -124,7 +143,7 @@ fn reply(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<Expe
     );
     let reply = fields.get("reply").and_then(|n| replying(reader, n, steps));
     let matches = fields.get("matches").map(Node::to_value);
-    let fails = fields.get("fails").and_then(|n| reader.whole(n, CODE));
+    let fails = reader.number(&fields, "fails");
     let same_as = fields.get("same_as").and_then(|n| same_as(reader, n, steps));
     Some(ExpectedReply {
         reply: reply?,
@@ -232,10 +251,17 @@ fn effects(
     if let (Some(node), Some(false)) =
         (fields.get("where"), given.as_ref().map(serde_json::Value::is_object))
     {
-        let _: Option<()> = reader.wrong_type(node, "an object { field: value }", None);
+        let help = r#"for example "where": { "FIELD": "value" }"#.to_owned();
+        let _: Option<()> = reader.wrong_type(node, "an object { field: value }", Some(help));
         return None;
     }
     let count = fields.get("count").and_then(|n| amount(reader, n));
+    if let Some(Node { kind: Kind::Number(digits), span }) = fields.get("sum") {
+        let problem = "expected the name of a field, found a number";
+        let help = format!(r#"write "sum": "FIELD", "is": {digits}"#);
+        reader.report(Diagnostic::new(span.clone(), problem).help(help));
+        return None;
+    }
     let sum = fields.get("sum").and_then(|n| reader.string(n, "the name of a field"));
     let is = fields.get("is").and_then(|n| amount(reader, n));
     match (fields.member("sum"), fields.member("is")) {
@@ -284,10 +310,9 @@ fn state(
 
 /// A number, or the smallest and the largest that will do.
 fn amount(reader: &mut Reader, node: &Node) -> Option<Amount> {
-    const NUMBER: Whole = Whole { what: "a whole number", min: 0, max: 1_000_000_000_000_000 };
     let (from, to) = match &node.kind {
-        Kind::Array(_) => reader.range(node, NUMBER)?,
-        _ => reader.whole(node, NUMBER).map(|n| (n, n))?,
+        Kind::Array(_) => reader.range(node, vocabulary::AMOUNT)?,
+        _ => reader.whole(node, vocabulary::AMOUNT).map(|n| (n, n))?,
     };
     Some(Amount { from, to })
 }

@@ -8,7 +8,7 @@ use super::{
     outages::{self, Window},
     plan::{Fault, FaultName, FaultPlan, Scope},
     points,
-    reader::{Fields, MILLIS, Reader, Whole, unknown_name},
+    reader::{Fields, MILLIS, Reader, unknown_name},
     suggest,
     syntax::{Kind, Member, Node, Text},
     vocabulary,
@@ -28,7 +28,13 @@ pub(crate) fn read(
     if matches!(&node.kind, Kind::String(word) if word == DEFAULT) {
         return (FaultPlan::usual(), windows);
     }
-    let members = reader.map(node, WHAT).unwrap_or(&[]);
+    let members = match node.kind {
+        Kind::Object(_) => node.members(),
+        _ => {
+            let help = "for example { \"crash\": 0.05, \"answer_lost\": 0.05 }".to_owned();
+            reader.wrong_type(node, WHAT, Some(help)).unwrap_or(&[])
+        }
+    };
     reader.named_twice(node, vocabulary::FAULTS);
     // The mix comes first, wherever it stands: what the file says of a fault goes before it.
     let usual = node.member(DEFAULT).and_then(|member| reader.boolean(&member.value));
@@ -88,7 +94,10 @@ fn unknown_own(reader: &mut Reader, name: &Text, system: &str, fault: &str, cata
     let place = name.part(system.len() + 1..name.value.len());
     let problem = Diagnostic::new(place, format!("the {system} has no fault `{fault}`"));
     reader.report(if entry.faults.is_empty() {
-        problem.help("it has no faults of its own")
+        let strike = Fault::ALL.iter().filter(|(fault, _)| fault.strikes_systems());
+        let strike = suggest::list(strike.map(|(fault, _)| fault.name()));
+        let on = format!("\"on\": [\"{system}\"]");
+        problem.help(format!("it has no faults of its own; with {on} these strike it: {strike}"))
     } else {
         problem.help(suggest::hint(fault, "faults", entry.faults.keys().map(String::as_str)))
     });
@@ -170,11 +179,10 @@ fn one(
 
 /// `up_to_ms`: of faults that take time.
 fn measure(reader: &mut Reader, fault: &FaultName, fields: &Fields<'_>) -> Option<u64> {
-    const UP_TO: Whole = Whole { min: 1, ..MILLIS };
     let member = fields.member("up_to_ms")?;
     let takes_time = |fault: Fault| fault.up_to_ms().is_some();
     if matches!(fault, FaultName::BuiltIn(fault) if takes_time(*fault)) {
-        return reader.whole(&member.value, UP_TO);
+        return reader.number(fields, "up_to_ms");
     }
     let lasting = Fault::ALL.iter().map(|(fault, _)| *fault).filter(|fault| takes_time(*fault));
     let problem = format!("`{}` takes no time", fault.name());

@@ -7,17 +7,21 @@
 //!
 //! Must not know: the simulation.
 
+mod bodies;
 mod catalog;
 mod checks;
 mod config;
 mod dates;
 mod diagnostic;
 pub(crate) mod durations;
+mod example;
 mod expand;
 mod expectations;
 pub(crate) mod expression;
 mod faults;
 pub(crate) mod files;
+mod form;
+mod json_schema;
 mod lines;
 mod named;
 mod outages;
@@ -38,18 +42,24 @@ mod template;
 mod tests;
 mod vocabulary;
 mod waits;
+mod warnings;
 mod world;
 mod write;
+mod wrong_words;
 
 pub use catalog::{
     Catalog, CheckConfig, CheckInput, HandlerEntry, Input, REFERENCE, ReadShortForm, ServiceEntry,
     ShortForm, SystemEntry,
 };
-pub use diagnostic::{Diagnostic, Diagnostics, Style};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity, Style};
+pub use example::example;
 pub use files::{LoadError, find, load, load_at, read};
+pub use json_schema::json_schema;
 pub(crate) use lines::lines;
-pub(crate) use suggest::hint as name_hint;
 pub use write::{Decisions, text as written};
+
+pub(crate) use example::fields as described_fields;
+pub(crate) use suggest::hint as name_hint;
 
 use plan::Scenario;
 
@@ -74,21 +84,43 @@ fn parse_at(
     catalog: &Catalog,
     start_unix_ms: Option<u64>,
 ) -> Result<Scenario, Diagnostics> {
-    // Some editors start a file with a byte order mark; it is no part of the text.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = without_mark(text);
     let mut reader = reader::Reader::new(catalog.owners());
-    let mut tree = syntax::parse(text, &mut reader.problems);
-    if let Some(tree) = &mut tree {
-        dates::fill(&mut reader, tree, start_unix_ms);
+    match read_tree(&mut reader, text, catalog, start_unix_ms) {
+        Some((_, scenario)) => Ok(scenario),
+        None => Err(Diagnostics::new(file_name, text, reader.problems)),
     }
-    let scenario = tree.and_then(|tree| resolve::scenario(&mut reader, &tree, catalog));
-    match scenario {
-        Some(mut scenario) if reader.problems.is_empty() => {
-            scenario.plan.start_unix_ms = start_unix_ms;
-            Ok(scenario)
-        }
-        _ => Err(Diagnostics::new(file_name, text, reader.problems)),
+}
+
+/// Everything that is wrong with the scenario in `text`; or if it can be used, what in it cannot have the effect that
+/// it seems to have.
+#[must_use]
+pub fn check(file_name: &str, text: &str, catalog: &Catalog) -> Diagnostics {
+    let text = without_mark(text);
+    let mut reader = reader::Reader::new(catalog.owners());
+    if let Some((tree, scenario)) = read_tree(&mut reader, text, catalog, None) {
+        warnings::look(&mut reader, &tree, &scenario, catalog);
     }
+    Diagnostics::new(file_name, text, reader.problems)
+}
+
+/// Some editors start a file with a byte order mark; it is no part of the text.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// The scenario, and the tree that it was read from; none if `reader` has found a problem.
+fn read_tree(
+    reader: &mut reader::Reader,
+    text: &str,
+    catalog: &Catalog,
+    start_unix_ms: Option<u64>,
+) -> Option<(syntax::Node, Scenario)> {
+    let mut tree = syntax::parse(text, &mut reader.problems)?;
+    dates::fill(reader, &mut tree, start_unix_ms);
+    let mut scenario = resolve::scenario(reader, &tree, catalog)?;
+    scenario.plan.start_unix_ms = start_unix_ms;
+    reader.problems.is_empty().then_some((tree, scenario))
 }
 
 /// The outside world in `text`, which is what a scenario has under `world`: systems, and the states that short

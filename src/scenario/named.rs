@@ -3,7 +3,7 @@
 //! Must not know: what is expected of it.
 
 use super::{
-    catalog::Catalog,
+    catalog::{Catalog, SystemEntry},
     diagnostic::Diagnostic,
     reader::{Reader, unknown_name},
     suggest,
@@ -59,6 +59,14 @@ pub(crate) fn effect<'t>(
         reader.report(Diagnostic::new(name.span.clone(), problem).help(hint));
         return None;
     };
+    let has_kind = |entry: &SystemEntry| entry.effects.iter().any(|known| known == kind);
+    let other = catalog.systems.iter().find(|(_, entry)| has_kind(entry));
+    if let (false, Some((other, _))) = (catalog.systems.contains_key(system), other) {
+        let problem = format!("unknown system `{system}`");
+        let help = format!("write `{other}.{kind}`");
+        reader.report(Diagnostic::new(name.part(0..system.len()), problem).help(help));
+        return None;
+    }
     let entry = catalog.system(reader, system, name.part(0..system.len()))?;
     // who does not say which effects there are can be asked for any
     if !entry.effects.is_empty() && !entry.effects.iter().any(|known| known == kind) {

@@ -52,7 +52,16 @@ fn point(reader: &mut Reader, text: &Text, catalog: &Catalog) -> Option<CrashPoi
     let Some(entry) = EntryKind::ALL.iter().copied().find(|entry| entry.name() == kind) else {
         let kinds = EntryKind::ALL.iter().map(|entry| entry.name());
         let place = text.part(kind_at..kind_at + kind.len());
-        reader.report(unknown_name(place, "kind of entry", "kinds", kind, kinds));
+        let problem = unknown_name(place, "kind of entry", "kinds", kind, kinds.clone());
+        let is_name = name.trim().is_empty() && suggest::nearest(kind, kinds).is_none();
+        reader.report(match is_name {
+            true => problem.help(format!(
+                "write `{} run {kind}` for a `ctx.run` of that name; other kinds: {}",
+                word.trim(),
+                suggest::list(EntryKind::ALL.iter().map(|entry| entry.name()))
+            )),
+            false => problem,
+        });
         return None;
     };
     let name = name.trim();

@@ -7,30 +7,17 @@
 
 use std::collections::BTreeMap;
 
+pub(crate) use super::form::{MILLIS, Whole};
 use super::{
     diagnostic::{Diagnostic, Span},
     durations,
     plan::Millis,
     suggest,
     syntax::{Kind, Member, Node, Text},
-    vocabulary::{FORMS, Field, Form, INSTEAD},
+    vocabulary::{FORMS, Field, Form, written},
+    wrong_words::{INSTEAD, Instead},
 };
 use crate::choice::{ParseRateError, Rate};
-
-/// No delay is longer: a hundred years.
-const MILLIS_MAX: u64 = 100 * 365 * 24 * 3_600_000;
-
-/// What a whole number stands for, and which ones are allowed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Whole {
-    /// `a number of milliseconds`.
-    pub(crate) what: &'static str,
-    pub(crate) min: u64,
-    pub(crate) max: u64,
-}
-
-/// A time: a duration in quotes, or a number of milliseconds.
-pub(crate) const MILLIS: Whole = Whole { what: "a time", min: 0, max: MILLIS_MAX };
 
 /// Reads values and collects problems.
 #[derive(Debug, Default)]
@@ -101,9 +88,8 @@ impl Reader {
         form: Form<'_>,
         names: impl Iterator<Item = &'a str> + Clone,
     ) -> String {
-        let instead = INSTEAD.iter().find(|(of, old, _)| of.what == form.what && *old == written);
-        if let Some((_, _, instead)) = instead {
-            return (*instead).to_owned();
+        if let Some(usual) = instead(written, form) {
+            return usual.help.to_owned();
         }
         if let Some(name) = in_milliseconds(written, form) {
             return format!("write `{name}`, and the unit in the value: {}", durations::EXAMPLES);
@@ -179,9 +165,10 @@ impl Reader {
             let misspelt = || misspelt(node, form).any(|meant| meant == field.written());
             if member(node, field).is_none() && !misspelt() {
                 let place = node.member("id").map_or(node.head(), |id| id.value.head());
+                let example = field.example.map_or_else(String::new, |e| written(field.name, e));
                 self.report(
                     Diagnostic::new(place, format!("{} needs `{}`", form.what, field.written()))
-                        .help(format!("`{}`: {}", field.written(), field.summary)),
+                        .help(format!("`{}`: {}{example}", field.written(), field.summary)),
                 );
             }
         }
@@ -199,7 +186,7 @@ impl Reader {
     pub(crate) fn list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
         match &node.kind {
             Kind::Array(values) => Some(values),
-            Kind::String(_) => {
+            Kind::String(_) | Kind::Object(_) => {
                 self.wrong_type(node, what, Some("write it in square brackets: [ ... ]".to_owned()))
             }
             _ => self.wrong_type(node, what, None),
@@ -224,6 +211,10 @@ impl Reader {
             Kind::Bool(value) => Some(*value),
             Kind::String(text) if matches!(text.as_str(), "true" | "false") => {
                 let help = format!("write {text} without quotes");
+                self.wrong_type(node, "true or false", Some(help))
+            }
+            Kind::String(_) => {
+                let help = "write true or false, without quotes".to_owned();
                 self.wrong_type(node, "true or false", Some(help))
             }
             _ => self.wrong_type(node, "true or false", None),
@@ -288,6 +279,12 @@ impl Reader {
         };
         self.report(problem);
         None
+    }
+
+    /// The whole number that the field `name` holds, in the bounds that the vocabulary gives.
+    pub(crate) fn number(&mut self, fields: &Fields<'_>, name: &str) -> Option<u64> {
+        let form = fields.form.field(name)?.holds.whole()?;
+        fields.get(name).and_then(|node| self.whole(node, form))
     }
 
     /// A time, or a range of which each run draws one.
@@ -364,13 +361,19 @@ fn member<'n>(node: &'n Node, field: &Field<'_>) -> Option<&'n Member> {
     node.member(field.name).or_else(|| node.member(field.written()))
 }
 
+/// What to write for one of the usual wrong words.
+fn instead(written: &str, form: Form<'_>) -> Option<&'static Instead> {
+    INSTEAD.iter().find(|usual| usual.form.what == form.what && usual.written.contains(&written))
+}
+
 /// The fields of `form` that the unknown names of `node` seem to mean.
 fn misspelt<'f>(node: &'f Node, form: Form<'f>) -> impl Iterator<Item = &'f str> {
     let unknown =
         node.members().iter().filter(move |member| form.field(&member.name.value).is_none());
     unknown.filter_map(move |member| {
-        let name = &member.name.value;
-        suggest::nearest(name, form.names()).or_else(|| near_time(name, form))
+        let name = member.name.value.as_str();
+        let usual = instead(name, form).map(|usual| usual.meant);
+        usual.or_else(|| suggest::nearest(name, form.names())).or_else(|| near_time(name, form))
     })
 }
 

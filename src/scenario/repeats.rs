@@ -5,10 +5,11 @@
 use super::{
     dates,
     diagnostic::Diagnostic,
-    reader::{Reader, Whole},
+    reader::Reader,
     suggest,
     syntax::{Kind, Node, Text},
     template::{self, As},
+    vocabulary,
 };
 
 /// A variable of `for`, both ends included.
@@ -28,7 +29,6 @@ impl Repeat {
 
 /// `for`: { "i": [1, 20] }.
 pub(crate) fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
-    const VALUE: Whole = Whole { what: "a whole number", min: 0, max: 1_000_000_000_000 };
     let mut repeats = Vec::new();
     for member in reader.map(node, "an object { variable: [from, to] }").unwrap_or(&[]) {
         let name = &member.name;
@@ -51,7 +51,7 @@ pub(crate) fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
             );
         }
         // A variable with a bad range still exists: its uses are not unknown.
-        let (from, to) = reader.range(&member.value, VALUE).unwrap_or((0, 0));
+        let (from, to) = reader.range(&member.value, vocabulary::VALUE).unwrap_or((0, 0));
         repeats.push(Repeat { name: name.value.clone(), from, to });
     }
     repeats

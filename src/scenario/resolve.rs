@@ -3,19 +3,19 @@
 //! Must not know: text, rendering.
 
 use super::{
+    bodies,
     catalog::Catalog,
     checks,
     diagnostic::Diagnostic,
     expand, expectations, faults,
     outages::Window,
     plan::{Action, Millis, Plan, Scenario, Step},
-    reader::{Reader, Whole},
+    reader::Reader,
     settings, steps,
     syntax::{Kind, Node},
     vocabulary, world,
 };
 
-const RUNS: Whole = Whole { what: "a number of runs", min: 1, max: 1_000_000 };
 const RUNS_DEFAULT: u64 = 100;
 
 /// The scenario in `node`; worth something only if `reader` has no problem afterwards.
@@ -26,6 +26,10 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
                 .help("show it with `onceproof replay FILE`"),
         );
         return None;
+    }
+    if let Kind::Array(_) = node.kind {
+        let help = r#"write { "title": "...", "steps": [ ... ] } around it"#.to_owned();
+        return reader.wrong_type(node, "an object for the scenario", Some(help));
     }
     let fields = reader.object(node, vocabulary::SCENARIO)?;
     if let Some(node) = fields.get("$schema") {
@@ -43,7 +47,8 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
     let state = opening.finish(reader);
     let clients = fields.get("clients").map(|n| settings::clients(reader, n));
     let restate = fields.get("restate").map(|n| settings::restate(reader, n));
-    let docs = fields.get("steps").map_or_else(Vec::new, |n| steps::read(reader, n, catalog));
+    let mut docs = fields.get("steps").map_or_else(Vec::new, |n| steps::read(reader, n, catalog));
+    bodies::spare_refused(&mut docs, fields.get("expect"));
     let steps = expand::expand(reader, &docs);
     let order = fields.get("order").map(|n| settings::order(reader, n)).unwrap_or_default();
     let faults = fields.get("faults").map(|n| faults::read(reader, n, catalog));
@@ -62,14 +67,15 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
     let must_violate = fields
         .get("must_violate")
         .and_then(|n| checks::must_violate(reader, n, &services, &invariants, catalog));
-    let expect = fields
+    let mut expect = fields
         .get("expect")
         .map(|n| expectations::read(reader, n, &docs, catalog))
         .unwrap_or_default();
-    let runs = fields.get("runs").and_then(|n| reader.whole(n, RUNS)).unwrap_or(RUNS_DEFAULT);
+    expect.extend(expectations::of_steps(&docs));
+    let runs = reader.number(&fields, "runs").unwrap_or(RUNS_DEFAULT);
     if let Some(node) = fields.get("invariants")
         && matches!(&node.kind, Kind::Array(names) if names.is_empty())
-        && fields.get("expect").is_none()
+        && expect.is_empty()
     {
         reader.report(
             Diagnostic::new(node.span.clone(), "nothing is checked: no invariant and no `expect`")

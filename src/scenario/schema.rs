@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::vocabulary::{Field, field};
+use super::vocabulary::{Field, Holds, field};
 use crate::choice::Rate;
 
 /// References to references are not followed for ever.
@@ -15,17 +15,26 @@ const REFERENCES_MAX: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schema<'a> {
     root: &'a Value,
+    /// As it stands where the value is; `here` is what it refers to.
+    written: &'a Value,
     here: &'a Value,
 }
 
 impl<'a> Schema<'a> {
     /// The whole of a schema.
     pub(crate) fn new(root: &'a Value) -> Self {
-        Self { root, here: root }.resolved()
+        Self { root, written: root, here: root }.resolved()
     }
 
-    fn at(self, here: &'a Value) -> Self {
-        Self { here, ..self }.resolved()
+    /// A part of the same schema.
+    pub(crate) fn at(self, here: &'a Value) -> Self {
+        Self { root: self.root, written: here, here }.resolved()
+    }
+
+    /// What stands at the value, and what it refers to: each may say something.
+    pub(crate) fn layers(self) -> impl Iterator<Item = &'a Value> {
+        let same = std::ptr::eq(self.written, self.here);
+        [self.written, self.here].into_iter().take(if same { 1 } else { 2 })
     }
 
     /// Follows references, and goes to the only alternative to null if there is just one.
@@ -44,17 +53,36 @@ impl<'a> Schema<'a> {
         self
     }
 
-    fn alternatives(self, word: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    /// The schemas in the list `word`: `anyOf`.
+    pub(crate) fn alternatives(self, word: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
         self.here.get(word).and_then(Value::as_array).into_iter().flatten()
     }
 
     /// True if the value may be of the type `name`.
-    fn is(self, name: &str) -> bool {
+    pub(crate) fn is(self, name: &str) -> bool {
         match self.here.get("type") {
             Some(Value::String(only)) => only == name,
             Some(Value::Array(several)) => several.iter().any(|one| one == name),
             _ => false,
         }
+    }
+
+    /// True if there may be no value.
+    pub(crate) fn may_be_null(self) -> bool {
+        let null = |words: &Value| {
+            let mut alternatives = ["anyOf", "oneOf"]
+                .iter()
+                .filter_map(|word| words.get(word).and_then(Value::as_array))
+                .flatten();
+            words.is_boolean() || alternatives.any(|other| other["type"] == "null")
+        };
+        self.is("null") || self.layers().any(null)
+    }
+
+    /// The texts that the value can be, if they are listed.
+    pub(crate) fn words(self) -> Vec<&'a str> {
+        let listed = self.here.get("enum").and_then(Value::as_array).into_iter().flatten();
+        listed.chain(self.here.get("const")).filter_map(Value::as_str).collect()
     }
 
     /// True if the value is `true` or `false`.
@@ -118,7 +146,16 @@ impl<'a> Schema<'a> {
     /// The fields that have names, each with a line for people.
     pub(crate) fn named(self) -> Vec<Field<'a>> {
         let summary = |schema: &'a Value| schema["description"].as_str().unwrap_or_default();
-        self.fields().into_iter().map(|(name, schema)| field(name, summary(schema))).collect()
+        let named = |(name, schema)| field(name, Holds::Typed(schema), summary(schema));
+        self.fields().into_iter().map(named).collect()
+    }
+
+    /// The same; those that must be there are marked.
+    pub(crate) fn named_with_needed(self) -> Vec<Field<'a>> {
+        let required = self.here.get("required").and_then(Value::as_array);
+        let needed = |name: &str| required.is_some_and(|all| all.iter().any(|one| one == name));
+        let named = self.named().into_iter();
+        named.map(|field| Field { needed: needed(field.name), ..field }).collect()
     }
 
     /// True if there may be fields without a name of their own.

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    catalog::{Catalog, REFERENCE},
+    catalog::{Catalog, REFERENCE, ServiceEntry},
     diagnostic::Diagnostic,
     durations,
     plan::{Bounds, ClientPlan, Order, RestatePlan},
-    reader::{Fields, MILLIS, Reader, Whole},
+    reader::{Fields, Reader},
     suggest,
     syntax::Node,
     vocabulary,
@@ -30,13 +30,15 @@ pub(crate) fn variants(
         let (Some(service), Some(variant)) = (service, variant) else { continue };
         if variant.value != REFERENCE && !service.variants.contains_key(&variant.value) {
             let variants = service.variants.keys().map(String::as_str);
-            reader.report(
-                Diagnostic::new(
-                    variant.span,
-                    format!("{} has no variant `{}`", name.value, variant.value),
-                )
-                .help(suggest::hint(&variant.value, "variants", variants)),
-            );
+            let has = |other: &ServiceEntry| other.variants.contains_key(&variant.value);
+            let others = catalog.services.iter().filter(|(_, other)| has(other));
+            let others: Vec<&str> = others.map(|(other, _)| other.as_str()).collect();
+            let help = match others.as_slice() {
+                [] => suggest::hint(&variant.value, "variants", variants),
+                others => format!("it is a variant of {}", others.join(", ")),
+            };
+            let problem = format!("{} has no variant `{}`", name.value, variant.value);
+            reader.report(Diagnostic::new(variant.span, problem).help(help));
             continue;
         }
         services.insert(name.value.clone(), variant.value);
@@ -46,13 +48,10 @@ pub(crate) fn variants(
 
 /// `clients`.
 pub(crate) fn clients(reader: &mut Reader, node: &Node) -> ClientPlan {
-    const PATIENCE: Whole = Whole { min: 1, ..MILLIS };
-    const TRIES: Whole = Whole { what: "a number of tries", min: 1, max: 1_000_000 };
     let mut plan = ClientPlan::default();
     let Some(fields) = reader.object(node, vocabulary::CLIENTS) else { return plan };
-    let patience = fields.get("patience_ms").and_then(|n| reader.whole(n, PATIENCE));
-    plan.patience_ms = patience.unwrap_or(plan.patience_ms);
-    if let Some(tries) = fields.get("tries").and_then(|n| reader.whole(n, TRIES)) {
+    plan.patience_ms = reader.number(&fields, "patience_ms").unwrap_or(plan.patience_ms);
+    if let Some(tries) = reader.number(&fields, "tries") {
         plan.tries = u32::try_from(tries).expect("the maximum fits");
     }
     plan
@@ -75,7 +74,6 @@ pub(crate) fn order(reader: &mut Reader, node: &Node) -> Order {
 
 /// `decisions`: places, each with the option that is taken there.
 pub(crate) fn decisions(reader: &mut Reader, node: &Node) -> Tape {
-    const OPTION: Whole = Whole { what: "the number of an option", min: 1, max: u32::MAX as u64 };
     const WHAT: &str = r#"an object { "KIND @ PLACE": option }"#;
     let mut picks = BTreeMap::new();
     for member in reader.map(node, WHAT).unwrap_or(&[]) {
@@ -87,7 +85,7 @@ pub(crate) fn decisions(reader: &mut Reader, node: &Node) -> Tape {
             ));
             continue;
         }
-        if let Some(option) = reader.whole(&member.value, OPTION) {
+        if let Some(option) = reader.whole(&member.value, vocabulary::OPTION) {
             let option = u32::try_from(option).expect("the maximum fits");
             picks.insert(site.value.clone(), option);
         }
@@ -97,13 +95,10 @@ pub(crate) fn decisions(reader: &mut Reader, node: &Node) -> Tape {
 
 /// `restate`.
 pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
-    const DELAY: Whole = Whole { min: 1, ..MILLIS };
-    const ATTEMPTS: Whole = Whole { what: "a number of attempts", min: 1, max: 1_000_000 };
-    const VERSION: Whole = Whole { what: "a version of the service protocol", min: 5, max: 7 };
     let mut plan = RestatePlan::default();
     let Some(fields) = reader.object(node, vocabulary::RESTATE) else { return plan };
-    let initial = fields.get("retry_initial_ms").and_then(|n| reader.whole(n, DELAY));
-    let max = fields.get("retry_max_ms").and_then(|n| reader.whole(n, DELAY));
+    let initial = reader.number(&fields, "retry_initial_ms");
+    let max = reader.number(&fields, "retry_max_ms");
     plan.retry_initial_ms = initial.unwrap_or(plan.retry_initial_ms);
     // A first delay above the default maximum raises it; one above a written maximum is a mistake.
     plan.retry_max_ms = max.unwrap_or(plan.retry_max_ms.max(plan.retry_initial_ms));
@@ -120,8 +115,7 @@ pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
                 .help("delays start at `retry_initial` and double up to `retry_max`"),
         );
     }
-    let attempts = fields.get("retry_max_attempts").and_then(|n| reader.whole(n, ATTEMPTS));
-    if let Some(attempts) = attempts {
+    if let Some(attempts) = reader.number(&fields, "retry_max_attempts") {
         plan.retry_max_attempts = u32::try_from(attempts).expect("the maximum fits");
     }
     if let Some(text) =
@@ -139,7 +133,7 @@ pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
     timeouts(reader, &fields, &mut plan);
     always_replay(reader, &fields, &mut plan);
     plan.lazy_state = fields.get("lazy_state").and_then(|n| reader.boolean(n)).unwrap_or(false);
-    if let Some(version) = fields.get("protocol_version").and_then(|n| reader.whole(n, VERSION)) {
+    if let Some(version) = reader.number(&fields, "protocol_version") {
         plan.protocol_version = u8::try_from(version).expect("the maximum fits");
     }
     plan
@@ -147,7 +141,7 @@ pub(crate) fn restate(reader: &mut Reader, node: &Node) -> RestatePlan {
 
 /// What is kept how long, and how long attempts may be silent.
 fn timeouts(reader: &mut Reader, fields: &Fields<'_>, plan: &mut RestatePlan) {
-    let mut millis = |name: &str| fields.get(name).and_then(|n| reader.whole(n, MILLIS));
+    let mut millis = |name: &str| reader.number(fields, name);
     let retention = millis("idempotency_retention_ms");
     plan.idempotency_retention_ms = retention.unwrap_or(plan.idempotency_retention_ms);
     plan.workflow_retention_ms =
@@ -179,15 +173,12 @@ fn always_replay(reader: &mut Reader, fields: &Fields<'_>, plan: &mut RestatePla
 
 /// `bounds`.
 pub(crate) fn bounds(reader: &mut Reader, node: &Node) -> Bounds {
-    const EVENTS: Whole = Whole { what: "a number of events", min: 1, max: 100_000_000 };
-    const DAYS: Whole = Whole { what: "a number of days", min: 1, max: 36_500 };
-    const ATTEMPTS: Whole = Whole { what: "a number of attempts", min: 1, max: 1_000_000 };
     let mut bounds = Bounds::default();
     let Some(fields) = reader.object(node, vocabulary::BOUNDS) else { return bounds };
-    let mut read = |name: &str, form: Whole| fields.get(name).and_then(|n| reader.whole(n, form));
-    bounds.events = read("events", EVENTS).unwrap_or(bounds.events);
-    bounds.virtual_days = read("virtual_days", DAYS).unwrap_or(bounds.virtual_days);
-    bounds.attempts = read("attempts", ATTEMPTS).unwrap_or(bounds.attempts);
-    bounds.attempts_at_once = read("attempts_at_once", ATTEMPTS).unwrap_or(bounds.attempts_at_once);
+    let mut read = |name: &str| reader.number(&fields, name);
+    bounds.events = read("events").unwrap_or(bounds.events);
+    bounds.virtual_days = read("virtual_days").unwrap_or(bounds.virtual_days);
+    bounds.attempts = read("attempts").unwrap_or(bounds.attempts);
+    bounds.attempts_at_once = read("attempts_at_once").unwrap_or(bounds.attempts_at_once);
     bounds
 }

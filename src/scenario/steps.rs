@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use super::{
     catalog::{Catalog, HandlerEntry, Input},
     diagnostic::Diagnostic,
+    example::example,
     plan::{Fault, Millis, Revision},
-    reader::{Fields, MILLIS, Reader, Whole, unknown_name},
+    reader::{Fields, MILLIS, Reader, unknown_name},
     repeats::{Repeat, placeholders, repeats, variables},
     settings::variants,
     suggest,
@@ -29,6 +30,8 @@ pub(crate) struct StepDoc<'n> {
     pub(crate) after: Option<After<'n>>,
     /// Placeholders in what it sends that are no variables.
     pub(crate) uses: Vec<Text>,
+    /// The error code that every reply must have.
+    pub(crate) fails: Option<u32>,
     /// False if something about it was reported.
     pub(crate) sound: bool,
 }
@@ -122,10 +125,10 @@ impl Verb {
 }
 
 /// What a step can do, and the fields that only go with it.
-const DEEDS: &[(&str, &[&str])] = &[
-    ("call", &["body", "idempotency_key", "headers", "from", "faults"]),
+pub(crate) const DEEDS: &[(&str, &[&str])] = &[
+    ("call", &["body", "idempotency_key", "headers", "from", "faults", "fails"]),
     ("send", &["body", "idempotency_key", "headers", "delay_ms"]),
-    ("http", &["body", "text", "headers"]),
+    ("http", &["body", "text", "headers", "fails"]),
     ("attach", &[]),
     ("output", &[]),
     ("resolve", &["body", "awakeable"]),
@@ -190,14 +193,16 @@ pub(crate) fn read<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -
 }
 
 fn step<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Option<StepDoc<'n>> {
-    const COPIES: Whole = Whole { what: "a number of copies", min: 1, max: 100_000 };
     let problems_before = reader.problems.len();
     let fields = reader.object(node, vocabulary::STEP)?;
     let id = fields.get("id").and_then(|n| step_id(reader, n));
     let repeats = fields.get("for").map_or_else(Vec::new, |n| repeats(reader, n));
     let does = does(reader, node, &fields, catalog);
     let at_ms = fields.get("at_ms").and_then(|n| reader.millis(n)).unwrap_or_default();
-    let copies = fields.get("copies").and_then(|n| reader.whole(n, COPIES)).unwrap_or(1);
+    let copies =
+        fields.get("copies").and_then(|n| reader.whole(n, vocabulary::COPIES)).unwrap_or(1);
+    let fails =
+        reader.number(&fields, "fails").map(|code| u32::try_from(code).expect("the maximum fits"));
     let after = fields.get("after").and_then(|n| waits::read(reader, n, catalog));
     let mut uses = Vec::new();
     let deeds = DEEDS.iter().map(|(name, _)| *name).filter(|name| !SENT.contains(name));
@@ -210,7 +215,7 @@ fn step<'n>(reader: &mut Reader, node: &'n Node, catalog: &Catalog) -> Option<St
         }
     }
     let sound = reader.problems.len() == problems_before;
-    Some(StepDoc { id: id?, does, repeats, at_ms, copies, after, uses, sound })
+    Some(StepDoc { id: id?, does, repeats, at_ms, copies, after, uses, fails, sound })
 }
 
 /// An id that leaves room for `[3].2` in the names of requests.
@@ -335,12 +340,11 @@ fn to<'n>(
     deed: &str,
     node: &'n Node,
 ) -> Option<Does<'n>> {
-    const NUMBER: Whole = Whole { what: "the number of an awakeable", min: 1, max: 1_000_000 };
     let of = reader.string(node, "the id of a step");
     if let Some((_, verb)) = Verb::ALL.iter().find(|(name, _)| *name == deed) {
         return Some(Does::To(*verb, of?));
     }
-    let number = fields.get("awakeable").and_then(|n| reader.whole(n, NUMBER)).unwrap_or(1);
+    let number = reader.number(fields, "awakeable").unwrap_or(1);
     let awakeable = u32::try_from(number).expect("the maximum fits");
     let with = if deed == "resolve" {
         Completion::Value(fields.get("body"))
@@ -486,7 +490,7 @@ fn call<'n>(
                 text.part(text.value.len() - handler.len()..text.value.len()),
                 format!("{service}.{handler} takes an input: the step needs a `body`"),
             )
-            .help(r#"for example "body": { ... }"#),
+            .help(format!("for example \"body\": {}", example_of(&addressed.entry))),
         ),
         (Some(body), Input::None) => reader.report(
             Diagnostic::new(body.name.span.clone(), format!("{service}.{handler} takes no input"))
@@ -504,4 +508,10 @@ fn call<'n>(
         headers,
         how,
     })
+}
+
+/// A body that a handler takes, as text.
+fn example_of(entry: &HandlerEntry) -> String {
+    let made = entry.schema.as_ref().map(|schema| example(schema).to_string());
+    made.unwrap_or_else(|| "{ ... }".to_owned())
 }

@@ -20,6 +20,24 @@ pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) 
         .min_by_key(|(distance, near)| (*distance, squash(near).len().abs_diff(written.len())))
         .map(|(_, candidate)| candidate)
         .or_else(|| same_beginning(&written, &names))
+        .or_else(|| same_word(name, &names))
+}
+
+/// The only one of `names` that has a long word of `written` in it: `never_oversold` for `no_oversel`.
+fn same_word<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
+    let words = |name: &str| -> Vec<String> {
+        let parts = name.split(|c: char| !c.is_alphanumeric()).map(squash);
+        parts.filter(|word| word.chars().count() >= 6 && word.len() <= 200).collect()
+    };
+    let theirs = words(written);
+    let is_near = |one: &String, other: &String| {
+        strsim::damerau_levenshtein(one, other) <= 1 + usize::from(one.len() > 6 && other.len() > 6)
+    };
+    let mut like = names.iter().filter(|name| {
+        words(name).iter().any(|word| theirs.iter().any(|written| is_near(word, written)))
+    });
+    let first = like.next()?;
+    like.next().is_none().then_some(*first)
 }
 
 /// The only one of `names` that begins like `written`: `booked_at_most_once` for `booked_twice`.
@@ -101,6 +119,13 @@ mod tests {
         ] {
             assert_eq!(nearest(written, names), meant, "{written}");
         }
+    }
+
+    #[test]
+    fn a_long_word_in_common_is_enough_if_only_one_has_it() {
+        let names = ["never_oversold", "guest_booked_once", "room_booked_once"];
+        assert_eq!(nearest("no_oversel", names), Some("never_oversold"));
+        assert_eq!(nearest("twice_booked", names), None);
     }
 
     #[test]

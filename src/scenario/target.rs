@@ -32,6 +32,11 @@ pub(crate) fn read(
     let written = &text.value[span.clone()];
     let place = |part: Span| text.part(span.start + part.start..span.start + part.end);
     let whole = place(0..written.len());
+    if let Some(help) = no_target(written) {
+        let problem = format!("`{written}` does not name a handler");
+        reader.report(Diagnostic::new(whole, problem).help(help));
+        return None;
+    }
     let Some(first) = written.find('/') else {
         reader.report(
             Diagnostic::new(whole, format!("`{written}` does not name a handler"))
@@ -79,6 +84,25 @@ pub(crate) fn read(
         handler: handler.to_owned(),
         entry: entry?,
     })
+}
+
+/// What to write instead of a request's URL or path.
+fn no_target(written: &str) -> Option<String> {
+    let path = |text: &str| text.trim_start_matches('/').to_owned();
+    if let Some((_, rest)) = written.split_once("://") {
+        let (_, rest) = rest.split_once('/').unwrap_or(("", "Service/key/handler"));
+        return Some(format!("write `{}`, without a host", path(rest)));
+    }
+    let (method, rest) = written.split_once(' ').unwrap_or(("", written));
+    if !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase()) {
+        let rest = path(rest);
+        return Some(format!(
+            "write `{rest}`; a request as it stands is `\"http\": \"{method} /{rest}\"`"
+        ));
+    }
+    written
+        .starts_with('/')
+        .then(|| format!("write `{}`, without the slash before it", path(written)))
 }
 
 /// How to call the service that `written` looks like.

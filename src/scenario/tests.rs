@@ -116,13 +116,15 @@ fn catalog() -> Catalog {
                 let check_input = (*input == Input::Needed).then(|| -> super::CheckInput {
                     Arc::new(|body| match body["nights"].as_u64() {
                         Some(_) => Ok(()),
-                        None => Err("missing field `nights`".to_owned()),
+                        None => Err(ConfigError::new("missing field `nights`")),
                     })
                 });
-                ((*name).to_owned(), HandlerEntry { input: *input, check_input })
+                let input = *input;
+                ((*name).to_owned(), HandlerEntry { input, check_input, ..Default::default() })
             })
             .collect(),
         variants: BTreeMap::from([("reference".to_owned(), "as it should be".to_owned())]),
+        ..Default::default()
     };
     Catalog {
         services: BTreeMap::from([
@@ -314,7 +316,11 @@ fn a_step_can_come_from_a_system() {
         ),
         (
             step(r#""call": "Bookings/b-1/Book", "body": { "night": 2 }"#),
-            &[("{", "the body does not fit Bookings.Book: missing field `nights`", "")],
+            &[(
+                "{",
+                "the body of Bookings/Book needs `nights`",
+                "if the handler is to refuse it, add `\"fails\": 400` to the step",
+            )],
         ),
     ]);
 }

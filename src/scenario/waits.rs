@@ -7,7 +7,7 @@ use super::{
     diagnostic::Diagnostic,
     named,
     plan::{Status, Wait},
-    reader::{Fields, Reader, Whole},
+    reader::{Fields, Reader},
     suggest,
     syntax::{Kind, Node, Text},
     template::{self, Values},
@@ -117,9 +117,9 @@ fn misplaced(reader: &mut Reader, fields: &Fields<'_>, condition: &str) {
 }
 
 fn effects<'n>(reader: &mut Reader, fields: &Fields<'n>, catalog: &Catalog) -> Option<After<'n>> {
-    const COUNT: Whole = Whole { what: "a number of effects", min: 1, max: 1_000_000 };
     let name = reader.string(fields.get("effect")?, "the kind of an effect: `SYSTEM.KIND`")?;
-    let count = fields.get("count").map_or(Some(1), |n| reader.whole(n, COUNT));
+    let count =
+        fields.get("count").map_or(Some(1), |n| reader.whole(n, vocabulary::AWAITED_EFFECTS));
     let given = fields.get("where");
     if let Some(node) = given
         && !matches!(node.kind, Kind::Object(_))

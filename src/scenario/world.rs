@@ -14,7 +14,7 @@ use super::{
     reader::{MILLIS, Reader},
     schema::Schema,
     suggest,
-    syntax::{Member, Node},
+    syntax::{Kind, Member, Node},
     vocabulary::{Form, SYSTEM},
 };
 
@@ -82,8 +82,17 @@ fn system(reader: &mut Reader, node: &Node, name: &str, entry: &SystemEntry) -> 
         plan.timeout_ms = timeout;
     }
     let outages = fields.get("outages").and_then(|n| reader.list(n, "a list of [from, to]"));
+    let mut outages = outages.unwrap_or(&[]);
+    if let [from, to] = outages
+        && [from, to].iter().all(|end| matches!(end.kind, Kind::Number(_) | Kind::String(_)))
+        && let Some(node) = fields.get("outages")
+    {
+        let (from, to) = (from.to_value(), to.to_value());
+        let help = Some(format!("write [[{from}, {to}]]: there may be several"));
+        let _: Option<()> = reader.wrong_type(node, "a list of [from, to]", help);
+        outages = &[];
+    }
     plan.outages = outages
-        .unwrap_or(&[])
         .iter()
         .filter_map(|window| reader.range(window, MILLIS))
         .map(|(from, to)| Millis { from, to })

@@ -1,6 +1,7 @@
 //! What onceproof does to handlers of any domain: one binary, so that it is linked once.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accepted;
 mod architecture;
 mod by_hand;
 mod deliveries;

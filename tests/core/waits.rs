@@ -16,10 +16,13 @@ fn awaited(seen: &Replayed) -> Vec<(String, u64)> {
     })
 }
 
+/// When what was waited for came true, and in which phase the cancel found the request, in milliseconds.
+type Cancelled = (Vec<(String, u64)>, Vec<(Phase, u64)>);
+
 /// One request, and an operator who cancels it 50 ms after `after` came true: when that was, in milliseconds, and in which
 /// phase the cancel found the request.
 #[track_caller]
-fn cancelled(one: &str, after: &str, rest: &str) -> (Vec<(String, u64)>, Vec<(Phase, u64)>) {
+fn cancelled(one: &str, after: &str, rest: &str) -> Cancelled {
     let steps =
         format!(r#"{one}, {{ "id": "undo", "cancel": "one", "after": {after}, "at": "50ms" }}"#);
     let rest = format!(r#""order": "fifo"{}{rest}"#, if rest.is_empty() { "" } else { ", " });

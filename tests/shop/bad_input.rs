@@ -504,7 +504,7 @@ fn before(service: &str) -> Vec<(&'static str, Option<Value>)> {
 }
 
 fn check((target, body, code, message): &Row) {
-    let mut bad = json!({ "id": "bad", "call": target, "body": body });
+    let mut bad = json!({ "id": "bad", "call": target, "body": body, "fails": code });
     // A minute, so that emails that others sent are on their way.
     bad["at_ms"] = 60_000.into();
     if parts(target).0 == "WebhookService" {

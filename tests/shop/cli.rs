@@ -230,6 +230,9 @@ fn what_only_the_simulation_can_do_is_refused_for_a_real_server() {
         (&["--jobs", "1"], "--jobs"),
         (&["--format", "json"], "--format json"),
         (&["--html"], "--html"),
+        (&["--format", "junit"], "--format junit"),
+        (&["--report", "json=result.json"], "--report"),
+        (&["--shard", "1/2"], "--shard"),
     ] {
         let run = ["run", "--on", "restate", "scenarios/payment-tutorial.json"];
         let said = format!("error: {name} is for the simulation");

@@ -2,7 +2,9 @@
 //! linked once.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod authoring;
 mod bad_input;
+mod broken;
 mod cli;
 mod common;
 mod determinism;
@@ -16,6 +18,7 @@ mod reports_kept;
 mod restate_settings;
 mod scenario_errors;
 mod scenario_files;
+mod schema;
 mod seeds;
 mod shards;
 mod smaller;

@@ -7,6 +7,7 @@ pub mod sim;
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An answer of another company's API.
@@ -39,10 +40,16 @@ pub trait AirlineApi: Send + Sync {
 }
 
 /// What a guest asks for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Trip {
+    /// Who travels.
+    #[schemars(length(min = 1), example = &"alice")]
     guest: String,
+    /// The number of the night.
+    #[schemars(example = 7)]
     night: u32,
+    /// The flight's number.
+    #[schemars(length(min = 1), example = &"LH-1")]
     flight: String,
 }
 

@@ -8,6 +8,7 @@ pub mod sim;
 use std::{collections::BTreeSet, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How long a seat is held for an order that is not paid.
@@ -38,7 +39,7 @@ pub trait AcquirerApi: Send + Sync {
 }
 
 /// A callback of the bank. Another one may correct it; they come in any order, and more than once.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// Its number among those of the order.
     number: u32,
@@ -47,7 +48,7 @@ pub struct Verdict {
 }
 
 /// What a visitor asks for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Wish {
     seat: String,
     cents: i64,

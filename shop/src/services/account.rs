@@ -9,6 +9,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,17 +22,22 @@ use crate::money::Cents;
 const BOOK: &str = "account";
 
 /// The body of `withdraw` and `deposit`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["transferId", "amountCents"]), extend("examples" = [{ "transferId": "t-1", "amountCents": 500 }]))]
 pub(super) struct TransferRequest {
+    #[schemars(length(min = 1))]
     pub(super) transfer_id: String,
+    #[schemars(range(min = 1))]
     pub(super) amount_cents: Cents,
 }
 
 /// The body of `reverse`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["transferId"]), extend("examples" = [{ "transferId": "t-1" }]))]
 pub(super) struct ReverseRequest {
+    #[schemars(length(min = 1))]
     pub(super) transfer_id: String,
 }
 
@@ -75,9 +81,9 @@ pub(super) static SERVICE: Service = Service {
     name: "Account",
     keyed: true,
     handlers: &[
-        takes("withdraw", needed::<TransferRequest>),
-        takes("deposit", needed::<TransferRequest>),
-        takes("reverse", needed::<ReverseRequest>),
+        takes("withdraw", needed::<TransferRequest>()),
+        takes("deposit", needed::<TransferRequest>()),
+        takes("reverse", needed::<ReverseRequest>()),
         takes_nothing("balance").beside_others(),
     ],
     reference: reference("each transfer applied once", |endpoint, systems| {

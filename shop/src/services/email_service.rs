@@ -11,6 +11,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,15 +26,18 @@ use crate::systems::{self, Mailer, Systems};
 pub(super) const EMAIL: &str = "email";
 
 /// The body of `SendEmail`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["recipient"]), extend("examples" = [{ "recipient": "cust-1", "template": "orderConfirmed", "variables": { "reference": "order-1" } }]))]
 pub(super) struct EmailRequest {
+    #[schemars(length(min = 1))]
     pub(super) recipient: String,
     /// Without one, the template's.
     pub(super) subject: String,
     /// Without one, the template's.
     pub(super) body: String,
     /// The name of a built-in template; empty for none.
+    #[schemars(extend("enum" = super::email_templates::names()))]
     pub(super) template: String,
     /// What `{{variables}}` in subject and body stand for.
     pub(super) variables: BTreeMap<String, String>,
@@ -85,7 +89,7 @@ pub(super) static SERVICE: Service = Service {
     name: "EmailService",
     keyed: true,
     handlers: &[
-        takes("SendEmail", needed::<EmailRequest>),
+        takes("SendEmail", needed::<EmailRequest>()),
         takes_nothing("GetEmailStatus").beside_others(),
         takes_nothing("ResendEmail"),
     ],

@@ -46,6 +46,11 @@ static TEMPLATES: &[Template] = &[
     },
 ];
 
+/// The names of all templates.
+pub(super) fn names() -> Vec<&'static str> {
+    TEMPLATES.iter().map(|template| template.name).collect()
+}
+
 /// The template of this name.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::durable::invalid;
@@ -20,28 +21,38 @@ const EXPIRY_S: i64 = 15 * 60;
 const EXPIRY_S_MAX: i64 = 7 * 24 * 60 * 60;
 
 /// The body of `ReserveStock`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["productId", "quantity", "reservationId"]), extend("examples" = [{ "productId": "tea", "quantity": 1, "reservationId": "r-1" }]))]
 pub(super) struct ReservationRequest {
+    #[schemars(length(min = 1))]
     pub(super) product_id: String,
+    #[schemars(range(min = 1))]
     pub(super) quantity: i64,
+    #[schemars(length(min = 1))]
     pub(super) reservation_id: String,
     /// A quarter of an hour if not given.
+    #[schemars(range(min = 1, max = EXPIRY_S_MAX))]
     pub(super) expires_in_seconds: Option<i64>,
 }
 
 /// The body of the handlers that take nothing but the name of a reservation.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["reservationId"]), extend("examples" = [{ "reservationId": "r-1" }]))]
 pub(super) struct ReservationRef {
+    #[schemars(length(min = 1))]
     pub(super) reservation_id: String,
 }
 
 /// The body of `Restock`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["quantity", "restockId"]), extend("examples" = [{ "quantity": 10, "restockId": "truck-1" }]))]
 pub(super) struct RestockRequest {
+    #[schemars(range(min = 1))]
     pub(super) quantity: i64,
+    #[schemars(length(min = 1))]
     pub(super) restock_id: String,
 }
 

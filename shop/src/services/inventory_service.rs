@@ -25,12 +25,12 @@ pub(super) static SERVICE: Service = Service {
     name: "InventoryService",
     keyed: true,
     handlers: &[
-        takes("ReserveStock", needed::<ReservationRequest>),
-        takes("ReleaseReservation", needed::<ReservationRef>),
-        takes("ConfirmReservation", needed::<ReservationRef>),
-        takes("ExpireReservation", needed::<ReservationRef>),
-        takes("ReturnSold", needed::<ReservationRef>),
-        takes("Restock", needed::<RestockRequest>),
+        takes("ReserveStock", needed::<ReservationRequest>()),
+        takes("ReleaseReservation", needed::<ReservationRef>()),
+        takes("ConfirmReservation", needed::<ReservationRef>()),
+        takes("ExpireReservation", needed::<ReservationRef>()),
+        takes("ReturnSold", needed::<ReservationRef>()),
+        takes("Restock", needed::<RestockRequest>()),
         takes_nothing("GetStockLevel").beside_others(),
     ],
     reference: reference("each reservation counted once, and given back once", |endpoint, _| {

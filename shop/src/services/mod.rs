@@ -15,6 +15,7 @@ mod email_templates;
 mod inventory_book;
 mod inventory_service;
 mod notification_service;
+mod order_bodies;
 mod order_orchestrator;
 mod order_request;
 mod order_service;
@@ -38,5 +39,5 @@ pub use self::{
     inventory_service::opening_stock,
     payment_service::PaymentService,
     registry::{SHIPPED, Shipped, endpoint},
-    service::{CheckInput, Handler, REFERENCE, Service, Variant},
+    service::{CheckInput, Handler, Input, REFERENCE, Service, Variant},
 };

@@ -6,6 +6,7 @@
 //! Must not know: how emails are sent, the simulation.
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -18,13 +19,17 @@ use super::{
 const KINDS: &[&str] = &["orderConfirmed", "orderCancelled"];
 
 /// The body of `Notify`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["customerId", "kind", "reference"]), extend("examples" = [{ "customerId": "cust-1", "kind": "orderConfirmed", "reference": "order-1" }]))]
 pub(super) struct NotifyRequest {
+    #[schemars(length(min = 1))]
     pub(super) customer_id: String,
     /// `orderConfirmed` or `orderCancelled`.
+    #[schemars(extend("enum" = KINDS))]
     pub(super) kind: String,
     /// What it is about: an order's id.
+    #[schemars(length(min = 1))]
     pub(super) reference: String,
 }
 
@@ -43,7 +48,7 @@ pub(super) struct Notification {
 pub(super) static SERVICE: Service = Service {
     name: "NotificationService",
     keyed: true,
-    handlers: &[takes("Notify", needed::<NotifyRequest>)],
+    handlers: &[takes("Notify", needed::<NotifyRequest>())],
     reference: reference("one email per notification", |endpoint, _| {
         endpoint.bind(NotificationService)
     }),

@@ -103,8 +103,8 @@ pub(super) static SERVICE: Service = Service {
     name: "OrderOrchestrator",
     keyed: true,
     handlers: &[
-        takes("ProcessOrder", needed::<OrderRequest>),
-        takes("GetResult", optional::<NoInput>).beside_others(),
+        takes("ProcessOrder", needed::<OrderRequest>()),
+        takes("GetResult", optional::<NoInput>()).beside_others(),
         takes_nothing("CancelOrder"),
     ],
     reference: reference("an order as a whole, or undone as a whole", |endpoint, _| {

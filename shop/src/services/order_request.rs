@@ -5,27 +5,39 @@
 use std::collections::BTreeSet;
 
 use restate_sdk::prelude::TerminalError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{durable::invalid, payment_service::CURRENCIES};
 use crate::money::Cents;
 
 /// The body of `ProcessOrder`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["items", "customerId", "total"]), extend("examples" = [{
+    "items": [{ "productId": "tea", "quantity": 2, "price": 700 }], "customerId": "cust-1", "total": 1400
+}]))]
 pub(super) struct OrderRequest {
+    #[schemars(length(min = 1))]
     pub(super) items: Vec<Item>,
+    #[schemars(length(min = 1))]
     pub(super) customer_id: String,
+    #[schemars(range(min = 1))]
     pub(super) total: Cents,
+    #[schemars(extend("enum" = CURRENCIES))]
     pub(super) currency: String,
 }
 
 /// A line of the order.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["productId", "quantity", "price"]))]
 pub(super) struct Item {
+    #[schemars(length(min = 1))]
     pub(super) product_id: String,
+    #[schemars(range(min = 1))]
     pub(super) quantity: i64,
+    #[schemars(range(min = 1))]
     pub(super) price: Cents,
 }
 

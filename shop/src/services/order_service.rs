@@ -23,52 +23,12 @@ use crate::money::Cents;
 /// The state that holds the [`Order`].
 pub(super) const ORDER: &str = "order";
 
+pub(super) use super::order_bodies::{
+    Checkout, OrderItem, OrderRequest, OrderUpdate, PaymentFailure,
+};
+
 /// Understood, and refused for good: another request of the kind will not do better.
 pub(super) const REFUSED: u16 = 422;
-
-/// The body of `CreateOrder`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct OrderRequest {
-    pub(super) items: Vec<OrderItem>,
-    pub(super) customer_id: String,
-    pub(super) total: Cents,
-}
-
-/// So many of a product, at this price for each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct OrderItem {
-    pub(super) product_id: String,
-    pub(super) quantity: i64,
-    pub(super) price: Cents,
-}
-
-/// The body of `UpdateOrder`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct OrderUpdate {
-    items: Vec<OrderItem>,
-    total: Cents,
-}
-
-/// The body of `CompleteCheckout`: the charge with which the order was paid.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Checkout {
-    pub(super) charge_id: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) paid_at: String,
-}
-
-/// The body of `RecordPaymentFailure`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct PaymentFailure {
-    pub(super) reason: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) failed_at: String,
-}
 
 /// How far an order has come. Nothing follows on cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,13 +84,13 @@ pub(super) static SERVICE: Service = Service {
     name: "OrderService",
     keyed: true,
     handlers: &[
-        takes("CreateOrder", needed::<OrderRequest>),
+        takes("CreateOrder", needed::<OrderRequest>()),
         takes_nothing("GetOrder").beside_others(),
-        takes("UpdateOrder", needed::<OrderUpdate>),
+        takes("UpdateOrder", needed::<OrderUpdate>()),
         takes_nothing("CancelOrder"),
         takes_nothing("ConfirmOrder"),
-        takes("CompleteCheckout", needed::<Checkout>),
-        takes("RecordPaymentFailure", needed::<PaymentFailure>),
+        takes("CompleteCheckout", needed::<Checkout>()),
+        takes("RecordPaymentFailure", needed::<PaymentFailure>()),
     ],
     reference: reference("one order per id, paid, confirmed and fulfilled once", |endpoint, _| {
         endpoint.bind(OrderService)

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -27,10 +28,13 @@ pub(super) const PAYMENT: &str = "payment";
 const EXPIRY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The body of `makePayment`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["accountId", "amountCents"]), extend("examples" = [{ "accountId": "abc", "amountCents": 500 }]))]
 pub(super) struct Order {
+    #[schemars(length(min = 1))]
     pub(super) account_id: String,
+    #[schemars(range(min = 1))]
     pub(super) amount_cents: Cents,
 }
 
@@ -50,7 +54,7 @@ pub(super) static SERVICE: Service = Service {
     name: "PaymentProcessor",
     keyed: true,
     handlers: &[
-        takes("makePayment", needed::<Order>),
+        takes("makePayment", needed::<Order>()),
         takes_nothing("cancelPayment"),
         takes_nothing("expire"),
         takes_nothing("getStatus").beside_others(),

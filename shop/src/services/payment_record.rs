@@ -5,6 +5,7 @@
 use std::fmt;
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::durable::invalid;
@@ -23,12 +24,16 @@ pub(super) const CURRENCIES: &[&str] =
     &["AUD", "CAD", "CHF", "EUR", "GBP", "JPY", "NOK", "NZD", "SEK", "USD"];
 
 /// The body of `CreatePayment`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["amount", "customerId"]), extend("examples" = [{ "amount": 500, "currency": "USD", "customerId": "cust-1" }]))]
 pub(super) struct PaymentRequest {
+    #[schemars(range(min = 1))]
     amount: Cents,
+    #[schemars(extend("enum" = CURRENCIES))]
     currency: String,
     pub(super) description: String,
+    #[schemars(length(min = 1))]
     pub(super) customer_id: String,
 }
 
@@ -36,10 +41,13 @@ pub(super) struct PaymentRequest {
 const GUEST: &str = "guest";
 
 /// The body of `Create`: that of `CreatePayment`, in which the customer may be left out.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["amount"]), extend("examples" = [{ "amount": 500, "currency": "USD" }]))]
 pub(super) struct CreateRequest {
+    #[schemars(range(min = 1))]
     amount: Cents,
+    #[schemars(extend("enum" = CURRENCIES))]
     currency: String,
     description: String,
     customer_id: String,
@@ -113,8 +121,9 @@ pub(super) struct PaymentResult {
 }
 
 /// The body of `RefundPayment`; without an amount, everything is refunded.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("examples" = [{ "reason": "changed their mind" }]))]
 pub(super) struct RefundRequest {
     reason: String,
     pub(super) amount: Cents,
@@ -132,7 +141,8 @@ pub(super) struct RefundResult {
 }
 
 /// The body of `GetPayment`: nothing, or the `{}` that some clients must send.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("examples" = [{}]))]
 pub(super) struct NoInput {}
 
 /// What the journal keeps of a charge: the answer, and the times that only a journaled step may read.

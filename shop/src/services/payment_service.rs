@@ -30,10 +30,10 @@ pub(super) static SERVICE: Service = Service {
     name: "PaymentService",
     keyed: true,
     handlers: &[
-        takes("CreatePayment", needed::<PaymentRequest>),
-        takes("Create", needed::<CreateRequest>),
-        takes("GetPayment", optional::<NoInput>).beside_others(),
-        takes("RefundPayment", needed::<RefundRequest>),
+        takes("CreatePayment", needed::<PaymentRequest>()),
+        takes("Create", needed::<CreateRequest>()),
+        takes("GetPayment", optional::<NoInput>()).beside_others(),
+        takes("RefundPayment", needed::<RefundRequest>()),
         takes_nothing("CancelPayment"),
     ],
     reference: reference("one payment per id, charged and refunded once", |endpoint, systems| {

@@ -7,6 +7,7 @@
 //! Must not know: the simulation.
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -18,25 +19,32 @@ use super::{
 use crate::money::Cents;
 
 /// The body of `makePayment`; `key` is the token.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["key", "request"]), extend("examples" = [{ "key": "token-1", "request": { "accountId": "abc", "amount": 500 } }]))]
 struct MakePayment {
+    #[schemars(length(min = 1))]
     key: String,
     request: Details,
 }
 
 /// What is to be paid; `amount` is in cents.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["accountId", "amount"]))]
 struct Details {
+    #[schemars(length(min = 1))]
     account_id: String,
+    #[schemars(range(min = 1))]
     amount: Cents,
 }
 
 /// The body of `cancelPayment`; `key` is the token.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["key"]), extend("examples" = [{ "key": "token-1" }]))]
 struct CancelPayment {
+    #[schemars(length(min = 1))]
     key: String,
 }
 
@@ -45,8 +53,8 @@ pub(super) static SERVICE: Service = Service {
     name: "payments",
     keyed: false,
     handlers: &[
-        takes("makePayment", needed::<MakePayment>),
-        takes("cancelPayment", needed::<CancelPayment>),
+        takes("makePayment", needed::<MakePayment>()),
+        takes("cancelPayment", needed::<CancelPayment>()),
     ],
     reference: reference("PaymentProcessor, with the token in the body", |endpoint, _| {
         endpoint.bind(Payments)

@@ -3,6 +3,7 @@
 //! Must not know: any service.
 
 use restate_sdk::endpoint::Builder;
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -27,6 +28,15 @@ pub struct Service {
 /// Looks at a request's body, and says what does not fit.
 pub type CheckInput = fn(&Value) -> Result<(), String>;
 
+/// What a handler takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Input {
+    /// Says what is wrong with a body.
+    pub check: CheckInput,
+    /// Its JSON schema.
+    pub schema: fn() -> Value,
+}
+
 /// A handler that clients may call.
 #[derive(Debug)]
 pub struct Handler {
@@ -40,6 +50,8 @@ pub struct Handler {
     ///
     /// It is stricter than the handler, which ignores fields that it does not know.
     pub check_input: CheckInput,
+    /// The JSON schema of a request's body, if there is one.
+    pub schema: Option<fn() -> Value>,
 }
 
 /// One way to write a service: the right one, or one with a planted bug.
@@ -64,12 +76,13 @@ pub(super) const fn reference(
     Variant { name: REFERENCE, summary, class: None, caught_by: None, bind }
 }
 
-pub(super) const fn takes(name: &'static str, check_input: CheckInput) -> Handler {
-    Handler { name, shared: false, takes_input: true, check_input }
+pub(super) const fn takes(name: &'static str, input: Input) -> Handler {
+    let Input { check, schema } = input;
+    Handler { name, shared: false, takes_input: true, check_input: check, schema: Some(schema) }
 }
 
 pub(super) const fn takes_nothing(name: &'static str) -> Handler {
-    Handler { name, shared: false, takes_input: false, check_input: none }
+    Handler { name, shared: false, takes_input: false, check_input: none, schema: None }
 }
 
 impl Handler {
@@ -78,8 +91,23 @@ impl Handler {
     }
 }
 
-/// Checks the body of a handler that takes a `T`.
-pub(super) fn needed<T: Serialize + DeserializeOwned>(body: &Value) -> Result<(), String> {
+/// The input of a handler that takes a `T`.
+pub(super) const fn needed<T: Serialize + DeserializeOwned + JsonSchema>() -> Input {
+    Input { check: check_body::<T>, schema: schema_of::<T> }
+}
+
+/// The input of a handler that takes a `T` or nothing.
+pub(super) const fn optional<T: Serialize + DeserializeOwned + JsonSchema>() -> Input {
+    Input { check: check_if_any::<T>, schema: schema_of::<T> }
+}
+
+/// The JSON schema of a `T`.
+pub(super) fn schema_of<T: JsonSchema>() -> Value {
+    schemars::schema_for!(T).to_value()
+}
+
+/// Says what is wrong with the body of a handler that takes a `T`.
+pub(super) fn check_body<T: Serialize + DeserializeOwned>(body: &Value) -> Result<(), String> {
     if body.is_null() {
         return Err("a body is needed".into());
     }
@@ -99,9 +127,8 @@ pub(super) fn needed<T: Serialize + DeserializeOwned>(body: &Value) -> Result<()
     }
 }
 
-/// Checks the body of a handler that takes a `T` or nothing.
-pub(super) fn optional<T: Serialize + DeserializeOwned>(body: &Value) -> Result<(), String> {
-    if body.is_null() { Ok(()) } else { needed::<T>(body) }
+fn check_if_any<T: Serialize + DeserializeOwned>(body: &Value) -> Result<(), String> {
+    if body.is_null() { Ok(()) } else { check_body::<T>(body) }
 }
 
 /// Checks the body of a handler that takes nothing.

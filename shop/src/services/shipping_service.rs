@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,9 +22,11 @@ use crate::systems::{self, Carrier, Systems};
 pub(super) const SHIPMENT: &str = "shipment";
 
 /// The body of `CreateLabel`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["recipient"]), extend("examples" = [{ "recipient": "cust-1" }]))]
 pub(super) struct LabelRequest {
+    #[schemars(length(min = 1))]
     pub(super) recipient: String,
     /// What the sender calls the parcel: the shipment's id if not given.
     pub(super) parcel: Option<String>,
@@ -60,7 +63,7 @@ pub(super) struct Shipment {
 pub(super) static SERVICE: Service = Service {
     name: "ShippingService",
     keyed: true,
-    handlers: &[takes("CreateLabel", needed::<LabelRequest>), takes_nothing("CancelLabel")],
+    handlers: &[takes("CreateLabel", needed::<LabelRequest>()), takes_nothing("CancelLabel")],
     reference: reference("one label per shipment, and none once it is cancelled", |endpoint, s| {
         endpoint.bind(ShippingService::of(s))
     }),

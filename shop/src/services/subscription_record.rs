@@ -4,6 +4,7 @@
 //! Must not know: handlers, the gateway, the simulation.
 
 use restate_sdk::prelude::TerminalError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{calendar::Date, durable::invalid, subscription_terms::Terms};
@@ -16,12 +17,18 @@ use crate::{
 const LAST_YEAR: &str = "9000-01-01";
 
 /// The body of `CreateSubscription`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["customerId", "planId", "startDate"]), extend("examples" = [{
+    "customerId": "cust-1", "planId": "basic", "startDate": "{date}", "endDate": "{date+3mo}"
+}]))]
 pub(super) struct SubscriptionRequest {
+    #[schemars(length(min = 1))]
     pub(super) customer_id: String,
+    #[schemars(length(min = 1))]
     pub(super) plan_id: String,
     /// `2026-01-31`: the first day of the first period.
+    #[schemars(length(min = 1))]
     pub(super) start_date: String,
     /// The first day that is not paid for; without one, it goes on until it is cancelled.
     pub(super) end_date: Option<String>,

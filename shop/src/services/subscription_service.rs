@@ -14,6 +14,7 @@
 use std::{sync::Arc, time::Duration};
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -35,9 +36,11 @@ pub(super) const SUBSCRIPTION: &str = "subscription";
 /// When a declined renewal is tried again.
 const RETRY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The body of `UpdatePlan`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schemars(extend("required" = ["planId"]), extend("examples" = [{ "planId": "premium" }]))]
 pub(super) struct PlanRequest {
+    #[schemars(length(min = 1))]
     pub(super) plan_id: String,
 }
 
@@ -54,9 +57,9 @@ pub(super) static SERVICE: Service = Service {
     name: "SubscriptionService",
     keyed: true,
     handlers: &[
-        takes("CreateSubscription", needed::<SubscriptionRequest>),
+        takes("CreateSubscription", needed::<SubscriptionRequest>()),
         takes_nothing("CancelSubscription"),
-        takes("UpdatePlan", needed::<PlanRequest>),
+        takes("UpdatePlan", needed::<PlanRequest>()),
         takes_nothing("Renew"),
         takes_nothing("GetSubscription").beside_others(),
     ],

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use restate_sdk::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ use super::{
     durable::invalid,
     order_service::{Checkout, Order, OrderServiceClient, OrderStatus, PaymentFailure, REFUSED},
     rfc3339,
-    service::{Service, needed, reference, takes, takes_nothing},
+    service::{Input, Service, check_body, reference, schema_of, takes, takes_nothing},
 };
 use crate::{
     money::Cents,
@@ -34,15 +35,20 @@ pub(super) const WEBHOOK: &str = "webhook";
 const TIMESTAMP_MAX: i64 = 253_402_300_799;
 
 /// The body of `ProcessWebhook`, once its signature is verified.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = ["id", "type", "timestamp"]), extend("examples" = [{
+    "id": "evt-1", "type": "customer.created", "timestamp": 1767225600, "data": { "name": "Alice" }
+}]))]
 pub(super) struct PaymentEvent {
+    #[schemars(length(min = 1))]
     pub(super) id: String,
     #[serde(rename = "type")]
     kind: String,
     /// Depends on the type.
     data: Value,
     /// When it happened, in seconds since the Unix epoch.
+    #[schemars(range(min = 0, max = TIMESTAMP_MAX))]
     timestamp: i64,
 }
 
@@ -117,7 +123,7 @@ pub(super) static SERVICE: Service = Service {
     name: "WebhookService",
     keyed: true,
     handlers: &[
-        takes("ProcessWebhook", check_event),
+        takes("ProcessWebhook", Input { check: check_event, schema: schema_of::<PaymentEvent> }),
         takes_nothing("GetWebhookStatus").beside_others(),
         takes_nothing("ReplayWebhook").beside_others(),
     ],
@@ -355,10 +361,10 @@ impl Task {
 
 /// Checks the body that a scenario sends, and what it says about a payment.
 fn check_event(body: &Value) -> Result<(), String> {
-    needed::<PaymentEvent>(body)?;
+    check_body::<PaymentEvent>(body)?;
     match body["type"].as_str() {
         Some("payment.succeeded" | "payment.failed") => {
-            needed::<PaymentData>(&body["data"]).map_err(|problem| format!("data: {problem}"))
+            check_body::<PaymentData>(&body["data"]).map_err(|problem| format!("data: {problem}"))
         }
         _ => Ok(()),
     }

@@ -2,6 +2,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use onceproof::scenario::{Catalog, HandlerEntry, Input, ServiceEntry};
+use onceproof::system::ConfigError;
 use serde_json::Value;
 
 pub(crate) fn names(names: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -17,7 +18,7 @@ pub(crate) fn service(
     variants.extend(bugs.iter().map(|bug| ((*bug).to_owned(), "a planted bug".to_owned())));
     let handlers =
         handlers.iter().map(|(name, handler)| ((*name).to_owned(), handler.clone())).collect();
-    ServiceEntry { keyed, handlers, variants }
+    ServiceEntry { keyed, handlers, variants, ..ServiceEntry::default() }
 }
 
 /// An input like `{ "amountCents": 100, "currency": "USD" }`.
@@ -37,8 +38,12 @@ pub(crate) fn payment_input(body: &Value) -> Result<(), String> {
 
 pub(crate) fn catalog() -> Catalog {
     let none = HandlerEntry::default;
-    let input = || HandlerEntry { input: Input::Needed, check_input: None };
-    let checked = HandlerEntry { input: Input::Needed, check_input: Some(Arc::new(payment_input)) };
+    let input = || HandlerEntry { input: Input::Needed, ..HandlerEntry::default() };
+    let checked = HandlerEntry {
+        input: Input::Needed,
+        check_input: Some(Arc::new(|body| payment_input(body).map_err(ConfigError::new))),
+        ..HandlerEntry::default()
+    };
     let services = [
         (
             "PaymentService",
@@ -96,4 +101,47 @@ pub(crate) fn get(extra: &str) -> String {
 
 pub(crate) fn steps(steps: &str) -> String {
     format!("{{\n  \"title\": \"a payment\",\n  \"steps\": [\n    {steps}\n  ]\n}}")
+}
+
+/// The value in a scenario file: comments and trailing commas left out; none if it is no JSON even so.
+pub(crate) fn values_of(text: &str) -> Option<Value> {
+    let (mut plain, mut rest) = (String::new(), text);
+    while let Some(c) = rest.chars().next() {
+        let taken = match c {
+            '"' => {
+                let mut escaped = false;
+                let end = rest[1..].find(|c| {
+                    let is_end = c == '"' && !escaped;
+                    escaped = c == '\\' && !escaped;
+                    is_end
+                })?;
+                plain.push_str(&rest[..end + 2]);
+                end + 2
+            }
+            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("/*") => rest.find("*/")? + 2,
+            '}' | ']' => {
+                plain.truncate(plain.trim_end().trim_end_matches(',').len());
+                plain.push(c);
+                1
+            }
+            _ => {
+                plain.push(c);
+                c.len_utf8()
+            }
+        };
+        rest = &rest[taken..];
+    }
+    serde_json::from_str(&plain).ok()
+}
+
+/// An independent validator of the JSON schema of the shop's scenario files.
+pub(crate) fn validator() -> jsonschema::Validator {
+    let schema = onceproof_shop::subject().scenario_schema().expect("it answers discovery");
+    jsonschema::draft202012::new(&schema).expect("it is a schema of 2020-12")
+}
+
+/// What the validator says of `value`.
+pub(crate) fn schema_errors(validator: &jsonschema::Validator, value: &Value) -> Vec<String> {
+    validator.iter_errors(value).map(|e| format!("{} at {}", e, e.instance_path())).collect()
 }

@@ -215,7 +215,7 @@ function planted() {
   const first = (bug) => bug.strategies[0];
   const missed = bugs.filter((bug) => bug.strategies.every((s) => s.median_seeds === null)).length;
   return section("planted", `Planted bugs: ${bugs.length - missed} of ${bugs.length} found`, "Seeds until each was found, on a logarithmic scale. The mark is the median over the ranges of seeds, the line goes from the best to the worst of them.",
-    key, table(["#class", "what is wrong", "caught by", "#median", "seeds until found"], [row("", "", "", "", axis), ...bugs.map((bug) => row(figure(bug.class),
+    key, table(["#class", "what is wrong", "caught by", `#median of ${strategies[0]}`, "seeds until found"], [row("", "", "", "", axis), ...bugs.map((bug) => row(figure(bug.class),
       el("td", {}, bug.title, el("div", { class: "faint small" }, `${bug.service}: ${bug.variant}`)), el("td", {}, el("code", {}, bug.caught_by ?? "")),
       el("td", { class: `figure ${first(bug)?.median_seeds === null ? "bad-text" : ""}` }, first(bug)?.median_seeds === null ? "never" : grouped(first(bug)?.median_seeds)), el("td", { class: "plot-cell" }, plot(bug))))], "Planted bugs"));
 }
