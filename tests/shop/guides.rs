@@ -36,9 +36,9 @@ fn project() -> tempfile::TempDir {
 /// Runs a line of a guide in a shell that finds this program under its name.
 fn shell(line: &str, folder: &Path, variables: &[(&str, String)]) -> Output {
     let programs = Path::new(env!("CARGO_BIN_EXE_onceproof")).parent().unwrap();
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new("sh");
-    command.args(["-ec", line]).current_dir(folder).env("PATH", path);
+    let line = format!("PATH=\"$0:$PATH\"\n{line}");
+    command.args(["-ec", &line]).arg(programs).current_dir(folder);
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     command.output().unwrap()
 }
