@@ -2,7 +2,7 @@
 //!
 //! Must not know: files, terminals.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use quick_xml::{
     Writer,
@@ -35,6 +35,8 @@ struct Bad {
 struct Case {
     class: String,
     name: String,
+    /// How long it took; none if nobody looked.
+    time: Option<String>,
     bad: Option<Bad>,
     /// Figures, on lines.
     out: String,
@@ -57,13 +59,14 @@ pub fn junit(summary: &Summary, again: Again<'_>) -> String {
     }
     if let Some(bad) = of_the_call(summary) {
         let (class, name) = ("onceproof".to_owned(), "run".to_owned());
-        let case = Case { class: class.clone(), name, bad: Some(bad), out: String::new() };
+        let (class_of, bad) = (class.clone(), Some(bad));
+        let case = Case { class: class_of, name, time: None, bad, out: String::new() };
         suites.entry(class).or_default().push(case);
     }
     let mut xml = Xml(Writer::new_with_indent(Vec::new(), b' ', 2));
     xml.write(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)));
     let all = || suites.values().flatten();
-    let time = format!("{}.{:03}", summary.elapsed.as_secs(), summary.elapsed.subsec_millis());
+    let time = seconds(summary.elapsed);
     xml.start(
         "testsuites",
         &[
@@ -97,6 +100,10 @@ pub fn junit(summary: &Summary, again: Again<'_>) -> String {
     let mut text = String::from_utf8(xml.0.into_inner()).expect("it is made of strings");
     text.push('\n');
     text
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
 }
 
 fn count<'c>(cases: impl IntoIterator<Item = &'c Case>, element: &str) -> String {
@@ -147,7 +154,8 @@ fn case(report: &ScenarioReport, again: Again<'_>) -> Case {
     for found in found.filter(|_| report.verdict == ScenarioVerdict::Found) {
         out += &violation(report, found, again);
     }
-    Case { class, name, bad: bad(report, again), out }
+    let time = (!report.elapsed.is_zero()).then(|| seconds(report.elapsed));
+    Case { class, name, time, bad: bad(report, again), out }
 }
 
 fn bad(report: &ScenarioReport, again: Again<'_>) -> Option<Bad> {
@@ -269,7 +277,9 @@ impl Xml {
     }
 
     fn case(&mut self, case: &Case) {
-        self.start("testcase", &[("classname", &case.class), ("name", &case.name)]);
+        let mut attributes = vec![("classname", &*case.class), ("name", &*case.name)];
+        attributes.extend(case.time.as_deref().map(|time| ("time", time)));
+        self.start("testcase", &attributes);
         if let Some(Bad { element, kind, message, details }) = &case.bad {
             self.start(element, &[("type", kind), ("message", message)]);
             self.text(details);
@@ -303,6 +313,7 @@ mod tests {
     fn every_verdict_is_one_thing_and_all_are_counted() {
         let mut all = every_verdict();
         all.scenarios[0].verdict = ScenarioVerdict::Undecided;
+        all.scenarios[0].elapsed = Duration::from_millis(1_050);
         all.interrupted = Some(Interrupted { asked: 99, partly: false });
         let text = junit(&all, AGAIN);
         let xml = roxmltree::Document::parse(&text).expect("well-formed");
@@ -319,6 +330,8 @@ mod tests {
         let is = |name: &str, element: &str, kind: &str| {
             assert_eq!(ends[name], Some((element.to_owned(), kind.to_owned())), "{name}");
         };
+        let times: Vec<_> = cases.iter().filter_map(|case| case.attribute("time")).collect();
+        assert_eq!(times, ["1.050"]);
         assert_eq!(ends["planted-01"], None, "a planted bug that is found passes");
         is("booking-happy", "skipped", "undecided");
         is("crash", "failure", "booked_at_most_once");
@@ -361,7 +374,11 @@ mod tests {
             ),
             ("properties", &[], &["property"]),
             ("property", &["name", "value"], &[]),
-            ("testcase", &["classname", "name"], &["failure", "error", "skipped", "system-out"]),
+            (
+                "testcase",
+                &["classname", "name", "time"],
+                &["failure", "error", "skipped", "system-out"],
+            ),
             ("failure", &["type", "message"], &[]),
             ("error", &["type", "message"], &[]),
             ("skipped", &["type", "message"], &[]),
