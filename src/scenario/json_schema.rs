@@ -13,7 +13,7 @@ use super::{
     form::{Field, Form, Holds, MILLIS, Names, Whole},
     plan::{EntryKind, Fault},
     steps::DEEDS,
-    vocabulary::{FAULT, FAULTS, SCENARIO, STEP, SYSTEM},
+    vocabulary::{FAULT, FAULTS, SCENARIO, STEP, SYSTEM, WINDOW},
 };
 
 /// The JSON schema of the scenario files that `catalog` allows.
@@ -281,9 +281,12 @@ impl Builder<'_> {
                 let fields: Vec<Field<'_>> = FAULT.fields.iter().filter(kept).copied().collect();
                 let object =
                     builder.object(&Form { what: FAULT.what, fields: &fields, open: false });
-                let rate = builder.holds(Holds::Rate);
+                let mut either = vec![builder.holds(Holds::Rate), object];
+                if name == Fault::Outage.name() {
+                    either.push(builder.holds(Holds::List(&Holds::Object(&WINDOW))));
+                }
                 schema["properties"][name] =
-                    described(json!({ "anyOf": [rate, object] }), summary, Some(json!(0.05)));
+                    described(json!({ "anyOf": either }), summary, Some(json!(0.05)));
             };
         for (fault, summary) in Fault::ALL {
             let lasts = fault.up_to_ms();
@@ -477,12 +480,20 @@ fn for_bodies(mut words: Map<String, Value>) -> Value {
             }
         }
     }
-    // `"{i}"` stands for what is filled in
+    // `"{i}"` stands for what is filled in, and `"{pay.amount}"` for a number that another step was answered
+    let is_type = |name: &str| match words.get("type") {
+        Some(Value::Array(several)) => several.iter().any(|kind| kind == name),
+        Some(kind) => kind == name,
+        None => false,
+    };
+    let plain = ["integer", "number", "boolean"].iter().any(|name| is_type(name));
     let listed =
         words.contains_key("enum") && words.get("type").is_none_or(|kind| kind == "string");
-    if listed || words.get("type").is_some_and(|kind| kind == "string") && (has_pattern(&words)) {
+    let limited = is_type("string") && has_pattern(&words);
+    if listed || limited || (plain && !is_type("string")) {
         let description = words.shift_remove("description");
-        let variable = json!({ "type": "string", "pattern": "\\{[^{}]+\\}" });
+        let pattern = if plain { "^\\{[^{}]+\\}$" } else { "\\{[^{}]+\\}" };
+        let variable = json!({ "type": "string", "pattern": pattern });
         let mut either = json!({ "anyOf": [Value::Object(words), variable] });
         if let Some(description) = description {
             either["description"] = description;
