@@ -113,7 +113,7 @@ fn what_cannot_happen_is_warned_of() {
         (r#""faults": { "crash": 0 }"#, "`crash` never strikes: its probability is 0"),
         (
             r#""faults": { "crash": 0.1, "until_ms": 0 }"#,
-            "with `until_ms` 0 no fault is ever injected",
+            "with `until` 0 no fault is ever injected",
         ),
         (r#""faults": { "crash": 0.1 }, "runs": 1"#, "with 1 run these faults are drawn once"),
         (r#""faults": { "crash": 0.1, "default": false }"#, "`default` is false unless it is said"),

@@ -185,7 +185,10 @@ fn a_step_that_gets_nothing_but_unexpected_errors_makes_its_scenario_ineffective
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     let of = |expect: Value, steps: Value| json!({ "title": "t", "steps": steps, "faults": { "crash": 0.3 }, "expect": expect, "runs": 300 });
-    let bad = || json!([pay("good", 1), pay("bad", -1)]);
+    // a body of the right form that the handler refuses: the total is another one
+    let order = json!({ "id": "bad", "call": "OrderService/o-1/CreateOrder", "body": {
+        "items": [{ "productId": "tea", "quantity": 1, "price": 5 }], "customerId": "c", "total": 6 } });
+    let bad = || json!([pay("good", 1), order]);
     let bad_with =
         |faults: Value| json!({ "title": "t", "steps": bad(), "faults": faults, "runs": 300 });
     let code = |path: &str, more: &[&str]| {

@@ -11,7 +11,12 @@ fn faults_that_do_not_exist_or_do_not_fit_are_refused() {
             &[
                 ("overbokd", "the hotel has no fault `overbokd`", "did you mean `overbooked`?"),
                 ("hotl", "unknown system `hotl`", "did you mean `hotel`?"),
-                ("rain", "the weather has no fault `rain`", "it has no faults of its own"),
+                (
+                    "rain",
+                    "the weather has no fault `rain`",
+                    "it has no faults of its own; with \"on\": [\"weather\"] these strike it: `crash_in_run`, \
+                     `world_refused`, `world_answer_lost`, `outage`, `world_slow`, `rate_limited`",
+                ),
             ],
         ),
         (

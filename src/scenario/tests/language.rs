@@ -333,7 +333,11 @@ fn what_no_step_was_answered_is_told() {
             steps(
                 r#"{ "id": "two", "call": "Bookings/c/Book", "after": "book[1]", "body": { "night": "{book[1].n}" } }"#,
             ),
-            &[("{", "the body does not fit Bookings.Book: missing field `nights`", "")],
+            &[(
+                "{",
+                "the body of Bookings/Book needs `nights`",
+                "if the handler is to refuse it, add `\"fails\": 400` to the step",
+            )],
         ),
     ]);
 }
