@@ -175,7 +175,8 @@ fn merged_shards_have_the_verdict_of_the_whole() {
             scenario["runs"] = json!(20);
         }),
         place.changed("payment-killed.json", "in-vain.json", |scenario| {
-            let nobody = json!({ "id": "nobody", "call": "PaymentService/payment-9/CreatePayment", "body": {} });
+            let nobody = json!({ "id": "nobody", "call": "OrderService/order-9/CreateOrder", "body": {
+                "items": [{ "productId": "tea", "quantity": 1, "price": 5 }], "customerId": "c", "total": 6 } });
             scenario["steps"].as_array_mut().unwrap().push(nobody);
             scenario["runs"] = json!(20);
         }),
