@@ -78,7 +78,7 @@ fn faults_that_do_not_exist_or_do_not_fit_are_refused() {
             &[(
                 r#""usual""#,
                 r#"expected an object { fault: probability }, or "default", found a string"#,
-                "",
+                r#"for example { "crash": 0.05, "answer_lost": 0.05 }"#,
             )],
         ),
     ]);
