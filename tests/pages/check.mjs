@@ -70,6 +70,13 @@ async function fits(page, what) {
 }
 
 const text = (page, selector) => page.$eval(selector, (node) => node.innerText);
+/** What an event brings may come a moment later: the text is waited for. */
+const says = async (page, selector, pattern) => {
+  const fits = (selector, source, flags) => new RegExp(source, flags).test(document.querySelector(selector)?.innerText ?? "");
+  await page.waitForFunction(fits, { timeout: 5_000 }, selector, pattern.source, pattern.flags).catch(async () => {
+    assert.match(await text(page, selector), pattern);
+  });
+};
 const press = async (page, ...keys) => { for (const key of keys) await page.keyboard.press(key); };
 const selected = (page) => page.evaluate(() => Number(document.querySelector("[aria-selected=true][data-row]")?.dataset.row ?? -1));
 const shot = (page, name) => page.screenshot({ path: file(name) });
@@ -85,8 +92,8 @@ async function failure() {
   const bytes = readFileSync(beside).length;
   assert.ok(bytes < 300_000, `${bytes} bytes`);
   const page = await open(beside);
-  assert.match(await text(page, "h1"), /charged twice/);
-  assert.match(await text(page, ".why"), /this run passes without the crash_in_run/);
+  await says(page, "h1", /charged twice/);
+  await says(page, ".why", /this run passes without the crash_in_run/);
   assert.equal((await page.$$(".row.marked")).length, 2, "two effects break the rule");
   assert.equal((await page.$$(".join")).length, 1, "and are joined");
   assert.equal((await page.$$(".row.decisive")).length, 1, "the decision is marked");
@@ -102,10 +109,10 @@ async function failure() {
   const marked = await selected(page);
   await press(page, "m");
   assert.notEqual(await selected(page), marked, "m goes on");
-  assert.match(await text(page, ".detail"), /Values/);
-  assert.match(await text(page, ".detail"), /amount/i);
-  assert.match(await text(page, ".detail"), /Journal so far: \d+ entr/);
-  assert.match(await text(page, ".detail"), /attempts/);
+  await says(page, ".detail", /Values/);
+  await says(page, ".detail", /amount/i);
+  await says(page, ".detail", /Journal so far: \d+ entr/);
+  await says(page, ".detail", /attempts/);
   const changed = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent).events.findLast((event) => event.kind === "state_changed").n);
   await page.evaluate((n) => { location.hash = `e=${n}`; }, changed);
   await page.waitForFunction(() => document.querySelector(".detail")?.innerText.includes("before and after"));
@@ -114,7 +121,7 @@ async function failure() {
   // search
   await press(page, "/");
   await page.keyboard.type("charged cust-alice");
-  assert.match(await text(page, ".found"), /2/);
+  await says(page, ".found", /2/);
   assert.ok((await page.$$(".row mark")).length >= 2);
   const first = await selected(page);
   await press(page, "Enter");
@@ -131,7 +138,7 @@ async function failure() {
   await page.click(".menu summary");
   await page.click(".menu-body label:nth-child(3)");
   assert.ok((await page.$$(".row")).length < all, "a kind less");
-  assert.match(await text(page, ".shown"), /of \d+ shown/);
+  await says(page, ".shown", /of \d+ shown/);
   await page.click(".menu-body label:nth-child(3)");
   await page.click(".menu summary");
 
@@ -156,7 +163,7 @@ async function failure() {
 
   // deep links, themes, widths, paper
   const linked = await open(beside, { theme: "dark", hash: "#e=20&v=all" });
-  assert.match(await text(linked, ".detail"), /event 20/);
+  await says(linked, ".detail", /event 20/);
   await shot(linked, "failure-dark.png");
   await quiet(linked, "a deep link");
   await linked.close();
@@ -186,7 +193,7 @@ async function failure() {
 async function others() {
   run("show", "--scenario", "scenarios/saga-happy.json", "--seed", "3", "--out", file("held.html"));
   const held = await open(file("held.html"));
-  assert.match(await text(held, ".verdict-badge"), /held/i);
+  await says(held, ".verdict-badge", /held/i);
   assert.equal((await held.$$(".row.marked")).length, 0);
   await shot(held, "held-light.png");
   await quiet(held, "a run in which everything held");
@@ -290,7 +297,7 @@ async function campaign() {
   for (const [name, viewport, theme] of [["wide-light", wide, "light"], ["wide-dark", wide, "dark"], ["narrow", narrow, "light"]]) {
     const page = await open(file("r.html"), { viewport, theme });
     await page.click(".scenario summary");
-    assert.match(await text(page, ".scenario-body"), /Faults/);
+    await says(page, ".scenario-body", /Faults/);
     await fits(page, `a campaign, ${name}`);
     const links = await page.$$eval(".violation a", (all) => all.map((a) => a.href));
     assert.ok(links.length > 0, "it links to failures");
