@@ -401,7 +401,7 @@ mod tests {
         for (file, class, name) in [
             ("scenarios/a.json", "scenarios", "a"),
             ("./x/y/a.b.json", "x/y", "a.b"),
-            ("/work/s/a.json", "work/s", "a"),
+            ("/x/s/a.json", "x/s", "a"),
             ("a.json", "scenarios", "a"),
             ("s\\a.json", "s", "a"),
             ("bookings", "scenarios", "bookings"),

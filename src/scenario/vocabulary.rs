@@ -437,6 +437,12 @@ pub(crate) static FORMS: &[&Form<'static>] = &[
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_schema_knows_every_status_that_is_read() {
+        let read = crate::scenario::plan::Status::ALL.iter().map(|(name, _)| *name);
+        assert_eq!(read.collect::<Vec<_>>(), STATUSES);
+    }
+
     /// What stands in the schema and in hints must be JSON, or an editor shows nothing.
     #[test]
     fn examples_are_json_and_every_field_has_a_line() {
