@@ -25,7 +25,7 @@ use crate::{
     history::History,
     host::watch::{self, Doing},
     oracle::{Oracle, Verdict, Violation, judge},
-    scenario::plan::Scenario,
+    scenario::plan::{Scenario, TWIN},
     sim::{self, Deployment, Logs, RunResult},
     subject::Subject,
 };
@@ -258,13 +258,29 @@ impl<'a> Exploration<'a> {
         self.unfinished.is_none() && !wanted.is_some_and(|w| self.sum.violated.contains_key(w))
     }
 
+    /// Looks longer at the first runs that differ from those without faults, before anything is said of them.
+    fn look_for_longer(&mut self) {
+        let Some(violated) = self.sum.violated.get_mut(TWIN) else { return };
+        for (seed, digest) in &violated.seeds {
+            let Ok(again) = self.campaign.replay_beside(Seed(*seed), self.twin.as_ref()) else {
+                continue;
+            };
+            let differs = again.violations.iter().any(|violation| violation.oracle == TWIN);
+            if again.digest == *digest && !differs {
+                violated.late.insert(*seed);
+            }
+        }
+    }
+
     /// What came of it: each kind of violation is run again before it counts.
     ///
     /// # Panics
     /// If a run panics: a bug of this crate.
     #[must_use]
-    pub fn end(self) -> Explored {
-        let Self { campaign, sources, twin, sum, samples, differs, .. } = self;
+    pub fn end(mut self) -> Explored {
+        self.look_for_longer();
+        let Self { campaign, sources, twin, sum: raw, samples, differs, .. } = self;
+        let sum = raw.clone().without_late();
         let mut unfinished = self.unfinished;
         let mut found = Vec::new();
         let mut notes = Vec::new();
@@ -299,7 +315,7 @@ impl<'a> Exploration<'a> {
         let seen = Seen { notes, nondeterministic, no_end };
         let part = campaign.part_of.map(|seeds| {
             let seeds = PartSeeds { run: campaign.seeds.clone(), of: seeds };
-            Part::new(campaign.scenario, seeds, &sum, &seen)
+            Part::new(campaign.scenario, seeds, &raw, &seen)
         });
         let rows = found.iter().map(Found::row).collect();
         let mut report = summarize(campaign.scenario, sum, rows, seen);
@@ -410,7 +426,7 @@ pub fn first(campaign: &Campaign<'_>, wanted: &str) -> Result<First, Box<Unfinis
         };
         let source = || -> Box<dyn Source> { Box::new(sources.source(Seed(seed))) };
         let twin = twin.as_ref();
-        let twin = twin.map(|twin| twin.compare(&run.history, Seed(seed), &source).violations());
+        let twin = twin.map(|twin| twin.confirm(&run.history, Seed(seed), &source).violations());
         all.extend(twin.unwrap_or_default());
         (campaign.progress)();
         if all.iter().any(|v| v.oracle == wanted) {

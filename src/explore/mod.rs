@@ -25,6 +25,7 @@ mod strategy;
 mod sum;
 mod summarize;
 mod twin;
+mod undecided;
 mod verdict;
 
 pub use campaign::{Campaign, Exploration, Explored, First, Found, RUN_LIMIT, explore, first};

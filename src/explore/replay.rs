@@ -44,7 +44,7 @@ impl Campaign<'_> {
             let (_, tape) = source.finish();
             let differences = twin.map(|twin| {
                 let sources = self.sources();
-                twin.compare(&result.history, seed, &|| Box::new(sources.source(seed)))
+                twin.confirm(&result.history, seed, &|| Box::new(sources.source(seed)))
             });
             self.observed(differences, result.history, tape, Vec::new())
         })
@@ -66,7 +66,7 @@ impl Campaign<'_> {
             let (player, tape) = source.finish();
             let twin = twin.as_ref();
             let differences = twin
-                .map(|twin| twin.compare(&result.history, seed, &|| Box::new(recorded.player())));
+                .map(|twin| twin.confirm(&result.history, seed, &|| Box::new(recorded.player())));
             self.observed(differences, result.history, tape, player.stale())
         })
     }

@@ -391,6 +391,7 @@ fn merge_scenario(
         sum = sum.merge(part.sum);
     }
     let (_, scenario, seeds) = first.ok_or(MergeError::Nothing)?;
+    let sum = sum.without_late();
     let violations = sum.violated.iter().filter_map(|(oracle, violated)| {
         let (seed, _) = violated.seeds.first_key_value()?;
         let row = rows.remove(&(oracle.clone(), *seed))?;

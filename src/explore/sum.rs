@@ -13,14 +13,14 @@ use super::{
     coverage::{Coverage, Shown},
     outcome::LeftBehind,
     replies::{self, Steps},
-    twin::Compared,
+    twin::{Compared, MAY_BE_LATE},
     verdict::verdict,
 };
 use crate::{
     base::{Digest, Seed},
     history::{Event, Record},
     oracle::{Facts, Oracle, Verdict},
-    scenario::plan::Scenario,
+    scenario::plan::{Scenario, TWIN},
     sim::{RunResult, Tally},
     subject::Subject,
 };
@@ -77,14 +77,19 @@ pub(super) struct Violated {
     pub(super) seeds: BTreeMap<u64, Digest>,
     /// How many there are.
     pub(super) times: u64,
+    /// Those of the smallest seeds that hold, now that they were looked at for longer.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) late: BTreeSet<u64>,
 }
 
 impl Violated {
     fn add(&mut self, other: Self) {
         self.seeds.extend(other.seeds);
+        self.late.extend(other.late);
         while self.seeds.len() > KEPT {
             self.seeds.pop_last();
         }
+        self.late.retain(|seed| self.seeds.contains_key(seed));
         self.times += other.times;
     }
 }
@@ -142,7 +147,11 @@ impl Sum {
             Verdict::Held => {}
             Verdict::Violated(violations) => {
                 let names: BTreeSet<String> = violations.into_iter().map(|v| v.oracle).collect();
-                let seen = Violated { seeds: BTreeMap::from([(seed, digest)]), times: 1 };
+                let seen = Violated {
+                    seeds: BTreeMap::from([(seed, digest)]),
+                    times: 1,
+                    late: BTreeSet::new(),
+                };
                 names.into_iter().for_each(|name| self.violated(name, seen.clone()));
             }
             Verdict::Inconclusive { bound, limit } => self.inconclusive(bound.into(), (limit, 1)),
@@ -170,6 +179,24 @@ impl Sum {
         self.reached(other.reached);
         other.violated.into_iter().for_each(|(name, seen)| self.violated(name, seen));
         other.inconclusive.into_iter().for_each(|(bound, seen)| self.inconclusive(bound, seen));
+        self
+    }
+
+    /// The same without the runs that only seemed to differ from those without faults. If that is so of all that were
+    /// looked at for longer, nothing is said of the others.
+    pub(super) fn without_late(mut self) -> Self {
+        let Some(violated) = self.violated.get_mut(TWIN) else { return self };
+        let late = std::mem::take(&mut violated.late);
+        violated.seeds.retain(|seed, _| !late.contains(seed));
+        violated.times -= late.len() as u64;
+        if violated.seeds.is_empty() {
+            let others = violated.times;
+            self.violated.remove(TWIN);
+            if others > 0 {
+                self.compared -= others;
+                *self.not_compared.entry(MAY_BE_LATE.to_owned()).or_default() += others;
+            }
+        }
         self
     }
 
@@ -225,6 +252,8 @@ fn earlier(one: Option<LeftBehind>, other: Option<LeftBehind>) -> Option<LeftBeh
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
     #[test]
@@ -237,5 +266,34 @@ mod tests {
         assert_eq!(earlier(None, left(1, 7, "a")), left(1, 7, "a"));
         assert_eq!(earlier(left(2, 7, "a"), left(3, 5, "b")), left(5, 5, "b"));
         assert_eq!(earlier(left(2, 5, "a"), left(3, 7, "b")), left(5, 5, "a"));
+    }
+
+    #[test]
+    fn what_only_seemed_to_differ_is_no_violation_wherever_it_was_run() {
+        let differs = |seeds: Range<u64>, late: &[u64]| {
+            let mut sum = Sum { compared: 20, ..Sum::default() };
+            for seed in seeds {
+                let late = late.iter().copied().filter(|other| *other == seed).collect();
+                let seeds = BTreeMap::from([(seed, Digest::of(b""))]);
+                sum.violated(TWIN.to_owned(), Violated { seeds, times: 1, late });
+            }
+            sum
+        };
+        let of = |sum: Sum| {
+            let sum = sum.without_late();
+            let left = sum.violated.get(TWIN);
+            let left =
+                left.map(|left| (left.seeds.keys().copied().collect::<Vec<_>>(), left.times));
+            (left, sum.compared, sum.not_compared.get(MAY_BE_LATE).copied())
+        };
+        assert_eq!(of(differs(3..6, &[])), (Some((vec![3, 4, 5], 3)), 20, None));
+        assert_eq!(of(differs(3..6, &[3, 5])), (Some((vec![4], 1)), 20, None));
+        assert_eq!(of(differs(3..6, &[3, 4, 5])), (None, 20, None));
+        // two were not looked at
+        let all: Vec<u64> = (0..10).collect();
+        assert_eq!(of(differs(0..10, &all)), (None, 18, Some(2)));
+        // each of two shards has looked at its first ones
+        let merged = differs(0..9, &[8]).merge(differs(9..20, &[9, 10]));
+        assert_eq!(of(merged), (Some(((0..8).collect(), 20)), 40, None));
     }
 }

@@ -211,6 +211,30 @@ fn what_restate_does_not_hide_is_not_compared() {
 }
 
 #[test]
+fn what_a_scenario_decides_itself_is_compared_with_runs_without_it() {
+    let faults = r#""faults": { "crash_in_run": 0.2 },"#;
+    let found = explored(&bookings(Mistake::NoKey, faults)).found;
+    let smallest = found[0].smallest.as_deref().expect("it is shrunk");
+    let decisions =
+        smallest.tape.picks().iter().filter(|(site, _)| site.starts_with("crash_in_run"));
+    let decisions: std::collections::BTreeMap<_, _> = decisions.collect();
+    assert_eq!(decisions.len(), 1, "{decisions:?}");
+    let decided = format!(r#""decisions": {},"#, serde_json::to_string(&decisions).unwrap());
+    let seen = |mistake| {
+        let explored = explored(&bookings(mistake, &decided).runs(10));
+        let found = explored.found.iter().map(|found| found.violation.message.clone());
+        (twin(&explored).runs_compared, found.collect::<Vec<_>>())
+    };
+    let (compared, found) = seen(Mistake::NoKey);
+    assert_eq!(compared, 10);
+    assert!(
+        matches!(&found[..], [message] if message.contains("once without faults")),
+        "{found:?}"
+    );
+    assert_eq!(seen(Mistake::None), (10, Vec::new()));
+}
+
+#[test]
 fn a_twin_is_the_same_for_any_number_of_threads() {
     let of = |jobs| {
         let explored = explored(&bookings(Mistake::NoKey, &format!("{FAULTS},")).jobs(jobs));

@@ -1,14 +1,18 @@
 //! Crashes of the shop's services do not show, and where one does, the twin says so without any oracle of the shop.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use onceproof::{
+    choice::Rate,
     explore::{
-        Bound, Explored, Hunt, Strategy, hunt,
+        Bound, Campaign, Explored, Hunt, Strategy, explore, hunt,
         outcome::{ScenarioVerdict, Statement},
         planted_bugs, scenario_of, with_twin_alone,
     },
-    scenario::plan::TWIN,
+    scenario::{
+        self,
+        plan::{FaultName, TWIN},
+    },
 };
 use serde_json::json;
 
@@ -35,6 +39,35 @@ fn the_twin_alone_finds_the_planted_bugs_that_crashes_show() {
         }
     }
     assert_eq!(missed, Vec::<String>::new());
+}
+
+/// Two crashes let one email overtake another, as no run without faults did, and the ids that the mailer counts change
+/// places.
+#[test]
+fn a_run_that_is_later_than_others_is_looked_at_for_longer() {
+    let subject = onceproof_shop::subject();
+    let file = Path::new("../scenarios/subscription-plan-changes.json");
+    let mut scenario = scenario::load(file, &subject.catalog().unwrap()).unwrap();
+    scenario.expect.clear();
+    let faults = [
+        ("crash", 30_000),
+        ("crash_in_run", 30_000),
+        ("process_crash", 10_000),
+        ("suspend", 50_000),
+        ("zombie", 20_000),
+        ("handler_slow", 20_000),
+        ("world_slow", 50_000),
+        ("restate_restart", 5_000),
+    ];
+    let rates =
+        faults.map(|(name, ppm)| (FaultName::BuiltIn(name.parse().unwrap()), Rate::from_ppm(ppm)));
+    scenario.plan.faults.rates = rates.into();
+    scenario.add_twin();
+    let deployment = subject.deployment_of(&scenario).unwrap();
+    let campaign = Campaign::new("late", &subject, &deployment, &scenario);
+    let explored = explore(&Campaign { seeds: 321..322, ..campaign });
+    assert_eq!(explored.report.verdict, ScenarioVerdict::Held, "{:?}", explored.report.violations);
+    assert_eq!(explored.report.twin.unwrap().runs_compared, 1);
 }
 
 fn explored(variant: &str, steps: serde_json::Value, bound: &str) -> Explored {

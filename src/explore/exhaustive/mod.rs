@@ -221,7 +221,7 @@ impl Explorer<'_> {
 
     fn compare(&self, seen: &History, history: &Faulted) -> Option<Compared> {
         let source = || -> Box<dyn Source + '_> { Box::new(self.source(history, false)) };
-        self.twin.as_ref().map(|twin| twin.compare(seen, self.how.seed, &source))
+        self.twin.as_ref().map(|twin| twin.confirm(seen, self.how.seed, &source))
     }
 
     fn source<'s>(&'s self, history: &'s Faulted, notes: bool) -> Enumerator<'s> {

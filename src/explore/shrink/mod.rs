@@ -36,8 +36,8 @@ use super::{
 };
 use crate::{
     base::{Digest, Seed},
-    choice::{Rate, Tape},
-    scenario::plan::{FaultName, Plan},
+    choice::Tape,
+    scenario::plan::Plan,
 };
 
 /// How many candidates are run for one failure, unless it is said otherwise.
@@ -97,16 +97,10 @@ fn shrink(campaign: &Campaign<'_>, found: &Found, runs: u64) -> Option<Smallest>
 
 /// The plan with the decisions that it has of its own on the tape.
 fn undecided(plan: &Plan, tape: &Tape) -> Case {
-    if plan.decisions.is_empty() {
-        return Case { plan: plan.clone(), tape: tape.clone() };
+    match super::undecided::undecided(plan) {
+        Some((plan, tape)) => Case { plan, tape },
+        None => Case { plan: plan.clone(), tape: tape.clone() },
     }
-    let mut plan = plan.clone();
-    let tape = std::mem::take(&mut plan.decisions);
-    for fault in tape.picks().keys().filter_map(|site| case::fault_of(site)) {
-        // what is on the tape is not drawn: the rate only lets it be asked for
-        plan.faults.rates.entry(FaultName::BuiltIn(fault)).or_insert(Rate::ALWAYS);
-    }
-    Case { plan, tape }
 }
 
 fn smallest(

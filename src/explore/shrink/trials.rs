@@ -195,7 +195,7 @@ impl<'a> Trials<'a> {
             let result = sim::run(deployment, plan, *seed, &mut source, logs);
             let (_, tape) = source.finish();
             let source = || -> Box<dyn Source> { Box::new(case.tape.player()) };
-            let compared = twin.as_ref().map(|twin| twin.compare(&result.history, *seed, &source));
+            let compared = twin.as_ref().map(|twin| twin.confirm(&result.history, *seed, &source));
             let twin = compared.map_or_else(Vec::new, Compared::violations);
             let judged = || {
                 let more = (&mut BTreeMap::new(), twin.clone());

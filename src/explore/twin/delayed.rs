@@ -33,7 +33,7 @@ type Delays = BTreeMap<String, u64>;
 pub(super) fn delayed<'s>(
     (plan, history): (&Plan, &History),
     source: Box<dyn Source + 's>,
-    (how, slow): (As, Option<Seeded>),
+    (how, mut slow): (As, Option<Seeded>),
 ) -> (Plan, Delayed<'s>) {
     let mut plan = plan.clone();
     let mut delays = Delays::new();
@@ -45,7 +45,11 @@ pub(super) fn delayed<'s>(
             As::Code => gap.from,
             As::Messages => gap.from.after(Duration::from_nanos(1)),
         };
-        plan.faults.held.push(Held { label: label.clone(), from, until: gap.until });
+        let held = Held { label: label.clone(), from, until: gap.until };
+        plan.faults.held.push(match &mut slow {
+            Some(slow) => stretched(held, slow),
+            None => held,
+        });
     }
     for record in history.records() {
         let Event::FaultFired { place, .. } = &record.event else { continue };
@@ -78,6 +82,22 @@ pub(super) fn delayed<'s>(
     });
     plan.faults.crash_at.clear();
     (plan, Delayed { source, slow, delays, slowed })
+}
+
+/// The same for longer, in half of all cases: without the crashes before it, what it stops may come sooner or later than it
+/// did.
+fn stretched(held: Held, slow: &mut Seeded) -> Held {
+    let ms = held.until.since(held.from).as_millis();
+    let count = u32::try_from(ms).unwrap_or(u32::MAX).max(1);
+    let mut draw = |kind| {
+        let site = Site { kind, place: &held.label };
+        let both = slow.pick(site, Options::Uniform { count: count.saturating_mul(2) });
+        Duration::from_millis(u64::from(both.saturating_sub(count)))
+    };
+    let (sooner, later) = (draw("held_sooner_ms"), draw("held_later_ms"));
+    let sooner = u64::try_from(sooner.as_nanos()).unwrap_or(u64::MAX);
+    let from = VirtualTime::from_nanos(held.from.as_nanos().saturating_sub(sooner));
+    Held { from, until: held.until.after(later), ..held }
 }
 
 /// Whether a place is one of the invocation with this name.

@@ -79,8 +79,8 @@ impl Family {
         family
     }
 
-    /// The same, with one run more: what it has otherwise differs.
-    pub(super) fn widen(&mut self, run: &Outcome) {
+    /// The same, with one run more: what it has otherwise differs. True if there is anything of that kind.
+    pub(super) fn widen(&mut self, run: &Outcome) -> bool {
         let zero = absent(COUNT).expect("a count has one");
         let mut differ: Vec<Place> = Vec::new();
         for (place, values) in &self.fixed {
@@ -91,6 +91,7 @@ impl Family {
         for item in run.records.keys().filter(|item| !self.items.contains(*item)) {
             differ.push((item.clone(), COUNT.to_owned()));
         }
+        let mut is_new = !differ.is_empty();
         for place in differ {
             self.fixed.remove(&place);
             self.items.insert(place.0.clone());
@@ -102,8 +103,11 @@ impl Family {
         let value = |place: &Place| token(run.places.get(place)).map(str::to_owned);
         for places in &mut self.same {
             let first = places.first().and_then(value);
+            let before = places.len();
             places.retain(|place| value(place) == first);
+            is_new |= places.len() < before;
         }
+        is_new
     }
 
     /// Whether an item that is new may have a name that a run made up.

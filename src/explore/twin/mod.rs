@@ -14,6 +14,7 @@ mod outcome;
 mod runs;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::OnceLock,
 };
@@ -27,10 +28,11 @@ use self::{
 use super::{
     outcome::TwinReport,
     pool::{self, Watched},
+    undecided::undecided,
 };
 use crate::{
     base::Seed,
-    choice::{Seeded, Source},
+    choice::{Seeded, Source, Tape},
     history::{End, Event, History, Inv, Phase},
     host::watch,
     oracle::Violation,
@@ -39,8 +41,15 @@ use crate::{
 };
 
 /// How often a run that differs is made again with its crashes as mere delays: twice as it was, then with other things
-/// slow beside.
+/// slow beside, and for longer.
 const LATE: u64 = 8;
+/// How often before it is spoken of.
+const LATE_MAX: u64 = 64;
+/// After so many of those in a row that show nothing new, the others would not either.
+const NOTHING_NEW: u64 = 16;
+
+/// Why a run that differs counts for nothing.
+pub(super) const MAY_BE_LATE: &str = "it differs, and it may only be late";
 /// So few faults make no run later than others may be.
 const FEW: usize = 2;
 /// So many faults of a run that differs are tried alone.
@@ -68,7 +77,10 @@ impl Compared {
 /// Compares the runs of a scenario with its runs without faults, which are made when the first is compared.
 pub(super) struct Twin<'a> {
     deployment: &'a Deployment,
-    plan: &'a Plan,
+    /// Without decisions of its own.
+    plan: Cow<'a, Plan>,
+    /// What the scenario decides in every run, whatever the source.
+    decided: Option<Tape>,
     watched: Watched,
     jobs: usize,
     family: OnceLock<Result<Family, String>>,
@@ -84,37 +96,64 @@ impl<'a> Twin<'a> {
         if !scenario.has_twin() {
             return None;
         }
-        let plan = &scenario.plan;
-        Some(Self { deployment, plan, watched, jobs, family: OnceLock::new() })
+        let (plan, decided) = match undecided(&scenario.plan) {
+            Some((plan, decided)) => (Cow::Owned(plan), Some(decided)),
+            None => (Cow::Borrowed(&scenario.plan), None),
+        };
+        Some(Self { deployment, plan, decided, watched, jobs, family: OnceLock::new() })
     }
 
-    /// Compares the run of `seed`, if that says anything; `source` gives its decisions once more.
+    /// Compares the run of `seed`, if that says anything; `source` gives its decisions once more. What differs is to be
+    /// confirmed before anything is said of it.
     pub(super) fn compare<'s>(
         &self,
         history: &History,
         seed: Seed,
         source: &(dyn Fn() -> Box<dyn Source + 's> + Sync),
     ) -> Compared {
+        self.compare_with(history, (seed, LATE), source)
+    }
+
+    /// The same, looking for longer at what differs.
+    pub(super) fn confirm<'s>(
+        &self,
+        history: &History,
+        seed: Seed,
+        source: &(dyn Fn() -> Box<dyn Source + 's> + Sync),
+    ) -> Compared {
+        self.compare_with(history, (seed, LATE_MAX), source)
+    }
+
+    fn compare_with<'s>(
+        &self,
+        history: &History,
+        (seed, times): (Seed, u64),
+        source: &(dyn Fn() -> Box<dyn Source + 's> + Sync),
+    ) -> Compared {
         if let Some(why) = incomparable(history) {
             return Compared::Not(why);
         }
-        let make = || runs::family(self.deployment, self.plan, self.watched, self.jobs);
+        let decided = || -> Box<dyn Source + 's> {
+            self.decided.as_ref().map_or_else(source, |tape| Box::new(tape.player()))
+        };
+        let source: &(dyn Fn() -> Box<dyn Source + 's> + Sync) = &decided;
+        let make = || runs::family(self.deployment, &self.plan, self.watched, self.jobs);
         let family = match self.family.get_or_init(make) {
             Ok(family) => family,
             Err(why) => return Compared::Not(why.clone()),
         };
-        let outcome = Outcome::of(self.plan, history);
+        let outcome = Outcome::of(&self.plan, history);
         let differences = compare::compare(family, &outcome, history);
         if differences.is_empty() {
             return Compared::With(differences);
         }
         // it may be as late as none of the family is
         let mut own = family.clone();
-        let left = self.unless_late(&mut own, history, (seed, LATE), source);
+        let left = self.unless_late(&mut own, history, (seed, times), source);
         if left.is_empty() || self.shows_alone(&mut own, history, seed, source) {
             return Compared::With(left);
         }
-        Compared::Not("it differs, and with no fault alone: it may only be late".to_owned())
+        Compared::Not(MAY_BE_LATE.to_owned())
     }
 
     /// What a run differs in that runs do not in which its crashes are mere delays; those are added to `own`.
@@ -125,15 +164,16 @@ impl<'a> Twin<'a> {
         (seed, times): (Seed, u64),
         source: &(dyn Fn() -> Box<dyn Source + 's> + Sync),
     ) -> Vec<Violation> {
-        let outcome = Outcome::of(self.plan, history);
+        let outcome = Outcome::of(&self.plan, history);
         let mut left = compare::compare(own, &outcome, history);
+        let mut nothing_new = 0;
         for number in 0..times {
-            if left.is_empty() {
+            if left.is_empty() || nothing_new == NOTHING_NEW {
                 break;
             }
             let late = self.again(seed, &|| {
                 let how = if number.is_multiple_of(2) { As::Code } else { As::Messages };
-                let mut plan = self.plan.clone();
+                let mut plan = Plan::clone(&self.plan);
                 let slow = (number > 1).then(|| {
                     runs::slow(&mut plan, number);
                     Seeded::new(Seed(seed.derive("late") ^ number))
@@ -142,7 +182,8 @@ impl<'a> Twin<'a> {
                 (plan, Box::new(source))
             });
             let Some(late) = late else { continue };
-            own.widen(&Outcome::of(self.plan, &late));
+            nothing_new =
+                if own.widen(&Outcome::of(&self.plan, &late)) { 0 } else { nothing_new + 1 };
             left = compare::compare(own, &outcome, history);
         }
         left
@@ -164,7 +205,7 @@ impl<'a> Twin<'a> {
         let mut one_by_one = struck.iter().take(ALONE_MAX);
         one_by_one.any(|kept| {
             let only = || -> Box<dyn Source + '_> { Box::new(Alone::new(source(), *kept)) };
-            let mut plan = self.plan.clone();
+            let mut plan = Plan::clone(&self.plan);
             if kept.is_some() {
                 plan.faults.crash_at.clear();
             }
