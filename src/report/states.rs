@@ -40,6 +40,11 @@ impl<'h> States<'h> {
         Self { before }
     }
 
+    /// Whether record `index` found nothing in its place.
+    pub(super) fn is_first(&self, index: usize) -> bool {
+        !self.before.contains_key(&index)
+    }
+
     /// What record `index` changes, the short parts first, on one line; none if it is no change of a value, or one
     /// that cannot be said part by part: it has been nothing before, is no JSON, or has numbers that would be rounded.
     pub(super) fn difference(&self, index: usize, event: &Event) -> Option<Vec<String>> {

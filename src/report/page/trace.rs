@@ -429,7 +429,13 @@ impl<'h> Rows<'_, 'h> {
             }
             _ => None,
         };
-        let change = self.states.difference(index, event).map(|parts| few(&parts));
+        let difference = self.states.difference(index, event).map(|parts| few(&parts));
+        let change = difference.or_else(|| match event {
+            Event::StateChanged { value: Some(value), .. } if self.states.is_first(index) => {
+                Some(shortened(&format!("nothing → {}", value.text()), LINE_CHARS_MAX))
+            }
+            _ => None,
+        });
         let brief = match self.focus {
             None => true,
             Some(focus) => !matches!(event, Event::FaultsOver) && focus.shows(event, self.names),
