@@ -11,6 +11,7 @@ mod determinism;
 mod guides;
 mod journal;
 mod manners;
+mod on_call;
 mod order;
 mod pages;
 mod planted_bugs;
