@@ -19,8 +19,16 @@ pub(super) struct Args {
     /// When to use colours; NO_COLOR is obeyed too.
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
     pub(super) color: Colour,
+    /// Columns that lines are cut to, at least 40; 0: lines are whole [default: the terminal's; else COLUMNS; else whole].
+    #[arg(long, global = true, value_name = "N", value_parser = columns)]
+    pub(super) width: Option<usize>,
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+fn columns(text: &str) -> Result<usize, &'static str> {
+    let hint = "expected a number of columns of at least 40, or 0 for whole lines";
+    text.parse().ok().filter(|columns| *columns == 0 || *columns >= 40).ok_or(hint)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -285,7 +293,7 @@ fn report_file(text: &str) -> Result<ReportFile, String> {
 
 /// One run: a reproducer's, or a seed of a scenario.
 #[derive(Debug, ClapArgs)]
-pub(super) struct Replay {
+pub(super) struct OneRun {
     /// How long the run may take, in real time: `500ms`, `10s`, `2m`.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(super) run_limit: Duration,
@@ -304,6 +312,30 @@ pub(super) struct Replay {
     /// Have every await suspend and every resume replay the journal; a reproducer says itself how it ran.
     #[arg(long, requires = "scenario")]
     pub(super) always_replay: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Replay {
+    /// The run to show.
+    #[command(flatten)]
+    pub(super) run: OneRun,
+    /// Only events of this: a kind (`fault`, `state`, `request`, ...), a system, a service, an object or its key, a handler,
+    /// a step, a fault; or several words that must all fit: 'order-1 state'. Given several times, each adds events. A `*`
+    /// at the end stands for anything.
+    #[arg(long, value_name = "EXPR", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(super) filter: Vec<String>,
+    /// Show every event; else those that add little are a number at their place.
+    #[arg(long, conflicts_with = "filter")]
+    pub(super) full: bool,
+    /// How to print the run; JSON has every event with all that it holds.
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    pub(super) format: ReplayFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReplayFormat {
+    Text,
+    Json,
 }
 
 /// Results, and how to show them.
@@ -325,7 +357,7 @@ pub(super) struct Show {
     /// The run to show. In the place of a reproducer there may also be what `run --format json` or `bugs --format json`
     /// printed.
     #[command(flatten)]
-    pub(super) run: Replay,
+    pub(super) run: OneRun,
     /// What `bugs --format json` printed: the page of a campaign shows it too.
     #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
     pub(super) bugs: Option<PathBuf>,
@@ -338,7 +370,7 @@ pub(super) struct Show {
 pub(super) struct Minimize {
     /// The run to make smaller.
     #[command(flatten)]
-    pub(super) run: Replay,
+    pub(super) run: OneRun,
     /// The oracle whose violation is meant [default: the reproducer's, or the first one that is violated].
     #[arg(long, value_name = "NAME")]
     pub(super) oracle: Option<String>,

@@ -10,7 +10,7 @@ use super::{
     terminal,
 };
 use crate::{
-    base::printable::printable_path,
+    base::printable::{printable, printable_path},
     explore::{merge as merge_all, outcome::Summary},
     report::{self, json::NotAResult, paint::Paint, text::Again},
     scenario::files::{self, Unreadable},
@@ -20,7 +20,12 @@ use crate::{
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 pub(super) fn merge(program: &str, args: &args::Merge) -> Result<Exit, Failure> {
-    let summary = merge_all(read_all(&args.results)?)?;
+    let results = read_all(&args.results)?;
+    let builds = builds(&results);
+    let summary = merge_all(results)?;
+    if let Some(warning) = builds {
+        terminal::complain(&warning);
+    }
     let again = Again::Command(program);
     match &args.out {
         None => terminal::say(&format(&summary, args.format, terminal::paint_on_stdout(), again)),
@@ -36,6 +41,19 @@ pub(super) fn merge(program: &str, args: &args::Merge) -> Result<Exit, Failure> 
         (Exit::Held, Some(_)) => Exit::Inconclusive,
         (exit, _) => exit,
     })
+}
+
+/// Whether the shards were run by different programs: of the same code, built twice, or of other code.
+fn builds(results: &[(String, Summary)]) -> Option<String> {
+    let shards = results.iter().filter_map(|(file, summary)| Some((file, summary.shard.as_ref()?)));
+    let mut built = shards.filter_map(|(file, shard)| Some((file, shard.build.as_ref()?)));
+    let (first, build) = built.next()?;
+    let (other, _) = built.find(|(_, other)| *other != build)?;
+    Some(format!(
+        "warning: {} and {} were run by different builds; if these are not of the same commit, run all shards again",
+        printable(first),
+        printable(other)
+    ))
 }
 
 /// The results that `paths` mean. In a folder reproducers may lie beside them, as CI keeps both.

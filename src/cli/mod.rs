@@ -58,6 +58,7 @@ pub fn run(
         }
     };
     terminal::choose_colour(args.color);
+    terminal::choose_width(args.width);
     let _claimed = stdout::claim();
     if second::is_second() {
         return second::answer_all(subject, &|line| terminal::write(line).is_ok());

@@ -175,6 +175,7 @@ fn of_reproducer(
         seed: recorded.seed,
         recorded: Some(&recorded),
         command: format!("{} replay {file}", quoted(program)),
+        demands: demands(subject),
     };
     Ok(run.page(campaign.replay(recorded.seed, &recorded.tape)))
 }
@@ -204,7 +205,7 @@ fn of_seed(
     let (run_limit, strategy) = (args.run.run_limit, args.run.strategy);
     let campaign =
         Campaign { run_limit, strategy, ..Campaign::new(&name, subject, &deployment, &scenario) };
-    let run = Run { campaign: &campaign, seed, recorded: None, command };
+    let run = Run { campaign: &campaign, seed, recorded: None, command, demands: demands(subject) };
     Ok(run.page(campaign.replay_seed(seed)))
 }
 
@@ -214,6 +215,14 @@ struct Run<'a> {
     seed: Seed,
     recorded: Option<&'a Reproducer>,
     command: String,
+    /// What each oracle demands.
+    demands: BTreeMap<String, String>,
+}
+
+/// What each oracle demands, by name.
+fn demands(subject: &Subject) -> BTreeMap<String, String> {
+    let oracles = subject.all_oracles();
+    oracles.map(|oracle| (oracle.name().to_owned(), oracle.summary().to_owned())).collect()
 }
 
 impl Run<'_> {
@@ -289,6 +298,7 @@ impl Run<'_> {
             digest: crate::base::Digest(0),
             violations: &[],
             ending: Ending::Rest,
+            demands: &self.demands,
             expected: scenario.must_violate.as_deref(),
             why: None,
             passing: None,

@@ -14,18 +14,27 @@ use crate::{
     base::printable::printable_lines,
     report::{
         paint::Paint,
-        timeline::{Detail, Look},
+        timeline::{Detail, Look, WHOLE},
     },
     scenario,
 };
 
-/// Columns where there is no terminal: the same everywhere, so that what one person sees is what another sees.
-const WIDTH: usize = 140;
 /// On a narrower terminal lines are wrapped.
 const WIDTH_MIN: usize = 40;
 
 /// Why results could not be written, the first time. The process has one stdout.
 static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
+
+/// The columns that were asked for, if any were.
+static CHOSEN_WIDTH: OnceLock<usize> = OnceLock::new();
+
+/// Lines are cut to so many columns, whatever there is; with 0 they are whole.
+pub(super) fn choose_width(columns: Option<usize>) {
+    if let Some(columns) = columns {
+        let columns = if columns == 0 { WHOLE } else { columns };
+        CHOSEN_WIDTH.get_or_init(|| columns);
+    }
+}
 
 pub(super) fn choose_colour(colour: Colour) {
     match colour {
@@ -98,13 +107,17 @@ pub(super) fn look(detail: Detail) -> Look {
     Look { detail, paint: paint_on_stdout(), width: width() }
 }
 
-/// How many columns results may have: those of the terminal, or those that `COLUMNS` says.
+/// How many columns results may have: so many as were asked for, those of the terminal, or those that `COLUMNS` says. A
+/// file or a pipe without these has whole lines.
 pub(super) fn width() -> usize {
+    if let Some(columns) = CHOSEN_WIDTH.get() {
+        return *columns;
+    }
     let columns = match stdout::size() {
         Some((terminal_size::Width(columns), _)) => Some(usize::from(columns)),
         None => columns_from_environment(),
     };
-    columns.map_or(WIDTH, |columns| columns.max(WIDTH_MIN))
+    columns.map_or(WHOLE, |columns| columns.max(WIDTH_MIN))
 }
 
 #[expect(clippy::disallowed_methods, reason = "how results look; no run sees it")]

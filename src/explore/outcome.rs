@@ -56,6 +56,9 @@ pub struct ShardOf {
     pub of: u64,
     /// The version of onceproof that ran it.
     pub onceproof: String,
+    /// A fingerprint of the program that ran it, with the services in it; none if it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
     /// What all shards must be run with alike, by the name of the option.
     pub settings: BTreeMap<String, String>,
 }

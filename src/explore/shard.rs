@@ -136,11 +136,16 @@ pub enum MergeError {
     /// There is none.
     #[error("there is no result to merge")]
     Nothing,
-    /// One of several is no shard's.
-    #[error(
-        "{0}: is not a shard's result, and others are given beside it; give only results of `run --shard`, or this one alone"
-    )]
-    Whole(String),
+    /// Two results that are whole have a scenario in common.
+    #[error("{file}: its scenario {scenario} stands in {other} too; leave out one of them")]
+    Both {
+        /// A result.
+        file: String,
+        /// The scenario's file.
+        scenario: String,
+        /// The other result.
+        other: String,
+    },
     /// The numbers of a shard do not fit each other.
     #[error("{file}: says that it is shard {index} of {of}; run that shard again")]
     NoShard {
@@ -227,17 +232,64 @@ struct Given {
     summary: Summary,
 }
 
-/// Puts the results of all shards together, each with the name of its file: what one call would have given, but for how
-/// long it took, which is as long as the longest shard did. One result that is no shard's stays as it is.
+/// Puts results together, each with the name of its file. All shards of a call are what one call would have given, but for
+/// how long it took, which is as long as the longest shard did. Results that are whole, which merged ones are too, stand
+/// beside each other: of other scenarios each.
 ///
 /// # Errors
 /// If they do not belong together, or one is missing.
 pub fn merge(results: Vec<(String, Summary)>) -> Result<Summary, MergeError> {
-    if let [(_, whole)] = &results[..]
-        && whole.shard.is_none()
-    {
-        return Ok(whole.clone());
+    let (shards, mut wholes): (Vec<_>, Vec<_>) =
+        results.into_iter().partition(|(_, summary)| summary.shard.is_some());
+    if let Some((first, _)) = shards.first() {
+        let name = format!("{first} and the other shards");
+        wholes.insert(0, (name, merge_shards(shards)?));
     }
+    join(wholes)
+}
+
+/// Results of different scenarios, one after the other.
+fn join(wholes: Vec<(String, Summary)>) -> Result<Summary, MergeError> {
+    let mut all: Option<Summary> = None;
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    for (file, summary) in wholes {
+        for report in &summary.scenarios {
+            if let Some(other) = known.insert(report.file.clone(), file.clone()) {
+                return Err(MergeError::Both { file, scenario: report.file.clone(), other });
+            }
+        }
+        all = Some(match all {
+            None => summary,
+            Some(all) => beside(all, summary),
+        });
+    }
+    all.ok_or(MergeError::Nothing)
+}
+
+/// Two whole results as one.
+fn beside(one: Summary, other: Summary) -> Summary {
+    let asked = |summary: &Summary| {
+        summary.interrupted.map_or(summary.scenarios.len() as u64, |interrupted| interrupted.asked)
+    };
+    let cut = [one.interrupted, other.interrupted];
+    let interrupted = cut.iter().any(Option::is_some).then(|| Interrupted {
+        asked: asked(&one) + asked(&other),
+        partly: cut.iter().flatten().any(|interrupted| interrupted.partly),
+    });
+    Summary {
+        runs: one.runs + other.runs,
+        events: one.events + other.events,
+        elapsed: one.elapsed + other.elapsed,
+        interrupted,
+        died: one.died.or(other.died),
+        uncompared: one.uncompared.or(other.uncompared),
+        scenarios: [one.scenarios, other.scenarios].concat(),
+        ..one
+    }
+}
+
+/// All shards of one call.
+fn merge_shards(results: Vec<(String, Summary)>) -> Result<Summary, MergeError> {
     let mut shards = in_order(results)?;
     let asked = shards[0].asked();
     let interrupted = shards.iter().any(|shard| shard.summary.interrupted.is_some());
@@ -314,7 +366,7 @@ impl Given {
 fn in_order(results: Vec<(String, Summary)>) -> Result<Vec<Given>, MergeError> {
     let mut shards: Vec<Given> = Vec::new();
     for (file, summary) in results {
-        let Some(of) = summary.shard.clone() else { return Err(MergeError::Whole(file)) };
+        let Some(of) = summary.shard.clone() else { continue };
         if Shard::new(of.index, of.of).is_none() {
             return Err(MergeError::NoShard { file, index: of.index, of: of.of });
         }

@@ -336,7 +336,7 @@ fn is_of_no_attempt(event: &Event, names: &Names<'_>) -> bool {
 }
 
 /// The request that an event of a client is about.
-fn request(event: &Event) -> Option<&str> {
+pub(super) fn request(event: &Event) -> Option<&str> {
     match event {
         Event::RequestSent { request, .. }
         | Event::HttpSent { request, .. }
@@ -354,7 +354,7 @@ fn request(event: &Event) -> Option<&str> {
 }
 
 /// True if `name` stands in `text` as a whole: `book` is not in `booking-1`.
-fn mentions(text: &str, name: &str) -> bool {
+pub(super) fn mentions(text: &str, name: &str) -> bool {
     let inside = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '[');
     text.match_indices(name).any(|(at, _)| {
         let before = text[..at].chars().next_back();

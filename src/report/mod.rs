@@ -2,9 +2,12 @@
 //!
 //! Must not know: files, terminals.
 
+pub mod events;
 pub mod explain;
+pub mod filter;
 mod focus;
 pub mod github;
+mod group;
 pub mod json;
 pub mod junit;
 pub mod medians;
@@ -12,6 +15,8 @@ pub mod mutants;
 pub mod page;
 pub mod paint;
 pub mod planted;
+mod states;
+mod story;
 mod table;
 pub mod text;
 pub mod timeline;

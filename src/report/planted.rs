@@ -1,4 +1,4 @@
-//! The table of planted bugs: for a terminal, and for the README.
+//! The table of planted bugs: for a terminal, and for a page.
 //!
 //! Must not know: how a hunt is made.
 
@@ -54,7 +54,7 @@ pub fn text(rows: &[Row]) -> String {
     format!("{}\n{}\n", table(rows).text(|column| matches!(column, 0 | 4 | 5)), totals(rows))
 }
 
-/// The table for the README. Ends with a line break.
+/// The table for a page in Markdown. Ends with a line break.
 #[must_use]
 pub fn markdown(rows: &[Row]) -> String {
     format!("{}\n{}\n", table(rows).markdown(), totals(rows))

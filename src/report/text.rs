@@ -25,12 +25,9 @@ use crate::{
     },
     report::{
         paint::{Paint, Tone},
-        width::{shortened, width},
+        width::{READABLE, shortened, width},
     },
 };
-
-/// Columns, if nobody says how many there are.
-const WIDTH: usize = 140;
 
 /// How much a summary says about scenarios that passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +44,7 @@ pub enum Verbosity {
 #[must_use]
 pub fn summary(summary: &Summary, verbosity: Verbosity, paint: Paint, again: Again<'_>) -> String {
     let rows = summary.scenarios.iter().map(|s| (&*s.file, &*s.title, s.runs));
-    let layout = Layout::new(rows, WIDTH, paint);
+    let layout = Layout::new(rows, READABLE, paint);
     let mut text: String =
         summary.scenarios.iter().map(|s| scenario(s, &layout, verbosity, again)).collect();
     if !summary.scenarios.is_empty() {
@@ -187,7 +184,7 @@ fn fired(scenario: &ScenarioReport, layout: &Layout, out: &mut String) {
         let text = format!("{} {fired}/{effective}{unit}", printable(fault));
         if line.is_empty() {
             line = text;
-        } else if 4 + width(&line) + 3 + width(&text) <= layout.width {
+        } else if 4 + width(&line) + 3 + width(&text) <= layout.width.min(READABLE) {
             line = format!("{line}, {text}");
         } else {
             lines.push(line + ",");

@@ -6,6 +6,9 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::base::printable::printable;
 
+/// A sentence is broken into lines of at most so many columns, however wide the terminal is.
+pub(crate) const READABLE: usize = 140;
+
 /// How many columns a terminal needs for `text`.
 pub(crate) fn width(text: &str) -> usize {
     text.width()

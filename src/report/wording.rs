@@ -37,6 +37,8 @@ pub(crate) enum Who<'h> {
     Order,
     /// The simulation, at the end of the run.
     End,
+    /// Several of them, in events that are left out.
+    Fold,
     /// A system of the outside world, by its name.
     System(&'h str),
 }
@@ -52,6 +54,7 @@ impl<'h> Who<'h> {
             Self::Fault => "fault",
             Self::Order => "order",
             Self::End => "end",
+            Self::Fold => "…",
             Self::System(name) => name,
         }
     }

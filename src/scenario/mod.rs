@@ -59,7 +59,7 @@ pub(crate) use lines::lines;
 pub use write::{Decisions, text as written};
 
 pub(crate) use example::fields as described_fields;
-pub(crate) use suggest::hint as name_hint;
+pub(crate) use suggest::{hint as name_hint, list as name_list, nearest as nearest_name};
 
 use plan::Scenario;
 

@@ -10,6 +10,7 @@ mod entropy;
 mod exhaustive;
 mod expectations;
 mod faults;
+mod guide;
 mod handler_entropy;
 mod host;
 mod language;

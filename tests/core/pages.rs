@@ -1,7 +1,7 @@
 //! Pages of runs that no real service makes: hostile in every place, and long. What is checked here is checked again in
 //! a browser, by `tests/pages/check.mjs`, for which the pages are left in the target folder.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use onceproof::{
     base::{Digest, Seed, Target, VirtualTime},
@@ -210,6 +210,8 @@ fn hostile() -> (History, Vec<Violation>) {
     (story.history, vec![violation])
 }
 
+static NO_DEMANDS: BTreeMap<String, String> = BTreeMap::new();
+
 fn page(name: &str, (history, violations): &(History, Vec<Violation>)) -> String {
     trace(&Trace {
         title: name,
@@ -220,6 +222,7 @@ fn page(name: &str, (history, violations): &(History, Vec<Violation>)) -> String
         digest: Digest(7),
         violations,
         ending: Ending::Rest,
+        demands: &NO_DEMANDS,
         expected: None,
         why: None,
         passing: None,

@@ -147,15 +147,20 @@ fn edit(path: &Path, change: impl FnOnce(&mut Reproducer)) {
 #[test]
 fn one_seed_is_replayed_from_its_scenario() {
     let first = check(
-        &["replay", "--scenario", "scenarios/payment-tutorial.json", "--seed", "7"],
+        &["replay", "--scenario", "scenarios/payment-tutorial.json", "--seed", "7", "--full"],
         0,
         &["create ← 200", "everything held"],
     );
     assert_eq!(
         first,
-        check(&["replay", "--scenario", "scenarios/payment-tutorial.json", "--seed", "7"], 0, &[])
+        check(
+            &["replay", "--scenario", "scenarios/payment-tutorial.json", "--seed", "7", "--full"],
+            0,
+            &[]
+        )
     );
-    let always = ["replay", "--scenario", "scenarios/payment-tutorial.json", "--seed", "7"];
+    let always =
+        ["replay", "--scenario", "scenarios/payment-tutorial.json", "--seed", "7", "--full"];
     let replaying = check(&[&always[..], &["--always-replay"]].concat(), 0, &["everything held"]);
     assert!(replaying.matches("suspend").count() >= 2 && !first.contains("suspend"), "{replaying}");
     check(&["replay", "--scenario", "scenarios/payment-tutorial.json"], 2, &["--seed"]);
@@ -175,7 +180,8 @@ fn a_reproducer_of_an_always_replaying_run_replays_it_so() {
     for path in written {
         let reproducer = Reproducer::read(&path).unwrap();
         assert!(reproducer.scenario.plan.restate.always_replay);
-        check(&["replay", path.to_str().unwrap()], 1, &["still fails, bit for bit", "suspend"]);
+        let replay = ["replay", path.to_str().unwrap(), "--full"];
+        check(&replay, 1, &["still fails, bit for bit", "suspend"]);
     }
 }
 

@@ -51,9 +51,9 @@ fn each_planted_bug_is_found_within_its_budget_by_its_oracle_first() {
 }
 
 #[test]
-fn the_readme_has_the_table_that_the_command_makes() {
-    let readme = std::fs::read_to_string(crate::root().join("README.md")).unwrap();
-    let (_, rest) = readme.split_once("<!-- planted bugs").expect("it has a place for the table");
+fn the_page_has_the_table_that_the_command_makes() {
+    let page = std::fs::read_to_string(crate::root().join("docs/planted-bugs.md")).unwrap();
+    let (_, rest) = page.split_once("<!-- planted bugs").expect("it has a place for the table");
     let (table, _) = rest.split_once("<!-- end of planted bugs -->").expect("it ends");
     let rows: Vec<Vec<&str>> = table
         .lines()
@@ -76,11 +76,15 @@ fn the_readme_has_the_table_that_the_command_makes() {
         .filter(|line| line.starts_with("| ") && !line.starts_with("| class"))
         .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
         .collect();
-    assert_eq!(rows.len(), made.len(), "run `onceproof bugs --write README.md`");
+    assert_eq!(rows.len(), made.len(), "run `onceproof bugs --write docs/planted-bugs.md`");
     for (row, made) in rows.iter().zip(&made) {
         // The seconds are those of the machine that wrote them.
         let but_seconds = |cells: &Vec<&str>| [&cells[..5], &cells[6..]].concat().join(" | ");
-        assert_eq!(but_seconds(row), but_seconds(made), "run `onceproof bugs --write README.md`");
+        assert_eq!(
+            but_seconds(row),
+            but_seconds(made),
+            "run `onceproof bugs --write docs/planted-bugs.md`"
+        );
     }
 }
 

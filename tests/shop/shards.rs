@@ -230,6 +230,45 @@ fn refused(files: &[&str], said: &[&str]) {
 }
 
 #[test]
+fn merged_results_are_merged_again_and_other_builds_are_told() {
+    let place = Place::new();
+    let short = ["--seeds", "6", "--one-process"];
+    let [one, two, three_] = three(&place, "a", &short);
+    let merged = place.path("merged.json");
+    let merge = |files: &[&str], out: &str| {
+        let arguments = [&["merge"], files, &["--format", "json", "--out", out]].concat();
+        let output = onceproof(&arguments, &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    assert_eq!(merge(&[&one, &two, &three_], &merged), "");
+    // another campaign's, merged too, with those of other shards
+    let (other, _) = place.run(&shipped(&["inventory-expiry-races"]), &short, None);
+    let other_path = place.path("other.json");
+    fs::write(&other_path, &other).unwrap();
+    let again = place.path("again.json");
+    merge(&[&merged, &other_path], &again);
+    let read =
+        |path: &str| -> Value { serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap() };
+    let (merged_, other, all) = (read(&merged), read(&other_path), read(&again));
+    for sum in ["runs", "events"] {
+        let parts = merged_[sum].as_u64().unwrap() + other[sum].as_u64().unwrap();
+        assert_eq!(all[sum].as_u64(), Some(parts), "{sum}");
+    }
+    assert_eq!(all["scenarios"][0], merged_["scenarios"][0]);
+    assert_eq!(all["scenarios"][1], other["scenarios"][0]);
+    merge(&[&one, &other_path, &two, &three_], &place.path("mixed.json"));
+    assert_eq!(read(&place.path("mixed.json"))["scenarios"], all["scenarios"]);
+
+    let mut built = read(&two);
+    built["shard"]["build"] = json!("0123");
+    let path = place.path("built.json");
+    fs::write(&path, built.to_string()).unwrap();
+    let warned = merge(&[&one, &path, &three_], &merged);
+    assert!(warned.contains("built.json were run by different builds"), "{warned}");
+}
+
+#[test]
 fn what_does_not_belong_together_is_refused_by_name() {
     let place = Place::new();
     let short = ["--seeds", "6", "--one-process"];
@@ -248,7 +287,7 @@ fn what_does_not_belong_together_is_refused_by_name() {
     let (whole, _) = place.run(&files, &short, None);
     let whole_path = place.path("whole.json");
     fs::write(&whole_path, &whole).unwrap();
-    refused(&[&one, &whole_path], &["whole.json: is not a shard's result"]);
+    refused(&[&whole_path, &one, &two, &three_], &["payment-tutorial.json stands in", "a-1.json"]);
     // one that is whole is shown as it is
     let shown = onceproof(&["merge", &whole_path, "--format", "json"], &[]);
     assert_eq!(text(&shown.stdout), whole);

@@ -3,6 +3,7 @@
 //! Must not know: what came of it.
 
 use crate::{
+    base::Digest,
     cli::args,
     explore::{Shard, outcome::ShardOf},
 };
@@ -19,9 +20,16 @@ pub(super) fn told(shard: Shard, args: &args::Run) -> ShardOf {
         ("--shrink-runs", args.shrink_runs.to_string()),
     ];
     ShardOf {
+        build: build(),
         index: shard.index(),
         of: shard.of(),
         onceproof: env!("CARGO_PKG_VERSION").to_owned(),
         settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
     }
+}
+
+/// A fingerprint of this program: shards of one build have the same, whatever machine they ran on.
+fn build() -> Option<String> {
+    let program = std::fs::read(std::env::current_exe().ok()?).ok()?;
+    Some(Digest::of(&program).to_string())
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::texts::shortened;
 use crate::{
     history::{Event, History, Inv, Origin},
-    report::{focus::Focus, wording::Names},
+    report::{filter::step, focus::Focus, wording::Names},
 };
 
 /// More lanes of one kind than these share.
@@ -281,11 +281,6 @@ impl<'h> Lanes<'h> {
             None => (None, None),
         }
     }
-}
-
-/// The step that a request belongs to: `pay` for `pay[2]`.
-fn step(request: &str) -> &str {
-    request.split(['[', '.', '~']).next().unwrap_or(request)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 mod align;
 mod bars;
+mod beside;
 mod campaign;
 mod lanes;
 mod records;
@@ -15,9 +16,10 @@ mod texts;
 mod trace;
 mod values;
 
+pub use beside::Passing;
 pub use campaign::{Campaign, NotPrinted, Printed, campaign, printed, reproducers};
 pub use shell::is_page;
-pub use trace::{Ending, Passing, Trace, trace};
+pub use trace::{Ending, Trace, trace};
 
 /// The version of the layout of a page's data.
 pub const VERSION: u32 = 1;

@@ -5,7 +5,7 @@
 use super::lanes::Lanes;
 use crate::{
     history::{CallFate, Change, Event, Inv, Origin},
-    report::{focus::invocation, wording::Names},
+    report::{focus::invocation, group::group, wording::Names},
 };
 
 /// Where an event stands.
@@ -21,58 +21,6 @@ pub(super) struct Place {
     pub(super) is_wide: bool,
     /// The invocation that it is about.
     pub(super) inv: Option<Inv>,
-}
-
-/// The kinds that a reader can filter by.
-pub(super) fn group(event: &Event) -> &'static str {
-    match event {
-        Event::RequestSent { .. }
-        | Event::HttpSent { .. }
-        | Event::ReplyReceived { .. }
-        | Event::Delivered { copy: None, .. }
-        | Event::OutcomeAsked { .. }
-        | Event::RequestAccepted { .. }
-        | Event::RequestAttached { .. }
-        | Event::Awaited { .. }
-        | Event::NotSent { .. }
-        | Event::GaveUp { .. } => "request",
-        Event::InvocationCreated { .. }
-        | Event::Inboxed { .. }
-        | Event::AttemptStarted { .. }
-        | Event::Suspended { .. }
-        | Event::AttemptFailed { .. }
-        | Event::RetryScheduled { .. }
-        | Event::Paused { .. }
-        | Event::Resumed { .. }
-        | Event::Completed { .. } => "invocation",
-        Event::EntryAppended { .. } => "journal",
-        Event::StateOpened { .. } | Event::StateChanged { .. } => "state",
-        Event::SystemCalled { .. } | Event::SystemReturned { fate: CallFate::Answered, .. } => {
-            "call"
-        }
-        Event::SystemEffect { .. }
-        | Event::SystemRejected { .. }
-        | Event::SystemReturned { .. }
-        | Event::BooksDiffer { .. }
-        | Event::SystemPanicked { .. } => "effect",
-        Event::RequestLost { .. }
-        | Event::AnswerLost { .. }
-        | Event::Delivered { copy: Some(_), .. }
-        | Event::Restarted
-        | Event::ProcessCrashed { .. }
-        | Event::EndpointDown { .. }
-        | Event::AttemptCrashed { .. }
-        | Event::HandlerPanicked { .. }
-        | Event::FaultFired { .. } => "fault",
-        Event::CancelRequested { .. }
-        | Event::Killed { .. }
-        | Event::SignalSent { .. }
-        | Event::PausedByOperator { .. }
-        | Event::Purged { .. }
-        | Event::OperatorAnswered { .. }
-        | Event::DeploymentRegistered { .. } => "operator",
-        Event::ProcessStarted { .. } | Event::FaultsOver | Event::Ended { .. } => "run",
-    }
 }
 
 /// What stands in its lane: a sign that the page has a shape for.

@@ -1,5 +1,7 @@
 //! What the page of a run holds, looked at as data.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Ending, Passing, Trace, is_page, trace, trace::json as data_of};
@@ -11,6 +13,8 @@ use crate::{
     report::fixture::{Story, double_booking},
 };
 
+static NO_DEMANDS: BTreeMap<String, String> = BTreeMap::new();
+
 fn of<'a>(history: &'a History, violations: &'a [Violation]) -> Trace<'a> {
     Trace {
         title: "guests book",
@@ -21,6 +25,7 @@ fn of<'a>(history: &'a History, violations: &'a [Violation]) -> Trace<'a> {
         digest: Digest(7),
         violations,
         ending: Ending::Rest,
+        demands: &NO_DEMANDS,
         expected: None,
         why: None,
         passing: None,

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::base::VirtualTime;
+
 /// Texts by number.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -108,6 +110,28 @@ pub(super) fn pretty(json: &str) -> String {
         }
     }
     text
+}
+
+/// Characters of an event's line; its fields have everything.
+pub(super) const LINE_CHARS_MAX: usize = 400;
+/// Parts of a change of state that a line has, and characters of each.
+const CHANGES_MAX: usize = 4;
+const CHANGE_CHARS_MAX: usize = 60;
+
+/// The first parts of a change of state, each cut.
+pub(super) fn few(parts: &[String]) -> String {
+    let shown: Vec<String> =
+        parts.iter().take(CHANGES_MAX).map(|part| shortened(part, CHANGE_CHARS_MAX)).collect();
+    match (shown.is_empty(), parts.len().saturating_sub(CHANGES_MAX)) {
+        (true, _) => "as before".to_owned(),
+        (false, 0) => shown.join(", "),
+        (false, more) => format!("{}, and {more} more", shown.join(", ")),
+    }
+}
+
+/// Virtual time in microseconds.
+pub(super) fn micros(at: VirtualTime) -> u64 {
+    at.as_nanos() / 1_000
 }
 
 #[cfg(test)]

@@ -8,23 +8,24 @@ use serde::Serialize;
 
 use super::{
     VERSION,
-    align::{Compared, Pair, align},
     bars::{Bar, Bars, Invocation, bars},
+    beside::{Beside, Passing, beside},
     lanes::{Lane, Lanes},
-    records::{group, place, sign},
+    records::{place, sign},
     shell::{Kind, page},
-    texts::{Texts, shortened},
+    texts::{LINE_CHARS_MAX, Texts, few, micros, shortened},
     values::fields,
 };
 use crate::{
-    base::{Digest, Seed, VirtualTime},
+    base::{Digest, Seed},
     explore::{Class, Explanation, Need, What},
     history::{Event, History, Inv, LogLine, Record},
     oracle::Violation,
     report::{
         focus::Focus,
-        timeline::{Details, SCREEN},
-        why,
+        group::group,
+        states::States,
+        story, why,
         wording::{Names, Who, wording},
     },
 };
@@ -48,6 +49,8 @@ pub struct Trace<'a> {
     pub violations: &'a [Violation],
     /// How it ended.
     pub ending: Ending<'a>,
+    /// What oracles demand, by name, for people; those that are missing are shown by their names alone.
+    pub demands: &'a BTreeMap<String, String>,
     /// The oracle that a planted bug must violate; none if no bug was planted.
     pub expected: Option<&'a str>,
     /// Why it fails, if that is known.
@@ -69,15 +72,6 @@ pub enum Ending<'a> {
     Bound(&'a str, u64),
     /// It has no end: why, in a sentence.
     Unfinished(&'a str),
-}
-
-/// The nearest run in which everything held.
-#[derive(Clone, Copy, Debug)]
-pub struct Passing<'a> {
-    /// What it is without.
-    pub without: &'a Need,
-    /// Everything that happened.
-    pub history: &'a History,
 }
 
 /// The data of the page.
@@ -110,6 +104,8 @@ struct Data<'a> {
 #[derive(Serialize)]
 struct Shown<'a> {
     oracle: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    demands: Option<&'a String>,
     message: &'a str,
     /// Rows.
     events: Vec<usize>,
@@ -147,6 +143,9 @@ struct Row {
     /// The object and the name of the state that it changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<(usize, String)>,
+    /// What is other than before, if that can be said part by part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<String>,
     /// Names, and numbers of texts.
     fields: Vec<(String, usize)>,
 }
@@ -165,30 +164,11 @@ struct Log<'a> {
     text: usize,
 }
 
-/// The run in which everything held, beside this one.
-#[derive(Serialize)]
-struct Beside {
-    without: String,
-    events: Vec<Other>,
-    /// Rows of this run, and numbers among `events`.
-    rows: Vec<Pair>,
-}
-
-#[derive(Serialize)]
-struct Other {
-    at: u64,
-    group: &'static str,
-    who: String,
-    text: String,
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// Characters of an event's line; its fields have everything.
-const LINE_CHARS_MAX: usize = 400;
 /// Texts are cut to the first of these lengths with which the page's texts have at most so many bytes, or to the last.
 const TEXT_BYTES: [usize; 4] = [65_536, 16_384, 4_096, 1_024];
 const ALL_TEXTS_BYTES_MAX: usize = 160_000;
@@ -227,20 +207,31 @@ fn data<'a>(trace: &Trace<'a>, limit: usize) -> Data<'a> {
     let mut objects = Objects::default();
     let mut decisive = decisive(trace.why);
     decisive.extend(trace.passing.and_then(|passing| request_of(passing.without)));
-    let mut rows =
-        Rows { names: &names, lanes: &lanes, decisive: &decisive, focus: focus.as_ref() };
+    let states = States::new(history);
+    let mut rows = Rows {
+        names: &names,
+        lanes: &lanes,
+        states: &states,
+        decisive: &decisive,
+        focus: focus.as_ref(),
+    };
     let Placed { all: mut events, of_record, logs } =
         rows.all(history, &marked, &mut texts, &mut objects);
     let Bars { attempts, invocations } =
         bars(history, &names, (&lanes, &of_record), |service, key| objects.number(service, key));
     let violations = trace.violations.iter().map(|violation| Shown {
         oracle: &violation.oracle,
+        demands: trace.demands.get(&violation.oracle),
         message: &violation.message,
         events: violation.records.iter().filter_map(|at| of_record.get(*at).copied()).collect(),
     });
     let violations = violations.collect();
-    let passing =
-        trace.passing.map(|passing| beside(passing, (history, &names), &of_record, &mut events));
+    let passing = trace.passing.map(|passing| beside(passing, (history, &names), &of_record));
+    if let Some(row) = passing.as_ref().and_then(Beside::first_difference)
+        && !events.iter().any(|row| row.decisive)
+    {
+        (events[row].decisive, events[row].brief) = (true, true);
+    }
     Data {
         version: VERSION,
         page: "trace",
@@ -335,6 +326,7 @@ fn request_of(need: &Need) -> Option<(String, String)> {
 struct Rows<'r, 'h> {
     names: &'r Names<'h>,
     lanes: &'r Lanes<'h>,
+    states: &'r States<'h>,
     decisive: &'r [(String, String)],
     focus: Option<&'r Focus<'h>>,
 }
@@ -355,8 +347,6 @@ impl<'h> Rows<'_, 'h> {
         objects: &mut Objects<'h>,
     ) -> Placed<'h> {
         let mut placed = Placed { all: Vec::new(), of_record: Vec::new(), logs: Vec::new() };
-        let details = Details::new(history, marked, self.names);
-        let mut told_elsewhere = Vec::new();
         let mut logs = history.logs().iter().peekable();
         for index in 0..=history.len() {
             while let Some(log) = logs.next_if(|log| log.after <= index) {
@@ -371,16 +361,24 @@ impl<'h> Rows<'_, 'h> {
             placed.of_record.push(placed.all.len());
             let is_marked = marked.contains(&index);
             let row = self.row(record, (index, is_marked), texts, objects);
-            if !is_marked && !row.decisive && details.has(index, &record.event) {
-                told_elsewhere.push(placed.all.len());
-            }
             placed.all.push(row);
         }
-        // the same story as in a terminal: with more than fits on a screen, what tells least is left out
-        if placed.all.iter().filter(|row| row.brief).count() > SCREEN && self.focus.is_some() {
-            told_elsewhere.into_iter().for_each(|row| placed.all[row].brief = false);
+        if self.focus.is_some() {
+            self.shorten(history, marked, &mut placed);
         }
         placed
+    }
+
+    /// The same story as in a terminal: with more than fits on a screen, what tells least is left out.
+    fn shorten(&self, history: &History, marked: &BTreeSet<usize>, placed: &mut Placed<'_>) {
+        let Placed { all, of_record, .. } = placed;
+        let decisive = of_record.iter().enumerate().filter(|(_, row)| all[**row].decisive);
+        let kept = decisive.map(|(index, _)| index).chain(marked.iter().copied()).collect();
+        let briefly = of_record.iter().enumerate().filter(|(_, row)| all[**row].brief);
+        let shown: Vec<usize> = briefly.map(|(index, _)| index).collect();
+        for index in story::left_out(history, (marked, &kept), &shown, 0) {
+            all[of_record[index]].brief = false;
+        }
     }
 
     fn order(&self, log: &LogLine) -> Row {
@@ -431,6 +429,13 @@ impl<'h> Rows<'_, 'h> {
             }
             _ => None,
         };
+        let difference = self.states.difference(index, event).map(|parts| few(&parts));
+        let change = difference.or_else(|| match event {
+            Event::StateChanged { value: Some(value), .. } if self.states.is_first(index) => {
+                Some(shortened(&format!("nothing → {}", value.text()), LINE_CHARS_MAX))
+            }
+            _ => None,
+        });
         let brief = match self.focus {
             None => true,
             Some(focus) => !matches!(event, Event::FaultsOver) && focus.shows(event, self.names),
@@ -451,6 +456,7 @@ impl<'h> Rows<'_, 'h> {
             brief: brief || is_marked || decisive,
             decisive,
             state,
+            change,
             fields: fields.into_iter().map(|(name, text)| (name, texts.add(&text))).collect(),
         }
     }
@@ -478,70 +484,6 @@ fn logged<'h>(log: &'h LogLine, row: usize, texts: &mut Texts) -> Log<'h> {
         module: &log.module,
         text: texts.add(&log.message),
     }
-}
-
-fn micros(at: VirtualTime) -> u64 {
-    at.as_nanos() / 1_000
-}
-
-/// The two runs, event by event; the first that differs is marked, if the decision that makes the difference is none.
-fn beside(
-    passing: Passing<'_>,
-    (history, names): (&History, &Names<'_>),
-    of_record: &[usize],
-    events: &mut [Row],
-) -> Beside {
-    let mut names_there = Names::new(passing.history);
-    // what stands beside each other is worded alike
-    names_there.several = names.several;
-    let compared = |history: &History, names: &Names<'_>| -> Vec<Compared> {
-        history.records().iter().map(|record| compared(record, names)).collect()
-    };
-    let (here, there) = (compared(history, names), compared(passing.history, &names_there));
-    let pairs = align(&here, &there);
-    if !events.iter().any(|row| row.decisive) {
-        let first = pairs.iter().find(|Pair(_, _, same)| !same);
-        if let Some(row) = first.and_then(|pair| pair.0).and_then(|at| of_record.get(at)) {
-            (events[*row].decisive, events[*row].brief) = (true, true);
-        }
-    }
-    let rows = pairs.iter().map(|Pair(here, there, same)| {
-        Pair(here.and_then(|at| of_record.get(at).copied()), *there, *same)
-    });
-    let other = |record: &Record| {
-        let wording = wording(&record.event, &names_there);
-        Other {
-            at: micros(record.at),
-            group: group(&record.event),
-            who: wording.who.name().to_owned(),
-            text: shortened(&wording.text, LINE_CHARS_MAX),
-        }
-    };
-    let rows = rows.collect();
-    let events = passing.history.records().iter().map(other).collect();
-    Beside { without: why::without(passing.without), events, rows }
-}
-
-/// What an event is compared by: its kind, who and where, and then all that it says.
-fn compared(record: &Record, names: &Names<'_>) -> Compared {
-    let wording = wording(&record.event, names);
-    let inv = crate::report::focus::invocation(&record.event, names);
-    let about = match &record.event {
-        Event::EntryAppended { kind, name, .. } => format!("{kind} {name}"),
-        Event::StateChanged { service, key, name, .. } => format!("{service}/{key} {name}"),
-        Event::SystemEffect { effect, .. } => effect.kind.to_owned(),
-        Event::SystemCalled { operation, .. } => (*operation).to_owned(),
-        Event::RequestSent { request, .. } | Event::ReplyReceived { request, .. } => {
-            request.to_string()
-        }
-        Event::AttemptStarted { attempt, .. } => attempt.to_string(),
-        Event::FaultFired { fault, .. } => fault.to_string(),
-        _ => String::new(),
-    };
-    let inv = inv.map(|inv| names.invocation(inv)).unwrap_or_default();
-    let kind = std::mem::discriminant(&record.event);
-    let key = format!("{kind:?} {} {inv} {about}", wording.who.name());
-    Compared { key, text: wording.text }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::{
         focus::Focus,
         paint::Tone,
         timeline::{Detail, Look, timeline},
-        width::{shortened, width},
+        width::{READABLE, shortened, width},
         wording::Names,
     },
 };
@@ -70,7 +70,7 @@ pub fn failure(failure: &Failure<'_>, look: Look) -> String {
         text.push_str(&format!("  {line}\n"));
     }
     text.push('\n');
-    let columns = look.width.max(40) - 10;
+    let columns = look.width.clamp(40, READABLE) - 10;
     for sentence in &found.because {
         for (number, line) in wrapped(sentence, columns).iter().enumerate() {
             let name = if number == 0 { "why:" } else { "" };

@@ -433,3 +433,91 @@ fn colours_change_nothing_but_colours() {
     assert_ne!(plain, coloured);
     assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
 }
+
+#[test]
+fn what_adds_little_is_folded_at_its_place() {
+    let (history, violations) = double_booking();
+    let look = Look { detail: Detail::Folded, ..Look::default() };
+    let text = timeline(&history, &violations, look);
+    for line in [
+        "0.000s  …        4 events: 2 invocation, 1 journal, 1 request",
+        "0.060s  …        6 events: 2 call, 1 effect, 1 fault, 1 invocation, 1 request",
+        "0.672s  …        3 events: 1 call, 2 journal",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("restate  journal"), "{text}");
+    assert_eq!(text.matches("…        ").count(), 3, "{text}");
+    let shown = text.lines().count() - 4;
+    let hidden = format!("({} more events are left out)", history.len() + 2 - shown);
+    assert!(text.ends_with(&format!("{hidden}\n")), "{hidden} in\n{text}");
+}
+
+#[test]
+fn a_state_is_shown_as_what_is_other_than_before() {
+    let mut story = Story::default();
+    story.request("book", 0, "alice").attempt(0, 1, 1);
+    for value in [r#"{"free":2,"guests":{}}"#, r#"{"free":1,"guests":{"g":"alice"}}"#] {
+        story.event(Event::StateChanged {
+            inv: Inv(0),
+            service: "Hotel".into(),
+            key: "sea".into(),
+            name: "rooms".into(),
+            value: Some(value.into()),
+        });
+    }
+    let text = timeline(&story.end(), &[], Look::default());
+    assert!(text.contains(r#"state Hotel/sea rooms = {"free":2,"guests":{}}"#), "{text}");
+    assert!(text.contains(r#"state Hotel/sea rooms: free 2 → 1, guests.g = "alice""#), "{text}");
+}
+
+#[test]
+fn with_no_width_lines_are_whole() {
+    let (history, violations) = double_booking();
+    for detail in [Detail::Brief, Detail::Folded, Detail::Full] {
+        let text =
+            timeline(&history, &violations, Look { width: WHOLE, detail, ..Look::default() });
+        assert!(text.contains(&"a long text ".repeat(12)), "{text}");
+        assert!(!text.contains("…\""), "{text}");
+    }
+}
+
+#[test]
+fn a_long_story_is_made_to_fit_a_screen_and_keeps_what_shows_the_violation() {
+    let mut story = Story::default();
+    story.request("book", 0, "alice").attempt(0, 1, 1);
+    story.booked(0, 0, "alice", 1);
+    let first = story.len() - 1;
+    for inv in 1..20 {
+        story.event(Event::InvocationCreated {
+            inv: Inv(inv),
+            id: "inv".into(),
+            target: Target::new("Rooms", &inv.to_string(), "Take"),
+            exclusive: true,
+            origin: Origin::Call(Inv(0)),
+            idempotency_key: None,
+            input: "".into(),
+            due: None,
+        });
+        story.attempt(inv, 1, 1).entry(inv, 0, "Command: Run", "take");
+        story.event(Event::Completed { inv: Inv(inv), outcome: Outcome::Success("".into()) });
+    }
+    story.event(Event::CancelRequested { inv: Inv(7), phase: Phase::Running });
+    story.booked(1, 0, "alice", 1);
+    let second = story.len() - 1;
+    story.answer("book", 0, "{}");
+    let history = story.end();
+    let violation = Violation::new("o", "", [first, second]);
+    let text = timeline(&history, std::slice::from_ref(&violation), Look::default());
+    assert!(text.lines().count() <= story::SCREEN + 1, "{text}");
+    for kept in ["> 0.000s  hotel    booked: room 100", "> 0.000s  hotel    booked: room 101"] {
+        assert!(text.contains(kept), "{kept} in\n{text}");
+    }
+    for kept in ["book → Bookings/alice/Book", "✂ cancel of Rooms/7/Take", "book ← 200"] {
+        assert!(text.contains(kept), "{kept} in\n{text}");
+    }
+    // the invocation that was cancelled is no other's detail
+    assert!(text.contains("accepts Rooms/7/Take") && !text.contains("journal"), "{text}");
+    let folded = Look { detail: Detail::Folded, ..Look::default() };
+    assert!(timeline(&history, &[violation], folded).lines().count() > story::SCREEN);
+}

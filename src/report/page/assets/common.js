@@ -52,6 +52,12 @@ function clock(us) {
   return `${Math.floor(ms / 1000)}.${String(ms % 1000).padStart(3, "0")}s`;
 }
 
+const DAY = 86_400e6; // microseconds
+const START = 1_767_225_600_000; // what the clock of a run shows at its beginning, in milliseconds since 1970
+
+/** The date and time of a run's clock: `2026-02-01 00:00`. */
+const day = (us) => new Date(START + us / 1000).toISOString().slice(0, 16).replace("T", " ");
+
 /** How long, in the two largest units. */
 function span(us) {
   const ms = Math.round(us / 1000);

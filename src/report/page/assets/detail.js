@@ -64,37 +64,12 @@ function difference(before, after) {
   return lines;
 }
 
-const CHANGES_MAX = 4; // parts of a state that a line names
-
-/** What changed between two values, part by part: `reserved 0 → 2`. */
-function partsOf(before, after, path = "") {
-  const short = (value) => value === undefined ? "nothing" : JSON.stringify(value).slice(0, 60);
-  const isMap = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
-  if (isMap(before) && isMap(after)) {
-    const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-    const own = (map, name) => (Object.hasOwn(map, name) ? map[name] : undefined);
-    return names.flatMap((name) => partsOf(own(before, name), own(after, name), path ? `${path}.${name}` : name));
-  }
-  if (JSON.stringify(before) === JSON.stringify(after)) return [];
-  return [`${path ? path + " " : ""}${short(before)} → ${short(after)}`];
-}
-
-/** The line of a change of state: what is other than before. None if the values cannot be compared exactly. */
-function stateWords(event, row) {
+/** The line of a change of state: what is other than before. None if that cannot be said part by part. */
+function stateWords(event) {
+  if (event.change === undefined) return null;
   const [object, name] = event.state;
-  const before = stateBefore(object, row).get(name), after = stateBefore(object, row + 1).get(name);
-  const exact = (text) => text === undefined || !(/\d{16}/.test(text) || text.length > 20000);
-  if (!exact(before) || !exact(after)) return null;
-  try {
-    const [a, b] = [before, after].map((text) => (text === undefined ? undefined : JSON.parse(text)));
-    const parts = partsOf(a, b);
-    const more = parts.length - CHANGES_MAX;
-    const said = parts.slice(0, CHANGES_MAX).join(", ") + (more > 0 ? `, and ${more} more` : "");
-    const lane = data.lanes[event.lane]?.name;
-    return `${lane === data.objects[object] ? "" : data.objects[object] + " "}${name}: ${said || "as before"}`;
-  } catch {
-    return null;
-  }
+  const lane = data.lanes[event.lane]?.name;
+  return `${lane === data.objects[object] ? "" : data.objects[object] + " "}${name}: ${event.change}`;
 }
 
 /** The line of an event in the diagram. */
@@ -102,7 +77,7 @@ const lines = new Map();
 function lineOf(row) {
   const event = data.events[row];
   if (!lines.has(row)) {
-    lines.set(row, (event.kind === "state_changed" && stateWords(event, row)) || withoutLane(event));
+    lines.set(row, stateWords(event) ?? withoutLane(event));
   }
   return lines.get(row);
 }

@@ -74,7 +74,7 @@ class Diagram {
     for (let at = 0; at < this.rows.length; at++) {
       const wait = at ? data.events[this.rows[at]].at - data.events[this.rows[at - 1]].at : 0;
       if (wait >= FOLD_FROM) {
-        this.folds.set(at, { top, wait });
+        this.folds.set(at, { top, wait, until: data.events[this.rows[at]].at });
         top += Math.round(Math.max(8, 26 * scale));
       } else if (wait > 0) {
         top += Math.round((2 + 2 * Math.log10(1 + wait / 1000)) * scale) + 1;
@@ -244,8 +244,9 @@ class Diagram {
     return parts;
   }
 
-  fold({ top, wait }) {
-    const node = el("div", { class: "fold", role: "presentation" }, el("span", {}, `${span(wait)} later`));
+  fold({ top, wait, until }) {
+    const words = until < DAY ? `${span(wait)} later` : `${span(wait)} later, ${day(until)}`;
+    const node = el("div", { class: "fold", role: "presentation" }, el("span", {}, words));
     node.style.top = top + "px";
     return node;
   }

@@ -74,6 +74,7 @@ const app = {
         el("span", { class: `verdict-badge ${tone}` }, verdict),
         first ? el("h1", {}, el("span", { class: "oracle" }, first.oracle), " ", first.message) : el("h1", {}, data.title),
         first?.events.length ? el("span", { class: "faint shown-by" }, "shown by ", shownBy(first)) : null),
+      first?.demands ? el("p", { class: "demands" }, el("b", {}, "must hold "), first.demands) : null,
       data.because.length ? el("ul", { class: "why" }, data.because.map((sentence) => el("li", {}, el("b", {}, "why "), sentence))) : null,
       others.length || data.notes.length || first ? el("details", { class: "more", open: !this.isNarrow() && (data.notes.length > 0) },
         el("summary", {}, "about this run"),
