@@ -30,7 +30,7 @@ fn a_first_scenario_of_each_service_can_be_run_as_it_is() {
         let (folder, file) = place("first.json");
         check(&["new", service, &file], 0, &["is written; run it:"]);
         let written = fs::read_to_string(&file).unwrap();
-        check(&["check", &file], 0, &["1 scenarios are valid\n"]);
+        check(&["check", &file], 0, &["1 scenario is valid\n"]);
         let out = folder.path().join("out").display().to_string();
         check(&["run", &file, "--one-process", "--seeds", "100", "--out", &out], 0, &[]);
         assert!(
@@ -95,7 +95,7 @@ fn mistakes_are_data_for_editors() {
             ["line", "column", "end_line", "end_column"].map(|name| first[name].as_u64().unwrap());
         assert_eq!(place, [3, 26, 3, 31]);
         assert_eq!(of_file["diagnostics"].as_array().unwrap().len(), 2, "{of_file}");
-        assert!(text(&output.stderr).contains("1 of 1 scenarios cannot be used"));
+        assert!(text(&output.stderr).contains("the scenario cannot be used"));
     }
     let output = onceproof(&["check", "scenarios/payment-tutorial.json", "--format", "json"]);
     assert_eq!(json(&output)["files"][0]["valid"], true);
