@@ -8,11 +8,14 @@
 //! Must not know: the simulation.
 
 mod bodies;
+mod calls;
 mod catalog;
 mod checks;
 mod config;
 mod dates;
 mod diagnostic;
+mod doc;
+mod draws;
 pub(crate) mod durations;
 mod example;
 mod expand;
@@ -28,6 +31,7 @@ mod outages;
 pub mod plan;
 mod points;
 mod reader;
+mod references;
 mod repeats;
 pub mod reproducer;
 mod resolve;

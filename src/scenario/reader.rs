@@ -47,6 +47,11 @@ impl<'n> Fields<'n> {
         field.and_then(|field| member(self.node, field))
     }
 
+    /// Whether it can have the field `name`.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.form.field(name).is_some()
+    }
+
     /// The value of the field `name`, if it is there.
     pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
         self.member(name).map(|member| &member.value)

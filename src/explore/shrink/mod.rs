@@ -95,10 +95,11 @@ fn shrink(campaign: &Campaign<'_>, found: &Found, runs: u64) -> Option<Smallest>
     smallest(campaign, found.seed, Failing { case, history, violation }, runs)
 }
 
-/// The plan with the decisions that it has of its own on the tape.
+/// The plan with the decisions that it has of its own on the tape, and with the requests that were drawn.
 fn undecided(plan: &Plan, tape: &Tape) -> Case {
     if plan.decisions.is_empty() {
-        return Case { plan: plan.clone(), tape: tape.clone() };
+        let (plan, tape) = plan.drawn_by(tape);
+        return Case { plan: plan.into_owned(), tape };
     }
     let mut plan = plan.clone();
     let tape = std::mem::take(&mut plan.decisions);
@@ -106,7 +107,8 @@ fn undecided(plan: &Plan, tape: &Tape) -> Case {
         // what is on the tape is not drawn: the rate only lets it be asked for
         plan.faults.rates.entry(FaultName::BuiltIn(fault)).or_insert(Rate::ALWAYS);
     }
-    Case { plan, tape }
+    let (plan, tape) = plan.drawn_by(&tape);
+    Case { plan: plan.into_owned(), tape }
 }
 
 fn smallest(

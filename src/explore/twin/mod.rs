@@ -98,6 +98,9 @@ impl<'a> Twin<'a> {
         if let Some(why) = incomparable(history) {
             return Compared::Not(why);
         }
+        if self.plan.is_drawn() {
+            return Compared::Not("what is asked for is drawn anew in each run".to_owned());
+        }
         let make = || runs::family(self.deployment, self.plan, self.watched, self.jobs);
         let family = match self.family.get_or_init(make) {
             Ok(family) => family,
