@@ -31,6 +31,7 @@ mod outages;
 pub mod plan;
 mod points;
 mod reader;
+mod reference;
 mod references;
 mod repeats;
 pub mod reproducer;
@@ -60,6 +61,7 @@ pub use example::example;
 pub use files::{LoadError, find, load, load_at, read};
 pub use json_schema::json_schema;
 pub(crate) use lines::lines;
+pub use reference::{reference, reference_parts};
 pub use write::{Decisions, text as written};
 
 pub(crate) use example::fields as described_fields;

@@ -11,7 +11,7 @@ use crate::{
     restate::{Handler, HandlerInput, ServiceKind},
     scenario::{
         Catalog, CheckInput, HandlerEntry, Input, REFERENCE, ServiceEntry, SystemEntry,
-        json_schema, plan::TWIN,
+        json_schema, plan::TWIN, reference,
     },
     sim::Deployment,
 };
@@ -52,6 +52,14 @@ impl Subject {
     /// If discovery fails.
     pub fn scenario_schema(&self) -> Result<Value, SubjectError> {
         Ok(json_schema(&self.catalog()?))
+    }
+
+    /// The reference of these scenario files as a page of Markdown, as `onceproof schema --format markdown` prints it.
+    ///
+    /// # Errors
+    /// If discovery fails.
+    pub fn scenario_reference(&self) -> Result<String, SubjectError> {
+        Ok(reference(&self.catalog()?, self.examples()))
     }
 
     /// Adds the services and handlers that are not there yet.

@@ -14,6 +14,7 @@ mod manners;
 mod order;
 mod pages;
 mod planted_bugs;
+mod reference;
 mod reports_kept;
 mod restate_settings;
 mod scenario_errors;
