@@ -85,6 +85,10 @@ pub(crate) fn calls(reader: &mut Reader, fields: &Fields<'_>) -> Option<(u64, u6
     let node = &member.value;
     match node.kind {
         Kind::Array(_) => reader.range(node, vocabulary::CALLS),
+        Kind::String(_) => {
+            let help = "`call` is what is called, `calls` how many requests there are";
+            reader.wrong_type(node, vocabulary::CALLS.what, Some(help.to_owned()))
+        }
         _ => reader.whole(node, vocabulary::CALLS).map(|calls| (calls, calls)),
     }
 }

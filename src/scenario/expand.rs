@@ -213,7 +213,8 @@ fn row(doc: &StepDoc<'_>, first: Step, does: &[Mixed], values: &Values<'_>, step
         if does.len() > 1 || !doc.draws.is_empty() || calls.is_some() {
             let mix = if does.len() > 1 { does.to_vec() } else { Vec::new() };
             let values = doc.draws.iter().map(|draw| (draw.name.clone(), draw.values.clone()));
-            step.drawn = Some(Box::new(Drawn { mix, values: values.collect(), calls }));
+            let copy_of = (doc.calls.is_none() && number > 1).then(|| first.request.clone());
+            step.drawn = Some(Box::new(Drawn { mix, values: values.collect(), calls, copy_of }));
         }
         if let Some(every_ms) = doc.row_ms()
             && number > 1

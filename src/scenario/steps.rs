@@ -121,7 +121,9 @@ fn does<'n>(
     match given.as_slice() {
         [] => {
             let names: Vec<&str> = DEEDS.iter().map(|(name, _)| *name).collect();
-            if !fields.misspells(&names) {
+            // `calls` with a text in it is meant to be a `call`
+            let is_call = fields.get("calls").is_some_and(|n| matches!(n.kind, Kind::String(_)));
+            if !is_call && !fields.misspells(&names) {
                 let names = suggest::list(names);
                 reader.report(
                     Diagnostic::new(place, "this step does nothing")

@@ -26,6 +26,7 @@ mod smaller;
 mod snapshots;
 mod tutorial;
 mod twin;
+mod workloads;
 mod written;
 
 use std::path::{Path, PathBuf};

@@ -77,26 +77,24 @@ impl Plan {
             return Cow::Borrowed(self);
         }
         let mut plan = self.clone();
-        let mut lengths: BTreeMap<String, u64> = BTreeMap::new();
+        let mut picks = Picks { source, made: BTreeMap::new() };
         let mut gone = BTreeSet::new();
         for step in &mut plan.steps {
             let Some(drawn) = step.drawn.take() else { continue };
-            let Drawn { mix, values, calls } = *drawn;
-            if let Some(Calls { of, number, from, to }) = calls {
-                let length = lengths.entry(of).or_insert_with_key(|of| {
-                    from + u64::from(pick(source, CALLS, of, to - from + 1))
-                });
-                if number > *length {
-                    gone.insert(step.request.clone());
-                    continue;
-                }
+            let Drawn { mix, values, calls, copy_of } = *drawn;
+            if let Some(Calls { of, number, from, to }) = calls
+                && number > from + u64::from(picks.one(CALLS, &of, to - from + 1))
+            {
+                gone.insert(step.request.clone());
+                continue;
             }
-            if let Some(action) = one_of(source, &step.request, mix) {
+            let request = copy_of.as_ref().unwrap_or(&step.request);
+            if let Some(action) = one_of(&mut picks, request, mix) {
                 step.action = action;
             }
             let value = |(name, values): (&String, &Values)| {
-                let place = format!("{} {name}", step.request);
-                (name.clone(), values.at(pick(source, DRAW, &place, values.count().into())))
+                let place = format!("{request} {name}");
+                (name.clone(), values.at(picks.one(DRAW, &place, values.count().into())))
             };
             let values: Vec<(String, Value)> = values.iter().map(value).collect();
             step.action = Filler::of_variables(&values).action(&step.action);
@@ -145,10 +143,26 @@ impl Plan {
     }
 }
 
+/// What is decided, each place once.
+struct Picks<'s> {
+    source: &'s mut dyn Source,
+    made: BTreeMap<(&'static str, String), u32>,
+}
+
+impl Picks<'_> {
+    fn one(&mut self, kind: &'static str, place: &str, count: u64) -> u32 {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let Self { source, made } = self;
+        *made
+            .entry((kind, place.to_owned()))
+            .or_insert_with(|| source.pick(Site { kind, place }, Options::Uniform { count }))
+    }
+}
+
 /// One of a mix; none of none.
-fn one_of(source: &mut dyn Source, request: &str, mix: Vec<Mixed>) -> Option<Action> {
+fn one_of(picks: &mut Picks<'_>, request: &str, mix: Vec<Mixed>) -> Option<Action> {
     let all = mix.iter().map(|mixed| u64::from(mixed.weight)).sum();
-    let mut left = if mix.len() > 1 { pick(source, MIX, request, all) } else { 0 };
+    let mut left = if mix.len() > 1 { picks.one(MIX, request, all) } else { 0 };
     for mixed in mix {
         if left < mixed.weight {
             return Some(mixed.action);
@@ -156,11 +170,6 @@ fn one_of(source: &mut dyn Source, request: &str, mix: Vec<Mixed>) -> Option<Act
         left -= mixed.weight;
     }
     None
-}
-
-fn pick(source: &mut dyn Source, kind: &'static str, place: &str, count: u64) -> u32 {
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    source.pick(Site { kind, place }, Options::Uniform { count })
 }
 
 impl<'a> Filler<'a> {
@@ -229,6 +238,7 @@ mod tests {
                 ]
                 .into(),
                 calls: Some(Calls { of: "stay".into(), number, from: 1, to: calls }),
+                copy_of: None,
             })),
             ..Step::default()
         };
@@ -276,6 +286,22 @@ mod tests {
         assert_eq!(lengths, [1, 2, 3, 4].into());
         let percent = books * 100 / all;
         assert!((72..=78).contains(&percent), "{percent} % of {all}");
+    }
+
+    #[test]
+    fn copies_are_equal_whatever_was_drawn() {
+        let mut plan = plan(2);
+        for step in &mut plan.steps {
+            let drawn = step.drawn.as_mut().expect("something is drawn");
+            (drawn.calls, drawn.copy_of) = (None, Some("stay".into()));
+        }
+        for seed in 0..50 {
+            let mut recorder = Recorder::new(Seeded::new(Seed(seed)), true);
+            let drawn = plan.drawn(&mut recorder).into_owned();
+            assert_eq!(drawn.steps[0].action, drawn.steps[1].action, "seed {seed}");
+            let (again, _) = plan.drawn_by(&recorder.finish().1);
+            assert_eq!(*again, drawn, "seed {seed}");
+        }
     }
 
     #[test]

@@ -136,6 +136,9 @@ pub struct Drawn {
     /// If it is one of a number that is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<Calls>,
+    /// The request of which it is an equal: what is drawn for that one is drawn for both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<String>,
 }
 
 /// A call of a mix.

@@ -224,8 +224,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             let values = Values::OneOf(vec![of.clone()]);
             let values =
                 [(of.clone(), values), ("n".to_owned(), Values::Range { from, to })].into();
+            let copy_of = Some(of.clone());
             let calls = Some(Calls { of, number: from, from, to });
-            Box::new(Drawn { mix, values, calls })
+            Box::new(Drawn { mix, values, calls, copy_of })
         }),
         after,
     });
