@@ -308,31 +308,6 @@ impl Subject {
         self
     }
 
-    /// A scenario that shows a part of the language with these services: it stands in what `onceproof schema --format
-    /// markdown` prints. The parts are those of [`scenario::reference_parts`](crate::scenario::reference_parts).
-    ///
-    /// ```
-    /// # use onceproof::subject::Subject;
-    /// # fn example(subject: Subject) -> Subject {
-    /// subject.example("faults", r#"{
-    ///   "title": "a room is booked while attempts crash",
-    ///   "steps": [{ "id": "book", "call": "Bookings/b-1/book", "body": { "nights": 2 } }],
-    ///   "faults": { "crash": 0.1 }
-    /// }"#)
-    /// # }
-    /// ```
-    ///
-    /// # Panics
-    /// If there is no such part.
-    #[must_use]
-    pub fn example(mut self, part: impl Into<String>, text: impl Into<String>) -> Self {
-        let part = part.into();
-        let is_there = reference_parts().any(|name| name == part);
-        assert!(is_there, "the reference has no part `{part}`");
-        self.examples.push((part, text.into()));
-        self
-    }
-
     /// The outside world of `onceproof serve`, as in a scenario's `world`.
     #[must_use]
     pub fn serve_world(mut self, world: Value) -> Self {
@@ -458,12 +433,6 @@ impl Subject {
     /// What a kill left half done in a run.
     pub(crate) fn left_behind(&self, facts: &Facts<'_>) -> Vec<String> {
         self.aftermath.as_ref().map_or_else(Vec::new, |left| left(facts))
-    }
-
-    /// The scenarios that show parts of the language: the part, and the text.
-    #[must_use]
-    pub fn examples(&self) -> &[(String, String)] {
-        &self.examples
     }
 
     pub(crate) fn world_to_serve(&self) -> &Value {
