@@ -16,7 +16,6 @@ use crate::{
     scenario::{
         CheckInput, ShortForm,
         plan::{Action, OpeningState, Revision, Scenario, Step, TWIN},
-        reference_parts,
     },
     system::{ConfigError, System, SystemSpec, World, read_config},
 };
