@@ -70,7 +70,7 @@ fn uses(reader: &mut Reader, doc: &StepDoc<'_>, by_id: &BTreeMap<&str, &StepDoc<
             // a letter is near to many names
             let near = suggest::nearest(placeholder.name, ids.clone());
             reader.report(match near.filter(|_| !is_variable || placeholder.name.len() > 2) {
-                None if is_variable => unknown_variable(text, &doc.variables()),
+                None if is_variable => unknown_variable(text, &doc.variables(), true),
                 near => {
                     let problem = format!("unknown step `{}`", placeholder.name);
                     let help = match near {

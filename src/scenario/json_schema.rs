@@ -188,8 +188,14 @@ impl Builder<'_> {
             let having = DEEDS.iter().filter(|(_, own)| own.contains(&field));
             let having: Vec<Value> =
                 having.map(|(deed, _)| json!({ "required": [deed] })).collect();
-            rules.push(json!({ "if": { "required": [field] }, "then": { "anyOf": having } }));
+            let names = [Some(field), field.strip_suffix("_ms")];
+            for name in names.into_iter().flatten() {
+                rules.push(json!({ "if": { "required": [name] }, "then": { "anyOf": having } }));
+            }
         }
+        schema["dependentRequired"] = json!({
+            "faults": ["from"], "every": ["calls"], "every_ms": ["calls"], "until": ["calls"],
+        });
         schema["allOf"] = Value::Array(rules);
         schema
     }
@@ -198,6 +204,9 @@ impl Builder<'_> {
     fn mixed(&mut self) -> Value {
         let mut schema = self.object(&MIXED);
         schema["oneOf"] = json!([{ "required": ["call"] }, { "required": ["send"] }]);
+        schema["dependentRequired"] = json!({
+            "faults": ["from"], "from": ["call"], "delay": ["send"], "delay_ms": ["send"],
+        });
         schema
     }
 

@@ -14,7 +14,7 @@ use super::{
     plan::Millis,
     suggest,
     syntax::{Kind, Member, Node, Text},
-    vocabulary::{FORMS, Field, Form, written},
+    vocabulary::{CODE, FORMS, Field, Form, written},
     wrong_words::{INSTEAD, Instead},
 };
 use crate::choice::{ParseRateError, Rate};
@@ -250,7 +250,10 @@ impl Reader {
                 _ => format!("expected {}, found {digits}: at most {}", form.what, form.max),
             }
         };
-        self.report(Diagnostic::new(node.head(), problem));
+        let is_success = form.what == CODE.what && matches!(digits.parse::<u64>(), Ok(200..400));
+        let help = is_success
+            .then(|| "what succeeds is told by `matches`; 400 to 599 are errors".to_owned());
+        self.report(Diagnostic::new(node.head(), problem).help_if(help));
         None
     }
 

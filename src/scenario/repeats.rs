@@ -72,20 +72,22 @@ pub(crate) fn variables(reader: &mut Reader, node: &Node, repeats: &[Repeat]) {
     placeholders(reader, node, (repeats, &[]), &mut others);
     for text in others {
         let names: Vec<&str> = repeats.iter().map(|repeat| repeat.name.as_str()).collect();
-        let problem = unknown_variable(&text, &names);
+        let problem = unknown_variable(&text, &names, false);
         reader.report(problem);
     }
 }
 
 /// A placeholder for which there is nothing.
-pub(crate) fn unknown_variable(text: &Text, variables: &[&str]) -> Diagnostic {
+pub(crate) fn unknown_variable(text: &Text, variables: &[&str], is_sent: bool) -> Diagnostic {
     let name = text.value.trim_matches(['{', '}']);
     let help = if !variables.is_empty() {
         let variables = suggest::list(variables.iter().copied());
         format!("variables of this step: {variables}; double the braces for text")
     } else if template::is_variable(name) {
+        let drawn = format!(r#", or "draw": {{ "{name}": ["ann", "bob"] }}"#);
+        let drawn = if is_sent { drawn } else { String::new() };
         format!(
-            r#"the step is not repeated; add "for": {{ "{name}": [1, 20] }}, or double the braces for text"#
+            r#"no variable has this name; add "for": {{ "{name}": [1, 20] }}{drawn}, or double the braces for text"#
         )
     } else {
         "double the braces for text".to_owned()

@@ -224,6 +224,12 @@ pub(crate) static INSTEAD: &[Instead] = &[
     ),
     instead(
         &EXPECTATION,
+        &["emails", "mails", "messages", "charges", "bookings", "calls", "events", "sent", "count"],
+        "reply",
+        "what systems did are effects: `{ \"effects\": \"SYSTEM.KIND\", \"count\": 1 }`",
+    ),
+    instead(
+        &EXPECTATION,
         &["status", "error", "code", "status_code"],
         "fails",
         "write `fails`: the error code that the answer must have",
