@@ -119,6 +119,10 @@ fn what_cannot_happen_is_warned_of() {
         (r#""faults": { "crash": 0.1, "default": false }"#, "`default` is false unless it is said"),
         (r#""expect": [{ "reply": "pay", "matches": {} }]"#, "this expects nothing"),
         (
+            r#""steps": [{ "id": "pay", "call": "PaymentService/p/GetPayment", "draw": { "n": [1, 2] } }]"#,
+            "`n` is drawn and used nowhere",
+        ),
+        (
             r#""expect": [{ "reply": "pay", "fails": 400 }, { "reply": "pay", "matches": { "a": 1 } }]"#,
             "the replies of `pay` cannot both succeed and fail with 400",
         ),
@@ -127,7 +131,11 @@ fn what_cannot_happen_is_warned_of() {
             "the replies of `pay` cannot fail with both 400 and 404",
         ),
     ] {
-        let found = onceproof::scenario::check("t.json", &scenario(rest), &catalog());
+        let text = match rest.starts_with("\"steps\"") {
+            true => format!(r#"{{ "title": "t", {rest} }}"#),
+            false => scenario(rest),
+        };
+        let found = onceproof::scenario::check("t.json", &text, &catalog());
         assert_eq!((found.errors(), found.count()), (0, 1), "{rest}:\n{found}");
         assert!(found.to_string().contains(said), "{rest}:\n{found}");
         assert!(found.to_string().starts_with("warning: "), "{found}");
