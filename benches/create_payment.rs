@@ -29,7 +29,7 @@ use onceproof::{
     choice::Seeded,
     oracle::{Oracle, judge},
     protocol::{Decoder, Frame, MessageType, messages},
-    scenario::plan::{Action, Millis, Plan, Step},
+    scenario::plan::{Action, Plan, Step},
     sim::{self, Deployment, Logs},
     subject::{Subject, Variants},
 };
@@ -190,10 +190,7 @@ fn plan() -> Plan {
                 faults: Vec::new(),
                 headers: std::collections::BTreeMap::new(),
             },
-            at_ms: Millis::default(),
-            after: None,
-            when: None,
-            takes: Vec::new(),
+            ..Step::default()
         }],
         ..Plan::default()
     }

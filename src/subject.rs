@@ -15,7 +15,7 @@ use crate::{
     oracle::{Facts, Oracle, generic},
     scenario::{
         CheckInput, ShortForm,
-        plan::{Action, OpeningState, Revision, Scenario, TWIN},
+        plan::{Action, OpeningState, Revision, Scenario, Step, TWIN},
     },
     system::{ConfigError, System, SystemSpec, World, read_config},
 };
@@ -98,6 +98,7 @@ pub struct Subject {
     generic: Vec<Arc<dyn Oracle>>,
     aftermath: Option<Aftermath>,
     scenarios: Vec<(String, String)>,
+    examples: Vec<(String, String)>,
     serve_world: Value,
     ids: Vec<String>,
 }
@@ -126,6 +127,7 @@ impl Subject {
             generic: generic(),
             aftermath: None,
             scenarios: Vec::new(),
+            examples: Vec::new(),
             serve_world: Value::Object(serde_json::Map::new()),
             ids: Vec::new(),
         }
@@ -380,8 +382,8 @@ impl Subject {
         scenario: &Scenario,
         services: &Deployment,
     ) -> Result<(), SubjectError> {
-        for step in &scenario.plan.steps {
-            if let Action::Call { target, .. } = &step.action
+        for action in scenario.plan.steps.iter().flat_map(Step::actions) {
+            if let Action::Call { target, .. } = action
                 && services.catalog().handler(&target.service, &target.handler).is_none()
             {
                 let handler = format!("{}/{}", target.service, target.handler);

@@ -32,6 +32,9 @@ use crate::{
 /// The scenarios that ship with onceproof.
 static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios");
 
+/// Scenarios that show the parts of the language: `04-steps.json` is one of the part `steps`.
+static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/reference");
+
 /// An amount in cents: more than all the money there is, and far from overflow in sums.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "i64")]
@@ -151,6 +154,13 @@ fn with_scenarios(mut subject: Subject) -> Subject {
         if let Some(text) = file.contents_utf8() {
             subject = subject.scenario(file.path().display().to_string(), text);
         }
+    }
+    let mut examples: Vec<_> = EXAMPLES.files().collect();
+    examples.sort_by_key(|file| file.path());
+    for file in examples {
+        let name = file.path().file_stem().unwrap_or_default().to_string_lossy();
+        let (_, part) = name.split_once('-').expect("a number and the part");
+        subject = subject.example(part, file.contents_utf8().expect("a text"));
     }
     subject
 }

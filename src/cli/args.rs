@@ -57,8 +57,8 @@ pub(super) enum Command {
     Serve(Serve),
     /// Write a first scenario for a service, ready to run.
     New(New),
-    /// Print the JSON schema of scenario files: editors complete them with it.
-    Schema,
+    /// Print the JSON schema of scenario files, with which editors complete them; or the same as a page to read.
+    Schema(Schema),
     /// List what scenarios can name: services and handlers, systems, effects, faults, oracles, planted bugs.
     List(List),
     /// Hunt every planted bug of the services, and say how soon each was found.
@@ -405,6 +405,21 @@ pub(super) struct Check {
 pub(super) enum CheckFormat {
     Text,
     Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Schema {
+    /// How to print it: for editors, or for people.
+    #[arg(long, value_enum, default_value_t = SchemaFormat::Json)]
+    pub(super) format: SchemaFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaFormat {
+    /// JSON schema, 2020-12.
+    Json,
+    /// A page of Markdown: the reference of the scenario language.
+    Markdown,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     args::{self, CheckFormat},
     exit::{Exit, Failure},
-    load::{in_json, render, summary},
+    load::{in_json, render, summary, unusable},
     terminal,
 };
 use crate::{
@@ -47,14 +47,18 @@ pub(super) fn check(subject: &Subject, args: &args::Check) -> Result<Exit, Failu
         terminal::say(&summary(told, all));
     }
     if wrong > 0 {
-        return Err(Failure(format!("error: {wrong} of {all} scenarios cannot be used")));
+        return Err(unusable(wrong, all));
     }
     if args.format == CheckFormat::Text {
         let warned = match warned {
             0 => String::new(),
             some => format!(", {some} with warnings"),
         };
-        terminal::say(&format!("{all} scenarios are valid{warned}\n"));
+        let valid = match all {
+            1 => "1 scenario is valid".to_owned(),
+            all => format!("{all} scenarios are valid"),
+        };
+        terminal::say(&format!("{valid}{warned}\n"));
     }
     Ok(Exit::Held)
 }

@@ -46,7 +46,7 @@ pub(super) fn load_all(
         let wrong = errors.len();
         let told = errors.iter().map(|(file, error)| self::in_json(file, error)).collect();
         terminal::say(&summary(told, all));
-        return Err(Failure(format!("error: {wrong} of {all} scenarios cannot be used")));
+        return Err(unusable(wrong, all));
     }
     let errors: Vec<String> = errors.into_iter().map(|(_, error)| render(error).0).collect();
     Err(Failure(errors.join("\n")))
@@ -79,4 +79,12 @@ pub(super) fn in_json(file: &str, e: &LoadError) -> Value {
 pub(super) fn summary(files: Vec<Value>, all: usize) -> String {
     let all = json!({ "version": VERSION, "checked": all, "files": files });
     format!("{all:#}\n")
+}
+
+/// So many of all scenarios have mistakes.
+pub(super) fn unusable(wrong: usize, all: usize) -> Failure {
+    Failure(match all {
+        1 => "error: the scenario cannot be used".to_owned(),
+        all => format!("error: {wrong} of {all} scenarios cannot be used"),
+    })
 }

@@ -75,7 +75,7 @@ pub fn run(
         #[cfg(feature = "serve")]
         Command::Serve(args) => live::serve(subject, &args),
         Command::New(args) => new::new(&program, subject, &args),
-        Command::Schema => schema::schema(subject),
+        Command::Schema(args) => schema::schema(subject, &args),
         Command::List(args) => list::list(subject, args.filter.as_deref()),
         Command::Bugs(args) => bugs::bugs(subject, &args),
     };

@@ -10,7 +10,7 @@ use super::{Campaign, Exploration, Explored, Unfinished, outcome::ScenarioVerdic
 use crate::{
     base::Seed,
     history::Event,
-    scenario::plan::{Action, Scenario},
+    scenario::plan::{Action, Scenario, Step},
     subject::SubjectError,
 };
 
@@ -85,8 +85,8 @@ pub fn without_bugs(scenario: &Scenario) -> Scenario {
 /// If a run panics: a bug of this crate.
 pub fn reached(campaign: &Campaign<'_>) -> Result<BTreeSet<String>, Box<Unfinished>> {
     let mut services = BTreeSet::new();
-    for step in &campaign.scenario.plan.steps {
-        if let Action::Call { target, .. } | Action::Send { target, .. } = &step.action {
+    for action in campaign.scenario.plan.steps.iter().flat_map(Step::actions) {
+        if let Action::Call { target, .. } | Action::Send { target, .. } = action {
             services.insert(target.service.to_string());
         }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::outcome::{FailedReplies, Replies};
 use crate::{
     history::{Event, History, Outcome},
-    scenario::plan::{Expectation, Plan, Wait},
+    scenario::plan::{Expectation, Goal, Plan, Wait},
 };
 
 /// How many messages of one step and code are told apart: those that come first in the alphabet.
@@ -107,6 +107,20 @@ impl Steps {
         in_vain.map(|(step, wait)| (step.step.as_str(), wait)).collect()
     }
 
+    /// The steps that went on to their last request in every run, each with what would have ended it.
+    pub(super) fn never_ended<'p>(
+        &self,
+        plan: &'p Plan,
+        tally: &Tally,
+    ) -> BTreeMap<&'p str, &'p Goal> {
+        let rows = plan.steps.iter().filter_map(|step| Some((step, &step.until.as_ref()?.what)));
+        let in_vain = rows.filter(|(step, _)| {
+            let number = self.of_request.get(&step.request);
+            number.is_none_or(|number| !tally.awaited.contains(number))
+        });
+        in_vain.map(|(step, goal)| (step.step.as_str(), goal)).collect()
+    }
+
     /// The steps that were left out in every run, each with a reason.
     pub(super) fn never_sent(&self, tally: &Tally) -> BTreeMap<String, String> {
         let was_sent = |number: &usize| {
@@ -192,8 +206,7 @@ mod tests {
             action: Action::Attach { request: String::new() },
             at_ms: Millis::default(),
             after: None,
-            when: None,
-            takes: Vec::new(),
+            ..Step::default()
         };
         let steps = vec![step("pay", "pay[1]"), step("pay", "pay[2]"), step("get", "get")];
         Plan { steps, ..Plan::default() }

@@ -113,6 +113,10 @@ pub(super) fn summarize(
     for (step, wait) in steps.waited_in_vain(&scenario.plan, &sum.replies) {
         ineffective.push(format!("step {step} never came: it waits for {wait}"));
     }
+    for (step, goal) in steps.never_ended(&scenario.plan, &sum.replies) {
+        ineffective
+            .push(format!("step {step} never ended before its last call: it goes on until {goal}"));
+    }
     for (step, why) in steps.never_sent(&sum.replies) {
         ineffective.push(format!("step {step} was never sent: {why}"));
     }

@@ -8,7 +8,8 @@ use crate::{
     scenario::plan::{Fault, FaultName, Plan},
 };
 
-/// The plan without the decisions that it has of its own, and those; none if it has none.
+/// The plan without the decisions that it has of its own, and those; none if it has none. Requests are drawn, if it draws
+/// any.
 pub(super) fn undecided(plan: &Plan) -> Option<(Plan, Tape)> {
     if plan.decisions.is_empty() {
         return None;
@@ -22,5 +23,6 @@ pub(super) fn undecided(plan: &Plan) -> Option<(Plan, Tape)> {
             plan.faults.rates.entry(FaultName::BuiltIn(fault)).or_insert(Rate::ALWAYS);
         }
     }
-    Some((plan, tape))
+    let (plan, tape) = plan.drawn_by(&tape);
+    Some((plan.into_owned(), tape))
 }

@@ -141,9 +141,8 @@ mod tests {
                 headers: BTreeMap::new(),
             },
             at_ms: Default::default(),
-            when: None,
-            takes: Vec::new(),
             after: None,
+            ..Step::default()
         };
         let state = OpeningState {
             service: "S".to_owned(),

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     base::Seed,
-    choice::Rate,
+    choice::{Rate, Seeded},
     explore::{Campaign, Strategy, judge_run},
     history::{Event, History, Record},
     oracle::{Oracle, Verdict, Violation},
@@ -145,6 +145,10 @@ pub fn run(
     let mut notes = Vec::new();
     // the simulated clock shows what the real one shows
     let mut scenario = scenario.clone();
+    if scenario.plan.is_drawn() {
+        scenario.plan = scenario.plan.drawn(&mut Seeded::new(Seed(0))).into_owned();
+        notes.push("what the scenario draws is as with seed 0, on both sides".to_owned());
+    }
     let clock = Clock::start();
     scenario.plan.start_unix_ms.get_or_insert(clock.start_unix_ms());
     let (history, observed, acted) =
@@ -173,6 +177,9 @@ fn simulated_alone(step: &Step) -> Option<String> {
     }
     if let Some(taken) = step.takes.first() {
         return Some(format!("step `{id}` takes {} from a reply", taken.placeholder));
+    }
+    if let Some(until) = &step.until {
+        return Some(format!("step `{id}` goes on until {}", until.what));
     }
     step.when.as_ref().map(|wait| format!("step `{id}` waits for {wait}"))
 }

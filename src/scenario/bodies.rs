@@ -9,12 +9,12 @@ use super::{
     catalog::{CheckInput, HandlerEntry},
     config,
     diagnostic::Diagnostic,
+    doc::{Does, StepDoc},
     reader::Reader,
     schema::Schema,
-    steps::{Does, StepDoc},
     suggest,
     syntax::{Kind, Node, Text},
-    template::{self, Values},
+    template,
     vocabulary::{Field, Form, written},
 };
 use crate::system::ConfigError;
@@ -45,30 +45,38 @@ fn is_refusal(code: &Node) -> bool {
 fn spare(docs: &mut [StepDoc<'_>], refused: &[String]) {
     for doc in docs {
         let own = doc.fails.is_some_and(|code| REFUSED.contains(&code.into()));
-        if let Some(Does::Call { entry, .. }) = &mut doc.does
-            && (own || refused.contains(&doc.id.value))
-        {
-            *entry = HandlerEntry { schema: None, check_input: None, ..entry.clone() };
+        if !own && !refused.contains(&doc.id.value) {
+            continue;
+        }
+        let calls: Vec<&mut Does<'_>> = match &mut doc.does {
+            Some(Does::Mix(calls)) => calls.iter_mut().map(|(_, does)| does).collect(),
+            one => one.iter_mut().collect(),
+        };
+        for does in calls {
+            if let Does::Call { entry, .. } = does {
+                *entry = HandlerEntry { schema: None, check_input: None, ..entry.clone() };
+            }
         }
     }
 }
 
-/// Reports what does not fit; `text` is the body as it is sent, with `values` filled into what stands at `node`. False
-/// if there is anything.
+/// Reports what does not fit; `text` is the body as it is sent, with what stands at `node` filled in as `with` says in
+/// words. False if there is anything.
 pub(crate) fn check(
     reader: &mut Reader,
     node: &Node,
     text: &str,
     (entry, handler): (&HandlerEntry, &str),
-    (values, uses): (&Values<'_>, &[Text]),
+    (with, uses): (&str, &[Text]),
 ) -> bool {
+    let with = if with.is_empty() { String::new() } else { format!("with {with}") };
     if entry.schema.is_none() && entry.check_input.is_none() {
         return true;
     }
     let value: Value = serde_json::from_str(text).expect("the tree is written as JSON");
     let before = reader.problems.len();
     if let Some(schema) = &entry.schema {
-        let look = Look { owner: format!("the body of {handler}"), values, uses };
+        let look = Look { owner: format!("the body of {handler}"), with: &with, uses };
         let found = look.value(reader, node, &value, Schema::new(schema), &[]);
         reader.problems.extend(found);
     }
@@ -82,7 +90,7 @@ pub(crate) fn check(
     config::misfit(reader, node, &format!("the body of {handler}"), &placed(node, handler, error));
     for problem in &mut reader.problems[before..] {
         if problem.label.is_empty() {
-            problem.label = with(values);
+            problem.label.clone_from(&with);
         }
         problem.help.get_or_insert_with(|| ON_PURPOSE.to_owned());
     }
@@ -150,16 +158,11 @@ fn placed(node: &Node, handler: &str, error: ConfigError) -> ConfigError {
     }
 }
 
-/// `with i = 3`; empty without variables.
-fn with(values: &Values<'_>) -> String {
-    let all: Vec<String> = values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    if all.is_empty() { String::new() } else { format!("with {}", all.join(", ")) }
-}
-
 struct Look<'a> {
     /// `the body of Bookings/book`.
     owner: String,
-    values: &'a Values<'a>,
+    /// `with i = 3`; empty without variables.
+    with: &'a str,
     /// What stands for parts of replies, which nobody knows yet.
     uses: &'a [Text],
 }
@@ -314,7 +317,10 @@ impl Look<'_> {
             None => "the body".to_owned(),
         };
         if let Some(expected) = unfitting_type(value, words) {
-            let help = unquoted(value, expected).unwrap_or_else(|| ON_PURPOSE.to_owned());
+            let as_number = || filled_in(node).filter(|_| matches!(expected, "integer" | "number"));
+            let help = as_number()
+                .or_else(|| unquoted(value, expected))
+                .unwrap_or_else(|| ON_PURPOSE.to_owned());
             let problem = format!("expected {} for {name}, found {}", an(expected), found(value));
             return report(problem, help);
         }
@@ -382,7 +388,7 @@ impl Look<'_> {
     /// Whose body it is; and the values of variables, if they matter at `node`.
     fn label(&self, node: &Node) -> String {
         let is_filled = matches!(&node.kind, Kind::String(text) if template::placeholders(text).next().is_some());
-        if is_filled { with(self.values) } else { format!("in {}", self.owner) }
+        if is_filled { self.with.to_owned() } else { format!("in {}", self.owner) }
     }
 }
 
@@ -436,6 +442,13 @@ fn found(value: &Value) -> String {
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     }
+}
+
+/// For a variable that is filled in as a text: how to write it as a number.
+fn filled_in(node: &Node) -> Option<String> {
+    let Kind::String(text) = &node.kind else { return None };
+    let placeholder = template::whole(text).filter(|this| this.kind == template::As::ItIs)?;
+    Some(format!(r#"write "{{{}:number}}" for a number"#, placeholder.name))
 }
 
 /// For a value in quotes, or without: how to write it.

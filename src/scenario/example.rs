@@ -70,7 +70,7 @@ pub(crate) fn fields(schema: &Value) -> Vec<String> {
 }
 
 /// What a value is, in words.
-fn words(schema: Schema<'_>, depth: usize) -> String {
+pub(crate) fn words(schema: Schema<'_>, depth: usize) -> String {
     let listed = schema.words();
     if !listed.is_empty() {
         return listed.join(", ");

@@ -2,17 +2,21 @@
 //!
 //! Must not know: services.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 use super::{
     bodies,
+    catalog::{HandlerEntry, Input},
     diagnostic::Diagnostic,
-    plan::{Action, Step, Taken, Wait},
-    reader::{Reader, unknown_name},
+    doc::{Completion, Does, How, StepDoc, UntilDoc, Verb},
+    plan::{Action, Calls, Drawn, Filler, Goal, Mixed, Step, Taken, Until, Wait},
+    reader::Reader,
+    references::{cycles, known_in_time, pick, references, request, request_name},
     repeats::{Repeat, unknown_variable},
-    steps::{Completion, Does, How, StepDoc, Verb},
     suggest,
-    syntax::{Node, Text},
+    syntax::Node,
     template::{self, Values},
     waits::After,
 };
@@ -40,6 +44,8 @@ pub(crate) fn expand(reader: &mut Reader, docs: &[StepDoc<'_>]) -> Vec<Step> {
         referring &= all_known;
         if all_known && doc.sound {
             one(reader, doc, &by_id, &mut steps);
+        } else {
+            bodies_alone(reader, doc);
         }
     }
     if referring {
@@ -64,7 +70,7 @@ fn uses(reader: &mut Reader, doc: &StepDoc<'_>, by_id: &BTreeMap<&str, &StepDoc<
             // a letter is near to many names
             let near = suggest::nearest(placeholder.name, ids.clone());
             reader.report(match near.filter(|_| !is_variable || placeholder.name.len() > 2) {
-                None if is_variable => unknown_variable(text, &doc.repeats),
+                None if is_variable => unknown_variable(text, &doc.variables(), true),
                 near => {
                     let problem = format!("unknown step `{}`", placeholder.name);
                     let help = match near {
@@ -80,52 +86,12 @@ fn uses(reader: &mut Reader, doc: &StepDoc<'_>, by_id: &BTreeMap<&str, &StepDoc<
             });
             continue;
         };
-        let has_reply = |does: &Does<'_>| match does {
-            Does::Call { how, .. } => matches!(how, How::Call { .. }),
-            other => other.is_answered(),
-        };
-        if other.does.as_ref().is_some_and(|does| !has_reply(does)) {
+        if other.does.as_ref().is_some_and(|does| !does.has_reply()) {
             let problem = format!("`{}` is not a call: it has no reply", placeholder.name);
             reader.report(Diagnostic::new(place, problem).help("name a step that has a `call`"));
         }
     }
     reader.problems.len() == problems
-}
-
-/// Reports what requests take from replies that need not be there by then.
-fn known_in_time(reader: &mut Reader, by_id: &BTreeMap<&str, &StepDoc<'_>>, steps: &[Step]) {
-    let index: BTreeMap<&str, usize> =
-        steps.iter().enumerate().map(|(i, step)| (step.request.as_str(), i)).collect();
-    let mut reported = BTreeSet::new();
-    for step in steps {
-        for taken in &step.takes {
-            let mut at = Some(step);
-            let is_there = loop {
-                let Some(this) = at else { break false };
-                if this.after.as_ref() == Some(&taken.request) {
-                    break true;
-                }
-                // a status is waited for of a request that was sent, and may not be answered
-                at = this.waits_for().and_then(|name| index.get(name.as_str())).map(|i| &steps[*i]);
-            };
-            if is_there || !reported.insert((step.step.as_str(), taken.placeholder.as_str())) {
-                continue;
-            }
-            let doc = by_id.get(step.step.as_str());
-            let uses = doc.and_then(|doc| doc.uses.iter().find(|t| t.value == taken.placeholder));
-            let Some(text) = uses else { continue };
-            let id = split(&taken.request).0;
-            let named = &text.value[1..text.value.find(['.', ':', '}']).unwrap_or(1)];
-            let help = match doc.and_then(|doc| doc.after.as_ref()) {
-                None => format!(r#"add "after": "{named}""#),
-                Some(_) => {
-                    format!(r#"let it, or a step that it waits for, have "after": "{named}""#)
-                }
-            };
-            let problem = format!("`{id}` need not be answered by then");
-            reader.report(Diagnostic::new(text.span.clone(), problem).help(help));
-        }
-    }
 }
 
 /// What one repetition of `doc` takes from replies.
@@ -155,68 +121,11 @@ fn takes(
     Ok(takes)
 }
 
-/// True if everything that `doc` refers to is a call step.
-fn references(
-    reader: &mut Reader,
-    doc: &StepDoc<'_>,
-    by_id: &BTreeMap<&str, &StepDoc<'_>>,
-) -> bool {
-    let acted_on = match &doc.does {
-        Some(Does::To(verb, text)) => Some((text, verb.name())),
-        Some(Does::Complete { of, with: Completion::Value(_), .. }) => Some((of, "resolve")),
-        Some(Does::Complete { of, with: Completion::Failure(_), .. }) => Some((of, "reject")),
-        Some(Does::Call { .. } | Does::Http { .. } | Does::EndpointDown(_) | Does::Deploy(_))
-        | None => None,
-    };
-    let awaited = doc.after.as_ref().and_then(|after| match after {
-        After::Reply(text) => Some((text, "wait for")),
-        After::Status { of, .. } => Some((of, "watch")),
-        After::Effects { .. } | After::State { .. } => None,
-    });
-    let mut all = true;
-    for (text, verb) in awaited.into_iter().chain(acted_on) {
-        let (id, _) = split(&text.value);
-        let fits = |does: &Does<'_>| match verb {
-            "wait for" => does.is_answered(),
-            // who sends a path by hand has to ask for its outcome by hand
-            "attach" | "output" => matches!(does, Does::Call { .. }),
-            _ => matches!(does, Does::Call { .. } | Does::Http { .. }),
-        };
-        match by_id.get(id) {
-            None => {
-                let ids = by_id.keys().copied();
-                reader.report(unknown_name(text.part(0..id.len()), "step", "steps", id, ids));
-                all = false;
-            }
-            Some(other) if other.does.as_ref().is_some_and(|does| !fits(does)) => {
-                reader.report(
-                    Diagnostic::new(
-                        text.span.clone(),
-                        format!("`{id}` is not a call: there is no answer to {verb}"),
-                    )
-                    .help(format!(
-                        "{verb} a step that has a `call`; `at` says when the others come"
-                    )),
-                );
-                all = false;
-            }
-            Some(_) => {}
-        }
-    }
-    all
-}
-
 /// Reports the step with which there are too many requests, or too much in them.
 fn bounded(reader: &mut Reader, docs: &[StepDoc<'_>]) -> bool {
     let (mut requests, mut bytes) = (0_u64, 0_u64);
     for doc in docs {
-        let body = match &doc.does {
-            Some(Does::Call { body: Some(body), .. } | Does::Http { body: Some(body), .. }) => {
-                body.span.len()
-            }
-            Some(Does::Http { text: Some(text), .. }) => text.len(),
-            _ => 0,
-        };
+        let body = doc.does.as_ref().map_or(0, length);
         requests = requests.saturating_add(doc.requests());
         bytes = bytes.saturating_add(doc.requests().saturating_mul(body as u64));
         let problem = if requests > REQUESTS_MAX {
@@ -230,14 +139,24 @@ fn bounded(reader: &mut Reader, docs: &[StepDoc<'_>]) -> bool {
         } else {
             continue;
         };
-        reader.report(
-            Diagnostic::new(doc.id.span.clone(), problem).help(
-                "ask for less in `for` and `copies`; more seeds find more than more requests",
-            ),
-        );
+        reader.report(Diagnostic::new(doc.id.span.clone(), problem).help(
+            "ask for less in `for`, `copies` and `calls`; more seeds find more than more requests",
+        ));
         return false;
     }
     true
+}
+
+/// How many bytes a body has, those of a mix together.
+fn length(does: &Does<'_>) -> usize {
+    match does {
+        Does::Call { body: Some(body), .. } | Does::Http { body: Some(body), .. } => {
+            body.span.len()
+        }
+        Does::Http { text: Some(text), .. } => text.len(),
+        Does::Mix(calls) => calls.iter().map(|(_, does)| length(does)).sum(),
+        _ => 0,
+    }
 }
 
 /// Appends the requests of one step.
@@ -247,32 +166,73 @@ fn one(
     by_id: &BTreeMap<&str, &StepDoc<'_>>,
     steps: &mut Vec<Step>,
 ) {
-    let mut values: Vec<(&str, u64)> =
-        doc.repeats.iter().map(|repeat| (repeat.name.as_str(), repeat.from)).collect();
+    let mut values = first_values(doc);
     loop {
         // One problem is enough: the other repetitions have the same one.
-        let (Some(action), Ok((after, when)), Ok(takes)) = (
-            action(reader, doc, &values, by_id),
+        let (Some(does), Ok((after, when)), Ok(takes)) = (
+            does(reader, doc, &values, by_id),
             waits(reader, doc, &values, by_id),
             takes(reader, doc, &values, by_id),
         ) else {
             return;
         };
-        for copy in 1..=doc.copies {
-            steps.push(Step {
-                request: request_name(&doc.id.value, &values, copy),
-                step: doc.id.value.clone(),
-                action: action.clone(),
-                at_ms: doc.at_ms,
-                after: after.clone(),
-                when: when.clone(),
-                takes: takes.clone(),
-            });
-        }
+        let first = request_name(&doc.id.value, &values, 1);
+        let until = doc.until.as_ref().and_then(|until| goal(until, &values));
+        let step = Step {
+            request: first.clone(),
+            step: doc.id.value.clone(),
+            action: does[0].action.clone(),
+            at_ms: doc.at_ms,
+            after,
+            when,
+            takes,
+            until: until.map(|what| Until { of: first, what }),
+            drawn: None,
+        };
+        row(doc, step, &does, &values, steps);
         if !advance(&mut values, &doc.repeats) {
             return;
         }
     }
+}
+
+fn first_values<'d>(doc: &'d StepDoc<'_>) -> Vec<(&'d str, u64)> {
+    doc.repeats.iter().map(|repeat| (repeat.name.as_str(), repeat.from)).collect()
+}
+
+/// Appends the requests of one repetition, whose first is `first`: all at once, or one after the other.
+fn row(doc: &StepDoc<'_>, first: Step, does: &[Mixed], values: &Values<'_>, steps: &mut Vec<Step>) {
+    let drawn_length = doc.calls.filter(|(least, most)| least < most);
+    for number in 1..=doc.numbered() {
+        let calls = drawn_length.map(|(from, to)| {
+            let of = first.request.clone();
+            Calls { of, number, from, to }
+        });
+        let mut step = first.clone();
+        step.request = request_name(&doc.id.value, values, number);
+        if does.len() > 1 || !doc.draws.is_empty() || calls.is_some() {
+            let mix = if does.len() > 1 { does.to_vec() } else { Vec::new() };
+            let values = doc.draws.iter().map(|draw| (draw.name.clone(), draw.values.clone()));
+            let copy_of = (doc.calls.is_none() && number > 1).then(|| first.request.clone());
+            step.drawn = Some(Box::new(Drawn { mix, values: values.collect(), calls, copy_of }));
+        }
+        if let Some(every_ms) = doc.row_ms()
+            && number > 1
+        {
+            step.after = Some(request_name(&doc.id.value, values, number - 1));
+            step.when = None;
+            step.at_ms = every_ms;
+        }
+        steps.push(step);
+    }
+}
+
+/// What ends a row, in one repetition.
+fn goal(until: &UntilDoc<'_>, values: &Values<'_>) -> Option<Goal> {
+    Some(match until {
+        UntilDoc::Reply(matches) => Goal::Reply(template::json(matches, values)),
+        UntilDoc::Came(after) => Goal::Came(after.wait(values, None)?),
+    })
 }
 
 /// The request whose answer is awaited, and what else is.
@@ -304,26 +264,39 @@ pub(crate) fn advance(values: &mut [(&str, u64)], repeats: &[Repeat]) -> bool {
     false
 }
 
-/// `book`, `book[3]`, `book[3,4].2`.
-fn request_name(id: &str, values: &Values<'_>, copy: u64) -> String {
-    let mut name = id.to_owned();
-    if !values.is_empty() {
-        let values: Vec<String> = values.iter().map(|(_, value)| value.to_string()).collect();
-        name.push_str(&format!("[{}]", values.join(",")));
-    }
-    if copy > 1 {
-        name.push_str(&format!(".{copy}"));
-    }
-    name
+/// What one repetition does; of a mix all that it may do.
+fn does(
+    reader: &mut Reader,
+    doc: &StepDoc<'_>,
+    values: &Values<'_>,
+    by_id: &BTreeMap<&str, &StepDoc<'_>>,
+) -> Option<Vec<Mixed>> {
+    let does = doc.does.as_ref()?;
+    let Does::Mix(calls) = does else {
+        let action = action(reader, doc, does, values, by_id)?;
+        return Some(vec![Mixed { weight: 1, action }]);
+    };
+    // the bodies of all of them are looked at
+    let mixed: Vec<_> = calls
+        .iter()
+        .map(|(weight, does)| {
+            let action = action(reader, doc, does, values, by_id)?;
+            Some(Mixed { weight: *weight, action })
+        })
+        .collect();
+    mixed.into_iter().collect()
 }
 
 fn action(
     reader: &mut Reader,
     doc: &StepDoc<'_>,
+    does: &Does<'_>,
     values: &Values<'_>,
     by_id: &BTreeMap<&str, &StepDoc<'_>>,
 ) -> Option<Action> {
-    Some(match doc.does.as_ref()? {
+    Some(match does {
+        // a mix has no mix in it
+        Does::Mix(_) => return None,
         Does::To(verb, text) => {
             let request = request(reader, text, doc, values, by_id).ok()?;
             match verb {
@@ -373,7 +346,7 @@ fn action(
             let text = body.map_or_else(String::new, |body| template::json_text(body, values));
             let whom = format!("{service}/{handler}");
             if let Some(node) = *body
-                && !bodies::check(reader, node, &text, (entry, &whom), (values, &doc.uses))
+                && !body_fits(reader, doc, (node, &text), (entry, &whom), values)
             {
                 return None;
             }
@@ -396,143 +369,66 @@ fn action(
     })
 }
 
-/// A reference's step id, and what follows it: `[3].2`.
-fn split(reference: &str) -> (&str, &str) {
-    reference.split_at(reference.find(['[', '.']).unwrap_or(reference.len()))
+/// Looks at the bodies of a step with which something else is wrong.
+fn bodies_alone(reader: &mut Reader, doc: &StepDoc<'_>) {
+    if !doc.draws.is_empty() {
+        // what is drawn may be what is wrong
+        return;
+    }
+    let values = first_values(doc);
+    let does = doc.does.iter().flat_map(|does| match does {
+        Does::Mix(calls) => calls.iter().map(|(_, does)| does).collect(),
+        one => vec![one],
+    });
+    for does in does {
+        let Does::Call { service, handler, body: Some(node), entry, .. } = does else { continue };
+        if entry.input == Input::None {
+            // that there is one is reported already
+            continue;
+        }
+        let text = template::json_text(node, &values);
+        let whom = format!("{service}/{handler}");
+        body_fits(reader, doc, (node, &text), (entry, &whom), &values);
+    }
 }
 
-/// The name of the request that `text` means in this repetition of `doc`; a bad one is reported.
-fn request(
+/// Whether the body of one repetition fits, with whatever is drawn for it. The first problem is reported.
+fn body_fits(
     reader: &mut Reader,
-    text: &Text,
     doc: &StepDoc<'_>,
+    (node, text): (&Node, &str),
+    handler: (&HandlerEntry, &str),
     values: &Values<'_>,
-    by_id: &BTreeMap<&str, &StepDoc<'_>>,
-) -> Result<String, ()> {
-    let filled = template::fill(&text.value, values);
-    let (id, rest) = split(&filled);
-    // An unknown step, or one with errors of its own, is reported already.
-    let other = *by_id.get(id).filter(|other| other.sound).ok_or(())?;
-    pick(other, rest, values).map_err(|(message, help)| {
-        let message = if doc.repeats.is_empty() || !message.contains("does not exist") {
-            message
-        } else {
-            format!("{message}, in `{}`", request_name(&doc.id.value, values, 1))
+) -> bool {
+    let named = values.iter().map(|(name, value)| format!("{name} = {value}"));
+    let named: Vec<String> = named.collect();
+    samples(doc).into_iter().all(|drawn| {
+        let text = match drawn.is_empty() {
+            true => text.to_owned(),
+            false => Filler::of_variables(&drawn).body(text),
         };
-        reader.report(Diagnostic::new(text.span.clone(), message).help(help));
+        let drawn = drawn.iter().map(|(name, value)| match value {
+            Value::String(text) => format!("{name} = {text}"),
+            other => format!("{name} = {other}"),
+        });
+        let named: Vec<String> = named.iter().cloned().chain(drawn).collect();
+        bodies::check(reader, node, &text, handler, (&named.join(", "), &doc.uses))
     })
 }
 
-/// The request of `other` that `rest` picks, or else the repetition with the same `values`.
-fn pick(other: &StepDoc<'_>, rest: &str, values: &Values<'_>) -> Result<String, (String, String)> {
-    let id = &other.id.value;
-    let variables = || other.repeats.iter().map(|r| format!("{{{}}}", r.name)).collect::<Vec<_>>();
-    let form = || match other.repeats.len() {
-        0 => format!("write `{id}`, or `{id}.2` for its second copy"),
-        _ => format!(
-            "write `{id}[{}]` with numbers or with variables of this step",
-            variables().join(",")
-        ),
-    };
-    let (indices, copy) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
-        Some((indices, copy)) => (Some(indices), copy),
-        None => (None, rest),
-    };
-    let malformed = || (format!("`{id}{rest}` is not the name of a request"), form());
-    let copy: u64 = match copy.strip_prefix('.') {
-        Some(copy) => copy.parse().map_err(|_| malformed())?,
-        None if copy.is_empty() => 1,
-        None => return Err(malformed()),
-    };
-    let picked: Vec<u64> = match indices {
-        Some(indices) => indices
-            .split(',')
-            .map(|index| index.trim().parse().map_err(|_| malformed()))
-            .collect::<Result<_, _>>()?,
-        None => other
-            .repeats
-            .iter()
-            .map(|repeat| {
-                let same = values.iter().find(|(name, _)| *name == repeat.name);
-                same.map(|(_, value)| *value).ok_or_else(|| {
-                    let message = format!(
-                        "`{id}` is repeated over `{}`, this step is not: which one is meant?",
-                        repeat.name
-                    );
-                    let help = format!(
-                        "write `{id}[{}]` for the first, or repeat this step with the same `for`",
-                        other
-                            .repeats
-                            .iter()
-                            .map(|r| r.from.to_string())
-                            .collect::<Vec<_>>()
-                            .join(",")
-                    );
-                    (message, help)
-                })
-            })
-            .collect::<Result<_, _>>()?,
-    };
-    if picked.len() != other.repeats.len() {
-        return Err(malformed());
-    }
-    let named: Vec<(&str, u64)> =
-        other.repeats.iter().map(|r| r.name.as_str()).zip(picked.iter().copied()).collect();
-    let name = request_name(id, &named, copy);
-    let outside = other.repeats.iter().zip(&picked).find(|(r, v)| !(r.from..=r.to).contains(v));
-    if let Some((repeat, _)) = outside {
-        let help = format!("`{id}` has `{}` from {} to {}", repeat.name, repeat.from, repeat.to);
-        return Err((format!("`{name}` does not exist"), help));
-    }
-    if !(1..=other.copies).contains(&copy) {
-        let help = format!("`{id}` has {} of each; the first has no number", other.copies);
-        return Err((format!("`{name}` does not exist"), help));
-    }
-    Ok(name)
-}
-
-/// Reports requests that wait for each other: each ring once, at its first step in the file.
-fn cycles(reader: &mut Reader, docs: &[StepDoc<'_>], steps: &[Step]) {
-    let index: BTreeMap<&str, usize> =
-        steps.iter().enumerate().map(|(i, step)| (step.request.as_str(), i)).collect();
-    let next = |i: usize| steps[i].waits_for().and_then(|name| index.get(name.as_str()).copied());
-    let mut walked_by = vec![usize::MAX; steps.len()];
-    let mut reported = BTreeSet::new();
-    for start in 0..steps.len() {
-        let mut at = Some(start);
-        while let Some(i) = at.filter(|i| walked_by[*i] == usize::MAX) {
-            walked_by[i] = start;
-            at = next(i);
+/// What can be drawn for a request: the first of everything, then each of the others beside the first of the rest.
+fn samples(doc: &StepDoc<'_>) -> Vec<Vec<(String, Value)>> {
+    let all: Vec<Vec<Value>> = doc.draws.iter().map(|draw| draw.values.samples()).collect();
+    let names = || doc.draws.iter().map(|draw| draw.name.clone());
+    let firsts = all.iter().map(|values| values.first().cloned().unwrap_or_default());
+    let firsts: Vec<(String, Value)> = names().zip(firsts).collect();
+    let mut samples = vec![firsts.clone()];
+    for (at, values) in all.iter().enumerate() {
+        for value in values.iter().skip(1) {
+            let mut sample = firsts.clone();
+            sample[at].1 = value.clone();
+            samples.push(sample);
         }
-        let Some(ring_start) = at.filter(|i| walked_by[*i] == start) else { continue };
-        let mut ring = vec![ring_start];
-        while let Some(i) = next(ring[ring.len() - 1]).filter(|i| *i != ring_start) {
-            ring.push(i);
-        }
-        let ids: BTreeSet<&str> = ring.iter().map(|i| steps[*i].step.as_str()).collect();
-        if !reported.insert(ids.clone()) {
-            continue;
-        }
-        let Some(after) = docs
-            .iter()
-            .find(|doc| ids.contains(doc.id.value.as_str()))
-            .and_then(|doc| doc.after.as_ref()?.step())
-        else {
-            continue;
-        };
-        let first = &steps[ring[0]].request;
-        let mut chain = format!("`{first}`");
-        for i in ring.iter().skip(1).take(4) {
-            chain.push_str(&format!(" waits for `{}`, which", steps[*i].request));
-        }
-        let more = if ring.len() > 5 { " waits for others, until one" } else { "" };
-        reader.report(
-            Diagnostic::new(
-                after.span.clone(),
-                "these steps wait for each other and would never start",
-            )
-            .label(format!("{chain}{more} waits for `{first}`"))
-            .help("remove one `after`"),
-        );
     }
+    samples
 }

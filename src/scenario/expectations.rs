@@ -5,6 +5,7 @@
 use super::{
     catalog::Catalog,
     diagnostic::Diagnostic,
+    doc::StepDoc,
     expand,
     expression::{Compiled, Look, Wrong},
     named,
@@ -14,7 +15,6 @@ use super::{
     },
     reader::{Fields, Reader, unknown_name},
     repeats::{self, Repeat},
-    steps::{Does, How, StepDoc},
     suggest,
     syntax::{Kind, Node, Text},
     template::{self, Values},
@@ -377,11 +377,7 @@ fn replying(reader: &mut Reader, node: &Node, steps: &[StepDoc<'_>]) -> Option<S
         reader.report(problem);
         return None;
     };
-    let replies = |does: &Does<'_>| match does {
-        Does::Call { how, .. } => matches!(how, How::Call { .. }),
-        other => other.is_answered(),
-    };
-    if step.does.as_ref().is_some_and(|does| !replies(does)) {
+    if step.does.as_ref().is_some_and(|does| !does.has_reply()) {
         reader.report(Diagnostic::new(
             id.span,
             format!("`{}` is not a call: it has no reply", id.value),

@@ -143,7 +143,13 @@ fn parse_error(text: &str, errors: &cel::ParseErrors) -> Wrong {
     // what could stand there instead is a list of all tokens
     let said = said.split(" expecting {").next().unwrap_or_default();
     let message = format!("this is no expression: {}", said.replace("<EOF>", "the end"));
-    Wrong { at, length, message, help: Some("expressions are in CEL: https://cel.dev".to_owned()) }
+    let is_assignment = text[at..].starts_with('=') && !text[at..].starts_with("==");
+    let help = if is_assignment {
+        "write `==` to compare"
+    } else {
+        "expressions are in CEL: https://cel.dev"
+    };
+    Wrong { at, length, message, help: Some(help.to_owned()) }
 }
 
 /// What is found in an expression.

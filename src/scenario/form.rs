@@ -131,16 +131,18 @@ pub(crate) struct Field<'a> {
     pub(crate) summary: &'a str,
     /// A value that it may have: JSON.
     pub(crate) example: Option<&'a str>,
+    /// What it is if it is left out: JSON.
+    pub(crate) usual: Option<&'a str>,
 }
 
 /// A field that must be there.
 pub(crate) const fn needed<'a>(name: &'a str, holds: Holds<'a>, summary: &'a str) -> Field<'a> {
-    Field { name, needed: true, holds, summary, example: None }
+    Field { name, needed: true, holds, summary, example: None, usual: None }
 }
 
 /// A field that may be left out.
 pub(crate) const fn field<'a>(name: &'a str, holds: Holds<'a>, summary: &'a str) -> Field<'a> {
-    Field { name, needed: false, holds, summary, example: None }
+    Field { name, needed: false, holds, summary, example: None, usual: None }
 }
 
 /// An object with these fields and no others.
@@ -158,6 +160,11 @@ impl<'a> Field<'a> {
     /// The same, with a value that it may have: JSON.
     pub(crate) const fn example(self, example: &'a str) -> Self {
         Self { example: Some(example), ..self }
+    }
+
+    /// The same, with what it is if it is left out: JSON.
+    pub(crate) const fn usual(self, usual: &'a str) -> Self {
+        Self { usual: Some(usual), ..self }
     }
 }
 

@@ -10,17 +10,18 @@ use serde_json::{Map, Value, json};
 use super::{
     bodies::REFUSED,
     catalog::{Catalog, HandlerEntry, Input, ServiceEntry, SystemEntry},
+    doc::DEEDS,
     form::{Field, Form, Holds, MILLIS, Names, Whole},
     plan::{EntryKind, Fault},
-    steps::DEEDS,
-    vocabulary::{FAULT, FAULTS, SCENARIO, STEP, SYSTEM, WINDOW},
+    vocabulary::{FAULT, FAULTS, MIXED, SCENARIO, STEP, SYSTEM, WINDOW},
 };
 
 /// The JSON schema of the scenario files that `catalog` allows.
 #[must_use]
 pub fn json_schema(catalog: &Catalog) -> Value {
     let mut builder = Builder { catalog, defs: Map::new() };
-    let root = builder.object(&SCENARIO);
+    let mut root = builder.object(&SCENARIO);
+    builder.bodies(&mut root);
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "a scenario of onceproof",
@@ -88,8 +89,12 @@ impl Builder<'_> {
 
     fn field(&mut self, field: &Field<'_>) -> Value {
         let schema = self.holds(field.holds);
-        let example = field.example.and_then(|text| serde_json::from_str(text).ok());
-        described(schema, field.summary, example)
+        let read = |text: &str| serde_json::from_str(text).ok();
+        let mut schema = described(schema, field.summary, field.example.and_then(read));
+        if let Some(usual) = field.usual.and_then(read) {
+            schema["default"] = usual;
+        }
+        schema
     }
 
     fn holds(&mut self, holds: Holds<'_>) -> Value {
@@ -111,6 +116,7 @@ impl Builder<'_> {
             Holds::Word(words) => json!({ "enum": words }),
             Holds::Name(names) => self.name(names),
             Holds::Object(form) if form.what == STEP.what => self.define("step", Self::step),
+            Holds::Object(form) if form.what == MIXED.what => self.define(form.what, Self::mixed),
             Holds::Object(form) => self.define(form.what, |builder| builder.object(form)),
             Holds::Map(names, inner) => self.map(names, inner),
             Holds::List(inner) => json!({ "type": "array", "items": self.holds(*inner) }),
@@ -167,7 +173,7 @@ impl Builder<'_> {
         })
     }
 
-    /// A step does one thing, has the fields that go with it, and the body that its handler takes.
+    /// A step does one thing, and has the fields that go with it.
     fn step(&mut self) -> Value {
         let mut schema = self.object(&STEP);
         let deeds: Vec<Value> =
@@ -182,23 +188,61 @@ impl Builder<'_> {
             let having = DEEDS.iter().filter(|(_, own)| own.contains(&field));
             let having: Vec<Value> =
                 having.map(|(deed, _)| json!({ "required": [deed] })).collect();
-            rules.push(json!({ "if": { "required": [field] }, "then": { "anyOf": having } }));
+            let names = [Some(field), field.strip_suffix("_ms")];
+            for name in names.into_iter().flatten() {
+                rules.push(json!({ "if": { "required": [name] }, "then": { "anyOf": having } }));
+            }
         }
-        let meant_wrong =
+        schema["dependentRequired"] = json!({
+            "faults": ["from"], "every": ["calls"], "every_ms": ["calls"], "until": ["calls"],
+        });
+        schema["allOf"] = Value::Array(rules);
+        schema
+    }
+
+    /// A call of a mix is a call or a send.
+    fn mixed(&mut self) -> Value {
+        let mut schema = self.object(&MIXED);
+        schema["oneOf"] = json!([{ "required": ["call"] }, { "required": ["send"] }]);
+        schema["dependentRequired"] = json!({
+            "faults": ["from"], "from": ["call"], "delay": ["send"], "delay_ms": ["send"],
+        });
+        schema
+    }
+
+    /// Steps have the bodies that their handlers take. Which step an expectation speaks of, a schema cannot say: where one
+    /// says that a body is refused, all may be wrong.
+    fn bodies(&mut self, root: &mut Value) {
+        let refused =
             json!({ "required": ["fails"], "properties": { "fails": { "enum": REFUSED } } });
+        let called = self.define("a call with its body", |builder| builder.called());
+        let step = json!({
+            "if": { "not": refused },
+            "then": { "allOf": [called], "properties": { "mix": { "items": called } } },
+        });
+        let step = self.define("a step with its body", |_| step);
+        root["if"] = json!({
+            "required": ["expect"],
+            "properties": { "expect": { "contains": refused } },
+        });
+        root["else"] = json!({ "properties": { "steps": { "items": step } } });
+    }
+
+    /// The body of whatever is called.
+    fn called(&mut self) -> Value {
+        let mut rules = Vec::new();
         for (service, entry) in &self.catalog.services.clone() {
             for (handler, about) in &entry.handlers {
                 let pattern = format!("^{}$", path(service, entry, handler));
                 let named = |deed: &str| json!({ "required": [deed], "properties": { deed: { "pattern": pattern } } });
                 let body = self.body(service, handler, about);
                 rules.push(json!({
-                    "if": { "anyOf": [named("call"), named("send")], "not": meant_wrong },
+                    "if": { "anyOf": [named("call"), named("send")] },
                     "then": body,
                 }));
             }
         }
-        schema["allOf"] = Value::Array(rules);
-        schema
+        json!({ "allOf": rules })
     }
 
     /// What a step has under `body` that calls this handler.

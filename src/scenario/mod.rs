@@ -8,11 +8,14 @@
 //! Must not know: the simulation.
 
 mod bodies;
+mod calls;
 mod catalog;
 mod checks;
 mod config;
 mod dates;
 mod diagnostic;
+mod doc;
+mod draws;
 pub(crate) mod durations;
 mod example;
 mod expand;
@@ -28,6 +31,8 @@ mod outages;
 pub mod plan;
 mod points;
 mod reader;
+mod reference;
+mod references;
 mod repeats;
 pub mod reproducer;
 mod resolve;
@@ -56,6 +61,7 @@ pub use example::example;
 pub use files::{LoadError, find, load, load_at, read};
 pub use json_schema::json_schema;
 pub(crate) use lines::lines;
+pub use reference::{reference, reference_parts};
 pub use write::{Decisions, text as written};
 
 pub(crate) use example::fields as described_fields;

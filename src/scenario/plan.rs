@@ -2,6 +2,7 @@
 //!
 //! A scenario file is parsed into a [`Scenario`]; a reproducer holds its [`Plan`] whole.
 
+mod drawn;
 mod faults;
 mod fields;
 mod millis;
@@ -18,10 +19,10 @@ use serde_json::Value;
 pub use faults::{CrashPoint, EntryKind, Fault, FaultName, FaultPlan, Held, Scope, Side};
 pub(crate) use fields::differences;
 pub use millis::Millis;
-pub use steps::{Action, RestatePlan, Revision, Step};
+pub use steps::{Action, Calls, Drawn, Mixed, RestatePlan, Revision, Step, Values};
 pub use taken::Taken;
-pub(crate) use takes::{Lacking, Reply};
-pub use wait::{Status, Wait};
+pub(crate) use takes::{Filler, Lacking, Reply};
+pub use wait::{Goal, Status, Until, Wait};
 
 use crate::{
     base::VirtualTime,
@@ -133,7 +134,7 @@ impl Plan {
     }
 
     /// Whether something may go wrong, and nothing but what Restate promises to hide: no fault of another kind, and no
-    /// operator who cancels, kills or pauses.
+    /// operator who cancels, kills or pauses. Runs that draw what is asked for are not alike.
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         let faults = &self.faults;
@@ -155,6 +156,7 @@ impl Plan {
             && faults.cancel_at.is_empty()
             && faults.kill_at.is_empty()
             && self.decisions.is_empty()
+            && !self.is_drawn()
             && !self.steps.iter().any(strikes)
     }
 

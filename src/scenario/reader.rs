@@ -14,7 +14,7 @@ use super::{
     plan::Millis,
     suggest,
     syntax::{Kind, Member, Node, Text},
-    vocabulary::{FORMS, Field, Form, written},
+    vocabulary::{CODE, FORMS, Field, Form, written},
     wrong_words::{INSTEAD, Instead},
 };
 use crate::choice::{ParseRateError, Rate};
@@ -45,6 +45,11 @@ impl<'n> Fields<'n> {
         let field = self.form.field(name);
         debug_assert!(field.is_some(), "{name} is not in the vocabulary");
         field.and_then(|field| member(self.node, field))
+    }
+
+    /// Whether it can have the field `name`.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.form.field(name).is_some()
     }
 
     /// The value of the field `name`, if it is there.
@@ -245,7 +250,10 @@ impl Reader {
                 _ => format!("expected {}, found {digits}: at most {}", form.what, form.max),
             }
         };
-        self.report(Diagnostic::new(node.head(), problem));
+        let is_success = form.what == CODE.what && matches!(digits.parse::<u64>(), Ok(200..400));
+        let help = is_success
+            .then(|| "what succeeds is told by `matches`; 400 to 599 are errors".to_owned());
+        self.report(Diagnostic::new(node.head(), problem).help_if(help));
         None
     }
 

@@ -5,6 +5,7 @@
 use super::{
     dates,
     diagnostic::Diagnostic,
+    plan::Values,
     reader::Reader,
     suggest,
     syntax::{Kind, Node, Text},
@@ -27,55 +28,66 @@ impl Repeat {
     }
 }
 
+/// A variable of `draw`.
+#[derive(Debug)]
+pub(crate) struct Draw {
+    pub(crate) name: String,
+    pub(crate) values: Values,
+}
+
 /// `for`: { "i": [1, 20] }.
 pub(crate) fn repeats(reader: &mut Reader, node: &Node) -> Vec<Repeat> {
     let mut repeats = Vec::new();
     for member in reader.map(node, "an object { variable: [from, to] }").unwrap_or(&[]) {
-        let name = &member.name;
-        if !template::is_variable(&name.value) {
-            reader.report(
-                Diagnostic::new(
-                    name.span.clone(),
-                    format!("`{}` cannot be a variable", name.value),
-                )
-                .help("a variable is letters, digits and `_`, and starts with a letter"),
-            );
-        }
-        if dates::NAMES.contains(&name.value.as_str()) {
-            reader.report(
-                Diagnostic::new(
-                    name.span.clone(),
-                    format!("`{}` cannot be a variable: it is when the run begins", name.value),
-                )
-                .help("give the variable another name"),
-            );
-        }
+        named(reader, &member.name);
         // A variable with a bad range still exists: its uses are not unknown.
         let (from, to) = reader.range(&member.value, vocabulary::VALUE).unwrap_or((0, 0));
-        repeats.push(Repeat { name: name.value.clone(), from, to });
+        repeats.push(Repeat { name: member.name.value.clone(), from, to });
     }
     repeats
+}
+
+/// Reports what cannot be the name of a variable.
+pub(crate) fn named(reader: &mut Reader, name: &Text) {
+    if !template::is_variable(&name.value) {
+        reader.report(
+            Diagnostic::new(name.span.clone(), format!("`{}` cannot be a variable", name.value))
+                .help("a variable is letters, digits and `_`, and starts with a letter"),
+        );
+    }
+    if dates::NAMES.contains(&name.value.as_str()) {
+        reader.report(
+            Diagnostic::new(
+                name.span.clone(),
+                format!("`{}` cannot be a variable: it is when the run begins", name.value),
+            )
+            .help("give the variable another name"),
+        );
+    }
 }
 
 /// Reports placeholders in the strings of `node` that name no variable of `repeats`.
 pub(crate) fn variables(reader: &mut Reader, node: &Node, repeats: &[Repeat]) {
     let mut others = Vec::new();
-    placeholders(reader, node, repeats, &mut others);
+    placeholders(reader, node, (repeats, &[]), &mut others);
     for text in others {
-        let problem = unknown_variable(&text, repeats);
+        let names: Vec<&str> = repeats.iter().map(|repeat| repeat.name.as_str()).collect();
+        let problem = unknown_variable(&text, &names, false);
         reader.report(problem);
     }
 }
 
 /// A placeholder for which there is nothing.
-pub(crate) fn unknown_variable(text: &Text, repeats: &[Repeat]) -> Diagnostic {
+pub(crate) fn unknown_variable(text: &Text, variables: &[&str], is_sent: bool) -> Diagnostic {
     let name = text.value.trim_matches(['{', '}']);
-    let help = if !repeats.is_empty() {
-        let variables = repeats.iter().map(|repeat| repeat.name.as_str());
-        format!("variables of this step: {}; double the braces for text", suggest::list(variables))
+    let help = if !variables.is_empty() {
+        let variables = suggest::list(variables.iter().copied());
+        format!("variables of this step: {variables}; double the braces for text")
     } else if template::is_variable(name) {
+        let drawn = format!(r#", or "draw": {{ "{name}": ["ann", "bob"] }}"#);
+        let drawn = if is_sent { drawn } else { String::new() };
         format!(
-            r#"the step is not repeated; add "for": {{ "{name}": [1, 20] }}, or double the braces for text"#
+            r#"no variable has this name; add "for": {{ "{name}": [1, 20] }}{drawn}, or double the braces for text"#
         )
     } else {
         "double the braces for text".to_owned()
@@ -83,24 +95,32 @@ pub(crate) fn unknown_variable(text: &Text, repeats: &[Repeat]) -> Diagnostic {
     Diagnostic::new(text.span.clone(), format!("unknown variable `{}`", text.value)).help(help)
 }
 
-/// Collects the placeholders in the strings of `node` that are no variables of `repeats`; reports those that are, and
+/// Collects the placeholders in the strings of `node` that are no variables of a step; reports those that are, and
 /// cannot be a number where they stand.
 pub(crate) fn placeholders(
     reader: &mut Reader,
     node: &Node,
-    repeats: &[Repeat],
+    variables: (&[Repeat], &[Draw]),
     others: &mut Vec<Text>,
 ) {
+    let (repeats, draws) = variables;
     match &node.kind {
         Kind::String(value) => {
             let text = Text { value: value.clone(), span: node.span.clone() };
             for (span, placeholder) in template::placeholders(value) {
                 let place = text.part(span.clone());
+                let drawn = draws.iter().find(|draw| draw.name == placeholder.name);
                 let is_variable = placeholder.is_plain()
-                    && repeats.iter().any(|repeat| repeat.name == placeholder.name);
+                    && (drawn.is_some()
+                        || repeats.iter().any(|repeat| repeat.name == placeholder.name));
+                let is_text = drawn.is_some_and(|draw| matches!(draw.values, Values::OneOf(_)));
                 if !is_variable {
                     let text = Text { value: value[span].to_owned(), span: place };
                     others.push(text);
+                } else if placeholder.kind == As::Number && is_text {
+                    let problem = format!("`{}` is a text, not a number", placeholder.name);
+                    let help = format!("write `{{{}}}`", placeholder.name);
+                    reader.report(Diagnostic::new(place, problem).help(help));
                 } else if placeholder.kind == As::Number && span != (0..value.len()) {
                     let problem = "a part of a text is no number";
                     let help = format!(
@@ -112,10 +132,10 @@ pub(crate) fn placeholders(
             }
         }
         Kind::Array(values) => {
-            values.iter().for_each(|n| placeholders(reader, n, repeats, others));
+            values.iter().for_each(|n| placeholders(reader, n, variables, others));
         }
         Kind::Object(members) => {
-            members.iter().for_each(|m| placeholders(reader, &m.value, repeats, others));
+            members.iter().for_each(|m| placeholders(reader, &m.value, variables, others));
         }
         Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
     }

@@ -9,7 +9,7 @@ use super::{
     diagnostic::Diagnostic,
     expand, expectations, faults,
     outages::Window,
-    plan::{Action, Millis, Plan, Scenario, Step},
+    plan::{Action, Millis, Plan, Scenario, Step, TWIN},
     reader::Reader,
     settings, steps,
     syntax::{Kind, Node},
@@ -64,6 +64,18 @@ pub(crate) fn scenario(reader: &mut Reader, node: &Node, catalog: &Catalog) -> O
     }
     let bounds = fields.get("bounds").map(|n| settings::bounds(reader, n));
     let (invariants, without_twin) = checks::invariants(reader, fields.get("invariants"), catalog);
+    if let Some(node) = fields.get("invariants")
+        && invariants.iter().any(|name| name == TWIN)
+        && steps.iter().any(|step| step.drawn.is_some())
+    {
+        let problem = format!(
+            "`{TWIN}` compares runs that are asked the same; here each draws what it is asked"
+        );
+        reader.report(
+            Diagnostic::new(node.head(), problem)
+                .help("leave it out, or write steps of which nothing is drawn"),
+        );
+    }
     let must_violate = fields
         .get("must_violate")
         .and_then(|n| checks::must_violate(reader, n, &services, &invariants, catalog));
@@ -128,7 +140,6 @@ fn take_down(plan: &mut Plan, window: Window) {
         action: Action::EndpointDown { for_ms: Millis { from: to - from, to: to - from } },
         at_ms: Millis { from, to: from },
         after: None,
-        when: None,
-        takes: Vec::new(),
+        ..Step::default()
     });
 }

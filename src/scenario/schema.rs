@@ -137,6 +137,11 @@ impl<'a> Schema<'a> {
         }
     }
 
+    /// What a field of any name is, of what has only such fields.
+    pub(crate) fn any_field(self) -> Option<Self> {
+        self.others().filter(|_| self.fields().is_empty()).map(|schema| self.at(schema))
+    }
+
     /// What the field `name` is; none if there is no such field.
     pub(crate) fn field(self, name: &str) -> Option<Self> {
         let named = self.fields().into_iter().find(|(field, _)| *field == name);

@@ -81,6 +81,11 @@ impl<'t> Placeholder<'t> {
     }
 }
 
+/// The placeholder of a variable.
+pub(crate) fn variable(name: &str, kind: As) -> Placeholder<'_> {
+    Placeholder { name, index: "", path: "", kind }
+}
+
 /// The placeholders of `text`: their places, braces included, and what stands in them.
 pub(crate) fn placeholders(text: &str) -> impl Iterator<Item = (Span, Placeholder<'_>)> {
     let mut from = 0;

@@ -529,3 +529,4 @@ fn state_needs_an_object_that_exists() {
 
 mod faults;
 mod language;
+mod workloads;

@@ -12,6 +12,8 @@ use Holds::{
 
 /// A number of equal requests.
 pub(crate) const COPIES: Whole = Whole { what: "a number of copies", min: 1, max: 100_000 };
+/// How many requests of a step there are.
+pub(crate) const CALLS: Whole = Whole { what: "a number of calls", min: 1, max: 100_000 };
 /// The value of a variable.
 pub(crate) const VALUE: Whole = Whole { what: "a whole number", min: 0, max: 1_000_000_000_000 };
 /// Which awakeable of an invocation.
@@ -28,6 +30,9 @@ pub(crate) const OPTION: Whole =
 /// How many effects a step waits for.
 pub(crate) const AWAITED_EFFECTS: Whole =
     Whole { what: "a number of effects", min: 1, max: 1_000_000 };
+/// A number that is drawn.
+pub(crate) const DRAWN_NUMBER: Whole = Whole { what: "a whole number", min: 0, max: 1_000_000_000 };
+const WEIGHT: Whole = Whole { what: "a weight", min: 1, max: 1_000 };
 /// Where an invocation can be.
 const STATUSES: &[&str] =
     &["scheduled", "pending", "running", "suspended", "backing-off", "paused", "completed"];
@@ -69,7 +74,8 @@ pub(crate) static SCENARIO: Form<'static> = form(
             "order",
             Word(&["any", "fifo"]),
             "in which order what is ready happens: \"any\", or \"fifo\"",
-        ),
+        )
+        .usual(r#""any""#),
         field("faults", Either(&[Word(&["default"]), Faults]), "what goes wrong")
             .example(r#"{ "crash": 0.05, "answer_lost": 0.05 }"#),
         field(
@@ -81,7 +87,8 @@ pub(crate) static SCENARIO: Form<'static> = form(
             "invariants",
             Either(&[Word(&["all"]), INVARIANT_NAMES, Object(&INVARIANTS)]),
             "what must hold: \"all\", a list of names, or { \"except\": [...] }",
-        ),
+        )
+        .usual(r#""all""#),
         field(
             "must_violate",
             Name(Names::Invariant),
@@ -98,7 +105,7 @@ pub(crate) static SCENARIO: Form<'static> = form(
             "what replies, effects and states must be",
         )
         .example(r#"[{ "reply": "book", "matches": { "status": "booked" } }]"#),
-        field("runs", Holds::Whole(RUNS), "how many seeds to run").example("100"),
+        field("runs", Holds::Whole(RUNS), "how many seeds to run").example("100").usual("100"),
         field("bounds", Object(&BOUNDS), "when to stop waiting"),
     ],
 );
@@ -108,8 +115,10 @@ pub(crate) static SYSTEM: Form<'static> = form(
     "a system",
     &[
         field("latency_ms", Times(MILLIS), "from a request to its answer")
-            .example(r#"["20ms", "200ms"]"#),
-        field("timeout_ms", Time(MILLIS), "how long a caller waits for an answer that was lost"),
+            .example(r#"["20ms", "200ms"]"#)
+            .usual("0"),
+        field("timeout_ms", Time(MILLIS), "how long a caller waits for an answer that was lost")
+            .usual(r#""10s""#),
         field("outages", List(&Ends(MILLIS)), "when it is down: [[\"1s\", \"3s\"], ...]")
             .example(r#"[["1s", "3s"]]"#),
     ],
@@ -122,8 +131,9 @@ pub(crate) static CLIENTS: Form<'static> = form(
             "patience_ms",
             Time(SOME_MILLIS),
             "how long they wait for an answer before they try again",
-        ),
-        field("tries", Holds::Whole(TRIES), "how often they try"),
+        )
+        .usual(r#""5s""#),
+        field("tries", Holds::Whole(TRIES), "how often they try").usual("32"),
     ],
 );
 
@@ -134,42 +144,54 @@ pub(crate) static RESTATE: Form<'static> = form(
             "retry_initial_ms",
             Time(SOME_MILLIS),
             "delay before the first retry; doubles with each",
-        ),
-        field("retry_max_ms", Time(SOME_MILLIS), "the longest delay before a retry"),
+        )
+        .usual(r#""500ms""#),
+        field("retry_max_ms", Time(SOME_MILLIS), "the longest delay before a retry")
+            .usual(r#""1m""#),
         field(
             "retry_max_attempts",
             Holds::Whole(ATTEMPTS),
             "attempts after which an invocation is not tried again",
-        ),
+        )
+        .usual("70"),
         field(
             "on_max_attempts",
             Word(&["pause", "kill"]),
             "what happens then: \"pause\" or \"kill\"",
-        ),
+        )
+        .usual(r#""pause""#),
         field(
             "idempotency_retention_ms",
             Time(MILLIS),
             "how long an answer is kept for its idempotency key",
-        ),
-        field("workflow_retention_ms", Time(MILLIS), "how long a completed workflow is kept"),
+        )
+        .usual(r#""1 day""#),
+        field("workflow_retention_ms", Time(MILLIS), "how long a completed workflow is kept")
+            .usual(r#""1 day""#),
         field(
             "journal_retention_ms",
             Time(MILLIS),
             "how long a completed invocation is known by its id",
-        ),
-        field("lazy_state", Flag, "true if handlers fetch state when they ask for it"),
+        )
+        .usual(r#""1 day""#),
+        field("lazy_state", Flag, "true if handlers fetch state when they ask for it")
+            .usual("false"),
         field(
             "inactivity_timeout_ms",
             Time(MILLIS),
             "silence after which an attempt is asked to suspend; 0: at every await",
-        ),
-        field("abort_timeout_ms", Time(MILLIS), "how long after that it is cut off"),
+        )
+        .usual(r#""1m""#),
+        field("abort_timeout_ms", Time(MILLIS), "how long after that it is cut off")
+            .usual(r#""10m""#),
         field(
             "always_replay",
             Flag,
             "true if every await suspends, and every resume replays the journal",
-        ),
-        field("protocol_version", Holds::Whole(VERSION), "of the service protocol: 5, 6 or 7"),
+        )
+        .usual("false"),
+        field("protocol_version", Holds::Whole(VERSION), "of the service protocol: 5, 6 or 7")
+            .usual("6"),
     ],
 );
 
@@ -193,6 +215,8 @@ pub(crate) static STEP: Form<'static> = form(
             "sends this to the ingress as it stands: `PUT /Service/key/handler`, right or wrong",
         )
         .example(r#""POST /Service/key/handler""#),
+        field("mix", List(&Object(&MIXED)), "one of these calls, drawn for each request")
+            .example(r#"[{ "weight": 3, "call": "Service/key/handler" }, { "call": "Service/key/other" }]"#),
         field("attach", Name(Names::Step), "waits for the answer to the step with this id"),
         field(
             "output",
@@ -242,8 +266,8 @@ pub(crate) static STEP: Form<'static> = form(
         field("text", Text, "the body of an `http` step as it stands, without a content type"),
         field("idempotency_key", Text, "the idempotency key"),
         field("headers", Map(Names::Any, &Text), "headers that the handler sees: { name: value }"),
-        field("delay_ms", Time(MILLIS), "how much later a `send` starts"),
-        field("awakeable", Holds::Whole(AWAKEABLE), "which awakeable of the invocation, from 1"),
+        field("delay_ms", Time(MILLIS), "how much later a `send` starts").usual("0"),
+        field("awakeable", Holds::Whole(AWAKEABLE), "which awakeable of the invocation, from 1").usual("1"),
         field("reason", Text, "what a rejected awakeable tells the handler"),
         field(
             "from",
@@ -262,8 +286,32 @@ pub(crate) static STEP: Form<'static> = form(
             Times(MILLIS),
             "when, after the start or after `after`: \"2s\", or [\"1s\", \"3s\"] for any time between",
         )
-        .example(r#""2s""#),
-        field("copies", Holds::Whole(COPIES), "how many equal requests at once").example("2"),
+        .example(r#""2s""#).usual("0"),
+        field("copies", Holds::Whole(COPIES), "how many equal requests at once").example("2").usual("1"),
+        field(
+            "draw",
+            Map(Names::Any, &Either(&[Ends(DRAWN_NUMBER), List(&Text)])),
+            "variables that are drawn for each request, in each run: a number from a range, or one of several texts",
+        )
+        .example(r#"{ "n": [1, 5], "who": ["ann", "bob"] }"#),
+        field(
+            "calls",
+            Range(CALLS),
+            "how many requests; [5, 20]: as many as each run draws",
+        )
+        .example("[5, 20]"),
+        field(
+            "every_ms",
+            Times(MILLIS),
+            "one request after the other: how long after the answer to one the next comes",
+        )
+        .example(r#""1s""#),
+        field(
+            "until",
+            Object(&UNTIL),
+            "goes on, one request after the other, until this has come true; `calls` is how often at most",
+        )
+        .example(r#"{ "reply": { "status": "completed" } }"#),
         field(
             "after",
             Either(&[Name(Names::Step), Object(&AWAITED)]),
@@ -281,7 +329,7 @@ pub(crate) static AWAITED: Form<'static> = form(
             "a kind of effect: `SYSTEM.KIND`; what was repeated is not counted",
         ),
         field("where", Json, "fields that the effects have; all of the kind if it is left out"),
-        field("count", Holds::Whole(AWAITED_EFFECTS), "how many of them; 1 if it is left out"),
+        field("count", Holds::Whole(AWAITED_EFFECTS), "how many of them").usual("1"),
         field("state", Name(Names::State), "a state that is set: `Service/key/name`"),
         field("matches", Json, "what the state has; anything if it is left out"),
         field("status", Name(Names::Step), "the id of a step: where its invocation is"),
@@ -290,6 +338,56 @@ pub(crate) static AWAITED: Form<'static> = form(
             Word(STATUSES),
             "`scheduled`, `pending` (for its lock), `running`, `suspended`, `backing-off`, `paused` or `completed`",
         ),
+    ],
+);
+
+pub(crate) static MIXED: Form<'static> = form(
+    "a call of a mix",
+    &[
+        field("weight", Holds::Whole(WEIGHT), "how likely it is, beside the others")
+            .example("3")
+            .usual("1"),
+        field(
+            "call",
+            Name(Names::Handler),
+            "calls `Service/key/handler`, or `Service/handler` for a service without keys",
+        ),
+        field(
+            "send",
+            Name(Names::Handler),
+            "the same, but waits only until the request is accepted",
+        ),
+        field("body", Json, "the handler's input; JSON"),
+        field("idempotency_key", Text, "the idempotency key"),
+        field("headers", Map(Names::Any, &Text), "headers that the handler sees: { name: value }"),
+        field("delay_ms", Time(MILLIS), "how much later a `send` starts").usual("0"),
+        field(
+            "from",
+            Name(Names::System),
+            "the system that sends it of its own accord, until it is accepted",
+        ),
+        field(
+            "faults",
+            List(&Text),
+            "what goes wrong with this delivery of `from`: the system's own faults, `delivery_delayed`, `delivery_duplicated`",
+        ),
+    ],
+);
+
+pub(crate) static UNTIL: Form<'static> = form(
+    "what ends a row",
+    &[
+        field("reply", Json, "what one of its successful answers has")
+            .example(r#"{ "status": "completed" }"#),
+        field(
+            "effect",
+            Name(Names::Effect),
+            "a kind of effect: `SYSTEM.KIND`; what was repeated is not counted",
+        ),
+        field("where", Json, "fields that the effects have; all of the kind if it is left out"),
+        field("count", Holds::Whole(AWAITED_EFFECTS), "how many of them").usual("1"),
+        field("state", Name(Names::State), "a state that is set: `Service/key/name`"),
+        field("matches", Json, "what the state has; anything if it is left out"),
     ],
 );
 
@@ -319,7 +417,8 @@ pub(crate) static FAULTS: Form<'static> = form(
         field("cancel_at", PLACES, "places at which an invocation is cancelled in every run"),
         field("kill_at", PLACES, "places at which an invocation is killed in every run"),
         field("until_ms", Time(MILLIS), "no fault is injected later"),
-        field("default", Flag, "true for the usual mix of faults; the others add to it"),
+        field("default", Flag, "true for the usual mix of faults; the others add to it")
+            .usual("false"),
     ],
 );
 
@@ -345,7 +444,7 @@ pub(crate) static EXPECTATION: Form<'static> = form(
         field("fails", Holds::Whole(CODE), "the error code that the answer must have")
             .example("404"),
         field("same_as", Object(&SAME_AS), "fields that must be equal to another step's"),
-        field("sometimes", Flag, "true if one reply in all runs is enough"),
+        field("sometimes", Flag, "true if one reply in all runs is enough").usual("false"),
     ],
 );
 
@@ -366,7 +465,7 @@ pub(crate) static EXPECTED_EFFECTS: Form<'static> = form(
         field("sum", Text, "the field that is added up"),
         field("is", Range(AMOUNT), "what the sum is: 500, or [400, 500]").example("500"),
         field("for", VARIABLES, "repeats the expectation: { \"i\": [1, 20] }, both ends included"),
-        field("sometimes", Flag, "true if one run is enough"),
+        field("sometimes", Flag, "true if one run is enough").usual("false"),
     ],
 );
 
@@ -377,7 +476,7 @@ pub(crate) static EXPECTED_STATE: Form<'static> = form(
         field("matches", Json, "what it has; a state that is not set has nothing"),
         field("is_set", Flag, "whether there is anything"),
         field("for", VARIABLES, "repeats the expectation: { \"i\": [1, 20] }, both ends included"),
-        field("sometimes", Flag, "true if one run is enough"),
+        field("sometimes", Flag, "true if one run is enough").usual("false"),
     ],
 );
 
@@ -406,10 +505,11 @@ pub(crate) static SAME_AS: Form<'static> = form(
 pub(crate) static BOUNDS: Form<'static> = form(
     "the bounds",
     &[
-        field("events", Holds::Whole(EVENTS), "history records"),
-        field("virtual_days", Holds::Whole(DAYS), "virtual time"),
-        field("attempts", Holds::Whole(ATTEMPTS), "attempts of one invocation"),
-        field("attempts_at_once", Holds::Whole(ATTEMPTS), "attempts of all invocations"),
+        field("events", Holds::Whole(EVENTS), "history records").usual("200000"),
+        field("virtual_days", Holds::Whole(DAYS), "virtual time").usual("2000"),
+        field("attempts", Holds::Whole(ATTEMPTS), "attempts of one invocation").usual("200"),
+        field("attempts_at_once", Holds::Whole(ATTEMPTS), "attempts of all invocations")
+            .usual("10000"),
     ],
 );
 
@@ -431,6 +531,8 @@ pub(crate) static FORMS: &[&Form<'static>] = &[
     &AWAITED,
     &EXPECTED_EXPRESSION,
     &WINDOW,
+    &MIXED,
+    &UNTIL,
 ];
 
 #[cfg(test)]

@@ -56,8 +56,19 @@ impl After<'_> {
 }
 
 /// What stands for each kind of condition, and the fields that only go with it.
-const CONDITIONS: &[(&str, &[&str])] =
-    &[("effect", &["where", "count"]), ("state", &["matches"]), ("status", &["is"])];
+const CONDITIONS: &[(&str, &[&str])] = &[
+    ("effect", &["where", "count"]),
+    ("state", &["matches"]),
+    ("status", &["is"]),
+    ("reply", &[]),
+];
+
+/// A condition of any kind.
+pub(crate) enum Condition<'n> {
+    /// An answer of one's own that has this.
+    Reply(&'n Node),
+    After(After<'n>),
+}
 
 /// `after`.
 pub(crate) fn read<'n>(
@@ -70,23 +81,37 @@ pub(crate) fn read<'n>(
         return reader.string(node, WHAT).map(After::Reply);
     }
     let fields = reader.object(node, vocabulary::AWAITED)?;
-    let given: Vec<&str> = CONDITIONS
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|name| fields.member(name).is_some())
-        .collect();
-    let names = || suggest::list(CONDITIONS.iter().map(|(name, _)| *name));
+    match condition(reader, node, &fields, "step", catalog)? {
+        Condition::After(after) => Some(after),
+        Condition::Reply(_) => None,
+    }
+}
+
+/// The one condition of `fields`, which a `waiter` waits for.
+pub(crate) fn condition<'n>(
+    reader: &mut Reader,
+    node: &'n Node,
+    fields: &Fields<'n>,
+    waiter: &str,
+    catalog: &Catalog,
+) -> Option<Condition<'n>> {
+    let known: Vec<&str> =
+        CONDITIONS.iter().map(|(name, _)| *name).filter(|name| fields.knows(name)).collect();
+    let given: Vec<&str> =
+        known.iter().copied().filter(|name| fields.member(name).is_some()).collect();
+    let names = || suggest::list(known.iter().copied());
     match given.as_slice() {
         [one] => {
-            misplaced(reader, &fields, one);
+            misplaced(reader, fields, one);
             match *one {
-                "effect" => effects(reader, &fields, catalog),
-                "state" => state(reader, &fields, catalog),
-                _ => status(reader, &fields),
+                "effect" => effects(reader, fields, catalog).map(Condition::After),
+                "state" => state(reader, fields, catalog).map(Condition::After),
+                "status" => status(reader, fields).map(Condition::After),
+                _ => fields.get(one).map(Condition::Reply),
             }
         }
         [] => {
-            if !fields.misspells(&["effect", "state", "status"]) {
+            if !fields.misspells(&known) {
                 let problem = Diagnostic::new(node.head(), "this waits for nothing");
                 reader.report(problem.help(format!("add one of {}", names())));
             }
@@ -95,7 +120,7 @@ pub(crate) fn read<'n>(
         [.., last] => {
             let place = fields.member(last).map_or(node.head(), |member| member.name.span.clone());
             reader.report(
-                Diagnostic::new(place, format!("a step waits for one of {}", names()))
+                Diagnostic::new(place, format!("a {waiter} waits for one of {}", names()))
                     .help("make two steps of it; `after` puts one after the other"),
             );
             None
@@ -106,7 +131,8 @@ pub(crate) fn read<'n>(
 /// Reports fields that go with other conditions than `condition`.
 fn misplaced(reader: &mut Reader, fields: &Fields<'_>, condition: &str) {
     for (other, names) in CONDITIONS.iter().filter(|(other, _)| *other != condition) {
-        for member in names.iter().filter_map(|name| fields.member(name)) {
+        let names = names.iter().filter(|name| fields.knows(name));
+        for member in names.filter_map(|name| fields.member(name)) {
             let problem = format!("`{}` goes with `{other}`", member.name.value);
             reader.report(
                 Diagnostic::new(member.name.span.clone(), problem)

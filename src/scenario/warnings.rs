@@ -13,6 +13,7 @@ use super::{
     plan::{Action, Fault, Scenario},
     reader::Reader,
     syntax::{Kind, Member, Node},
+    template,
 };
 
 /// Adds a warning for each thing in `tree` that has no effect in `scenario`.
@@ -20,6 +21,7 @@ pub(crate) fn look(reader: &mut Reader, tree: &Node, scenario: &Scenario, catalo
     let mut look = Look { reader, tree, scenario, catalog };
     look.faults();
     look.clients();
+    look.drawn();
     look.expectations();
     look.systems();
     look.too_late();
@@ -118,6 +120,25 @@ impl<'a> Look<'a> {
             let problem = "no client asks for anything: nothing happens that could be judged";
             let warning = Diagnostic::warning(steps.name.span.clone(), problem);
             self.warn(warning.help("add a step with a `call`"));
+        }
+    }
+
+    /// Variables that are drawn and stand nowhere.
+    fn drawn(&mut self) {
+        let nodes = match self.member("steps").map(|member| &member.value.kind) {
+            Some(Kind::Array(nodes)) => nodes.as_slice(),
+            _ => &[],
+        };
+        for node in nodes {
+            for drawn in node.member("draw").iter().flat_map(|draw| draw.value.members()) {
+                let name = &drawn.name;
+                if names(node, &name.value) {
+                    continue;
+                }
+                let problem = format!("`{}` is drawn and used nowhere", name.value);
+                let help = format!("write `{{{}}}` in what is sent, or remove it", name.value);
+                self.warn(Diagnostic::warning(name.span.clone(), problem).help(help));
+            }
         }
     }
 
@@ -238,6 +259,16 @@ impl<'a> Look<'a> {
             let warning = Diagnostic::warning(invariants.value.head(), problem);
             self.warn(warning.help("except fewer, or add what you `expect`"));
         }
+    }
+}
+
+/// Whether a text in `node` has the variable `name` in braces.
+fn names(node: &Node, name: &str) -> bool {
+    match &node.kind {
+        Kind::String(text) => template::placeholders(text).any(|(_, this)| this.name == name),
+        Kind::Array(nodes) => nodes.iter().any(|node| names(node, name)),
+        Kind::Object(members) => members.iter().any(|member| names(&member.value, name)),
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) => false,
     }
 }
 

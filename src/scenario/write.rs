@@ -37,7 +37,8 @@ pub enum Decisions {
 /// to a file runs it first.
 #[must_use]
 pub fn text(scenario: &Scenario, tape: &Tape, how: Decisions) -> Option<String> {
-    let plan = &scenario.plan;
+    let (plan, tape) = scenario.plan.drawn_by(tape);
+    let plan = &*plan;
     let ids = ids(plan);
     let mut decisions = tape.picks().clone();
     let steps: Vec<Value> = plan.steps.iter().map(|s| step(s, &ids, &mut decisions)).collect();

@@ -3,7 +3,7 @@
 //! Must not know: how values are read.
 
 use super::vocabulary::{
-    BOUNDS, CLIENTS, EXPECTATION, EXPECTED_EFFECTS, FAULT, Form, SCENARIO, STEP,
+    BOUNDS, CLIENTS, EXPECTATION, EXPECTED_EFFECTS, FAULT, Form, MIXED, SCENARIO, STEP,
 };
 
 /// A name that people write for something else, or that an earlier version had.
@@ -122,6 +122,36 @@ pub(crate) static INSTEAD: &[Instead] = &[
     ),
     instead(
         &STEP,
+        &["random", "any", "pick", "values", "generate"],
+        "draw",
+        "write `draw`: variables whose values are drawn for each request, `{ \"n\": [1, 5], \"who\": [\"ann\", \"bob\"] }`",
+    ),
+    instead(
+        &STEP,
+        &["choose", "one_of", "oneOf", "anyOf", "either", "workload"],
+        "mix",
+        "write `mix`: a list of calls, each with a `weight`",
+    ),
+    instead(
+        &STEP,
+        &["poll", "while", "stop", "stop_when"],
+        "until",
+        "write `until`, with `calls` for how often at most and `every` for the time between",
+    ),
+    instead(
+        &STEP,
+        &["interval", "think_time", "pause_between", "period"],
+        "every",
+        "write `every`: how long after the answer to one request the next comes",
+    ),
+    instead(
+        &MIXED,
+        &["probability", "rate", "chance", "percent", "share"],
+        "weight",
+        "write `weight`: a whole number, beside the weights of the others",
+    ),
+    instead(
+        &STEP,
         &["service", "handler", "key", "object", "operation"],
         "call",
         "service, key and handler stand in `call`: `\"call\": \"Service/key/handler\"`",
@@ -191,6 +221,12 @@ pub(crate) static INSTEAD: &[Instead] = &[
         &["equals", "is", "body", "contains", "has"],
         "matches",
         "write `matches`: what the answer must have; other fields may be there too",
+    ),
+    instead(
+        &EXPECTATION,
+        &["emails", "mails", "messages", "charges", "bookings", "calls", "events", "sent", "count"],
+        "reply",
+        "what systems did are effects: `{ \"effects\": \"SYSTEM.KIND\", \"count\": 1 }`",
     ),
     instead(
         &EXPECTATION,

@@ -3,7 +3,10 @@
 //!
 //! Must not know: handlers, attempts.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
     asks::{Ask, Call, Sender},
@@ -15,7 +18,7 @@ use crate::{
     base::{Name, Target},
     history::{Event, Inv, Outcome},
     restate::{HttpRequest, IngressRequest, Mode, Ticket},
-    scenario::plan::{Fault, Lacking, Plan, Reply, Step},
+    scenario::plan::{Fault, Goal, Lacking, Plan, Reply, Step, Until, differences},
     system::{Copy, Delivery, Schedule},
 };
 
@@ -71,6 +74,8 @@ pub(super) struct Clients {
     tries: u32,
     /// The requests from whose replies later ones take something, by name, each with its reply.
     replies: BTreeMap<String, Option<Reply>>,
+    /// Rows of requests that go on no more, by their first.
+    ended: BTreeSet<String>,
 }
 
 impl Clients {
@@ -91,7 +96,8 @@ impl Clients {
         let (patience_ms, tries) = (plan.clients.patience_ms, plan.clients.tries);
         let taken = plan.steps.iter().flat_map(|step| &step.takes);
         let replies = taken.map(|taken| (taken.request.clone(), None)).collect();
-        Self { requests, arrivals: Vec::new(), waiting, patience_ms, tries, replies }
+        let (arrivals, ended) = (Vec::new(), BTreeSet::new());
+        Self { requests, arrivals, waiting, patience_ms, tries, replies, ended }
     }
 
     /// The handler that a request is for; none for what an operator does.
@@ -405,6 +411,7 @@ impl Clients {
             return;
         }
         let refused = matches!(answer, Answer::Outcome(Outcome::Failure { .. }));
+        let reached = self.reached(core, index, &answer);
         if let (Some(reply), Answer::Outcome(outcome)) = (self.replies.get_mut(&*name), &answer) {
             *reply = Some(match outcome {
                 Outcome::Success(body) => body.json().ok_or_else(|| body.text().into_owned()),
@@ -415,6 +422,11 @@ impl Clients {
             Answer::Outcome(outcome) => Event::ReplyReceived { request: name, attempt, outcome },
             Answer::Accepted(inv) => Event::RequestAccepted { request: name, attempt, inv },
         });
+        if let Some(Until { of, what }) = reached {
+            let request = self.requests[index].name.clone();
+            core.record(Event::Awaited { request, what: what.to_string() });
+            self.end_row(of.clone());
+        }
         // a system goes on until it is answered with success
         if refused && self.sender(index).is_some_and(|s| s.retries != Schedule::NEVER) {
             self.wait_in_vain(core, index, attempt);
@@ -473,11 +485,38 @@ impl Clients {
         }
     }
 
+    /// The end of the row of a request that is answered so.
+    fn reached<'p>(&self, core: &Core<'p>, index: usize, answer: &Answer) -> Option<&'p Until> {
+        let until = core.plan.steps.get(index)?.until.as_ref()?;
+        let Goal::Reply(wanted) = &until.what else { return None };
+        let Answer::Outcome(Outcome::Success(body)) = answer else { return None };
+        let fits = differences(&body.json()?, wanted).is_empty();
+        (fits && !self.ended.contains(&until.of)).then_some(until)
+    }
+
+    /// Nothing comes any more of the row that begins with the request `of`.
+    pub(super) fn end_row(&mut self, of: String) {
+        self.ended.insert(of);
+    }
+
+    /// Whether a step is one of a row that has ended.
+    pub(super) fn is_over(&self, core: &Core<'_>, step: usize) -> bool {
+        let until = core.plan.steps[step].until.as_ref();
+        until.is_some_and(|until| self.ended.contains(&until.of))
+    }
+
     fn done(&mut self, core: &mut Core<'_>, index: usize) {
-        self.requests[index].done = true;
-        let next = self.waiting.remove(&*self.requests[index].name);
-        for step in next.unwrap_or_default() {
-            schedule_step(core, step);
+        let mut done = vec![index];
+        while let Some(index) = done.pop() {
+            self.requests[index].done = true;
+            let next = self.waiting.remove(&*self.requests[index].name);
+            for step in next.unwrap_or_default() {
+                if self.is_over(core, step) {
+                    done.push(step);
+                } else {
+                    schedule_step(core, step);
+                }
+            }
         }
     }
 }

@@ -55,7 +55,7 @@ pub struct RunResult {
     pub threads: u32,
 }
 
-/// Runs `plan` once. The result depends on the arguments and on nothing else.
+/// Runs `plan` once; what it draws is decided first. The result depends on the arguments and on nothing else.
 ///
 /// The thread's clock, entropy and hash keys are virtual meanwhile. A thread on which
 /// [`entropy::drawn`] holds afterwards must not be used for another run.
@@ -70,7 +70,8 @@ pub fn run(
     logs::during(logs, || {
         let mut decided = (!plan.decisions.is_empty()).then(|| plan.decisions.player());
         let source = decided.as_mut().map_or(source, |player| player as &mut dyn Source);
-        let mut sim = Sim::new(deployment, plan, seed, source);
+        let plan = plan.drawn(&mut *source);
+        let mut sim = Sim::new(deployment, &plan, seed, source);
         sim.told = logs == Logs::Keep;
         let history = &raw const sim.core.history;
         // SAFETY: the history is changed between two calls into the code under test, here and in `Core::record`; the choices
@@ -166,7 +167,9 @@ impl<'a> Sim<'a> {
         let bounds = &self.core.plan.bounds;
         loop {
             self.pump();
-            self.waits.look(&mut self.core);
+            for row in self.waits.look(&mut self.core) {
+                self.clients.end_row(row);
+            }
             if let Some(bound) = self.bound() {
                 return bound;
             }
@@ -487,6 +490,9 @@ impl<'a> Sim<'a> {
 
     /// A step of the plan is due.
     fn step(&mut self, index: usize) {
+        if self.clients.is_over(&self.core, index) {
+            return self.clients.operated(&mut self.core, index);
+        }
         self.skip_time(index);
         let core = &mut self.core;
         let Some(step) = self.clients.filled(core, &self.world, index) else { return };

@@ -1,14 +1,14 @@
-//! Steps that wait for an effect, a state or a status: when what they wait for has come true. The history is read event
+//! Steps that wait for an effect, a state or a status, and rows of requests that end then: when that has come true. The history is read event
 //! by event, in its order; steps of which one event makes several come true keep the order of the plan.
 //!
 //! Must not know: the engine, systems: what is waited for is an event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{clients, core::Core};
 use crate::{
     history::{Change, Event, Inv, Origin},
-    scenario::plan::{Plan, Status, Wait, differences},
+    scenario::plan::{Goal, Plan, Status, Step, Until, Wait, differences},
 };
 
 /// The steps of a run that still wait.
@@ -25,6 +25,8 @@ pub(super) struct Waits {
 #[derive(Debug)]
 struct Waiting {
     step: usize,
+    /// Whether it is the end of the step's row.
+    ends: bool,
     /// How many effects there were.
     effects: u64,
     /// The invocation whose status is waited for.
@@ -33,18 +35,24 @@ struct Waiting {
 
 impl Waits {
     pub(super) fn new(plan: &Plan) -> Self {
-        let waiting = |(step, wait): (usize, &Wait)| {
-            (Waiting { step, effects: 0, inv: None }, wait.request().is_some())
-        };
-        let steps = plan.steps.iter().enumerate();
-        let (left, statuses): (Vec<_>, Vec<_>) =
-            steps.filter_map(|(i, step)| Some((i, step.when.as_ref()?))).map(waiting).unzip();
-        let any_status = statuses.into_iter().any(|is| is);
-        Self { left, any_status, ..Self::default() }
+        let mut waits = Self::default();
+        let mut rows: BTreeSet<&str> = BTreeSet::new();
+        for (step, planned) in plan.steps.iter().enumerate() {
+            let until = planned.until.as_ref().filter(|until| rows.insert(&until.of));
+            let came = until.and_then(came).map(|wait| (wait, true));
+            let when = planned.when.as_ref().map(|wait| (wait, false));
+            for (wait, ends) in [when, came].into_iter().flatten() {
+                waits.any_status |= wait.request().is_some();
+                waits.left.push(Waiting { step, ends, effects: 0, inv: None });
+            }
+        }
+        waits
     }
 
     /// Reads what has happened since it was asked last. The time of a step begins when what it waits for has come true.
-    pub(super) fn look(&mut self, core: &mut Core<'_>) {
+    /// The rows of requests that end, by their first, are for the clients.
+    pub(super) fn look(&mut self, core: &mut Core<'_>) -> Vec<String> {
+        let mut ended = Vec::new();
         while !self.left.is_empty()
             && let Some(record) = core.history.records().get(self.read)
         {
@@ -52,18 +60,38 @@ impl Waits {
             let plan = core.plan;
             let Self { left, any_status, statuses, .. } = self;
             let changed = if *any_status { status(&record.event, statuses) } else { None };
-            let is_true = |waiting: &mut Waiting| match plan.steps[waiting.step].when.as_ref() {
+            let is_true = |waiting: &mut Waiting| match waiting.wait(&plan.steps[waiting.step]) {
                 Some(wait) => sees(waiting, wait, &record.event, changed, statuses),
                 None => true,
             };
-            let come_true: Vec<usize> = left.extract_if(.., is_true).map(|w| w.step).collect();
-            for step in come_true {
-                let Some(wait) = &plan.steps[step].when else { continue };
-                let request = plan.steps[step].request.as_str().into();
+            let come_true: Vec<Waiting> = left.extract_if(.., is_true).collect();
+            for waiting in come_true {
+                let step = &plan.steps[waiting.step];
+                let Some(wait) = waiting.wait(step) else { continue };
+                let request = step.request.as_str().into();
                 core.record(Event::Awaited { request, what: wait.to_string() });
-                clients::schedule_step(core, step);
+                match &step.until {
+                    Some(until) if waiting.ends => ended.push(until.of.clone()),
+                    _ => clients::schedule_step(core, waiting.step),
+                }
             }
         }
+        ended
+    }
+}
+
+impl Waiting {
+    /// What of `step` is waited for.
+    fn wait<'p>(&self, step: &'p Step) -> Option<&'p Wait> {
+        if self.ends { step.until.as_ref().and_then(came) } else { step.when.as_ref() }
+    }
+}
+
+/// What ends a row, if it is no answer to one of it.
+const fn came(until: &Until) -> Option<&Wait> {
+    match &until.what {
+        Goal::Came(wait) => Some(wait),
+        Goal::Reply(_) => None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     restate::{Handler, HandlerInput, ServiceKind},
     scenario::{
         Catalog, CheckInput, HandlerEntry, Input, REFERENCE, ServiceEntry, SystemEntry,
-        json_schema, plan::TWIN,
+        json_schema, plan::TWIN, reference, reference_parts,
     },
     sim::Deployment,
 };
@@ -52,6 +52,45 @@ impl Subject {
     /// If discovery fails.
     pub fn scenario_schema(&self) -> Result<Value, SubjectError> {
         Ok(json_schema(&self.catalog()?))
+    }
+
+    /// A scenario that shows a part of the language with these services: it stands in what `onceproof schema --format
+    /// markdown` prints. The parts are those of [`scenario::reference_parts`](crate::scenario::reference_parts).
+    ///
+    /// ```
+    /// # use onceproof::subject::Subject;
+    /// # fn example(subject: Subject) -> Subject {
+    /// subject.example("faults", r#"{
+    ///   "title": "a room is booked while attempts crash",
+    ///   "steps": [{ "id": "book", "call": "Bookings/b-1/book", "body": { "nights": 2 } }],
+    ///   "faults": { "crash": 0.1 }
+    /// }"#)
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such part.
+    #[must_use]
+    pub fn example(mut self, part: impl Into<String>, text: impl Into<String>) -> Self {
+        let part = part.into();
+        let is_there = reference_parts().any(|name| name == part);
+        assert!(is_there, "the reference has no part `{part}`");
+        self.examples.push((part, text.into()));
+        self
+    }
+
+    /// The scenarios that show parts of the language: the part, and the text.
+    #[must_use]
+    pub fn examples(&self) -> &[(String, String)] {
+        &self.examples
+    }
+
+    /// The reference of these scenario files as a page of Markdown, as `onceproof schema --format markdown` prints it.
+    ///
+    /// # Errors
+    /// If discovery fails.
+    pub fn scenario_reference(&self) -> Result<String, SubjectError> {
+        Ok(reference(&self.catalog()?, self.examples()))
     }
 
     /// Adds the services and handlers that are not there yet.

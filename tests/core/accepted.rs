@@ -252,6 +252,16 @@ impl Maker {
             }
         }
         fields.entry("copies").and_modify(|copies| *copies = json!(2));
+        // a row has a length, and a delivery its sender
+        if ["every", "every_ms", "until"].iter().any(|name| fields.contains_key(*name)) {
+            fields.insert("calls".to_owned(), json!([1, 3]));
+        }
+        if fields.contains_key("calls") {
+            fields.remove("copies");
+        }
+        if fields.contains_key("faults") {
+            fields.insert("from".to_owned(), json!("hotel"));
+        }
         let target =
             ["call", "send"].iter().find_map(|deed| fields.get(*deed)).and_then(Value::as_str);
         let handler = target.map(|target| target.replace("/KEY", "").replace('/', "."));

@@ -30,7 +30,7 @@ fn a_first_scenario_of_each_service_can_be_run_as_it_is() {
         let (folder, file) = place("first.json");
         check(&["new", service, &file], 0, &["is written; run it:"]);
         let written = fs::read_to_string(&file).unwrap();
-        check(&["check", &file], 0, &["1 scenarios are valid\n"]);
+        check(&["check", &file], 0, &["1 scenario is valid\n"]);
         let out = folder.path().join("out").display().to_string();
         check(&["run", &file, "--one-process", "--seeds", "100", "--out", &out], 0, &[]);
         assert!(
@@ -95,7 +95,7 @@ fn mistakes_are_data_for_editors() {
             ["line", "column", "end_line", "end_column"].map(|name| first[name].as_u64().unwrap());
         assert_eq!(place, [3, 26, 3, 31]);
         assert_eq!(of_file["diagnostics"].as_array().unwrap().len(), 2, "{of_file}");
-        assert!(text(&output.stderr).contains("1 of 1 scenarios cannot be used"));
+        assert!(text(&output.stderr).contains("the scenario cannot be used"));
     }
     let output = onceproof(&["check", "scenarios/payment-tutorial.json", "--format", "json"]);
     assert_eq!(json(&output)["files"][0]["valid"], true);
@@ -119,6 +119,10 @@ fn what_cannot_happen_is_warned_of() {
         (r#""faults": { "crash": 0.1, "default": false }"#, "`default` is false unless it is said"),
         (r#""expect": [{ "reply": "pay", "matches": {} }]"#, "this expects nothing"),
         (
+            r#""steps": [{ "id": "pay", "call": "PaymentService/p/GetPayment", "draw": { "n": [1, 2] } }]"#,
+            "`n` is drawn and used nowhere",
+        ),
+        (
             r#""expect": [{ "reply": "pay", "fails": 400 }, { "reply": "pay", "matches": { "a": 1 } }]"#,
             "the replies of `pay` cannot both succeed and fail with 400",
         ),
@@ -127,7 +131,11 @@ fn what_cannot_happen_is_warned_of() {
             "the replies of `pay` cannot fail with both 400 and 404",
         ),
     ] {
-        let found = onceproof::scenario::check("t.json", &scenario(rest), &catalog());
+        let text = match rest.starts_with("\"steps\"") {
+            true => format!(r#"{{ "title": "t", {rest} }}"#),
+            false => scenario(rest),
+        };
+        let found = onceproof::scenario::check("t.json", &text, &catalog());
         assert_eq!((found.errors(), found.count()), (0, 1), "{rest}:\n{found}");
         assert!(found.to_string().contains(said), "{rest}:\n{found}");
         assert!(found.to_string().starts_with("warning: "), "{found}");

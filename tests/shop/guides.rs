@@ -107,6 +107,98 @@ fn the_commands_of_the_ci_guide_run() {
     check_manifests(&page, 2);
 }
 
+/// The fenced blocks of a page in their order: the language, and what stands in them.
+fn fenced(page: &str) -> Vec<(&str, &str)> {
+    let blocks = page.split("\n```").skip(1).step_by(2);
+    blocks.filter_map(|block| block.split_once('\n')).collect()
+}
+
+/// A line without what is another one each time: how long something took, and fingerprints.
+fn masked(line: &str) -> String {
+    let is_digest = |word: &str| {
+        let word = word.trim_end_matches([')', ':', ',']);
+        word.len() == 32 && word.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    let line = line.trim_end();
+    let line = match line.rsplit_once(" events in ") {
+        Some((before, took)) if took.ends_with(" s") => format!("{before} events in ... s"),
+        _ => line.to_owned(),
+    };
+    let words = line.split(' ').map(|word| if is_digest(word) { "DIGEST" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether `said` is what a page shows; a line `…` stands for any lines.
+fn is_shown(shown: &str, said: &str) -> Result<(), String> {
+    let said: Vec<String> = said.trim_end().lines().map(masked).collect();
+    let mut left = &said[..];
+    for (index, part) in shown.trim_end().split("\n…\n").enumerate() {
+        let part: Vec<String> = part.lines().map(masked).collect();
+        let at = match index {
+            0 => left.starts_with(&part).then_some(0),
+            _ => left.windows(part.len()).position(|lines| lines == part),
+        };
+        let Some(at) = at else { return Err(part.join("\n")) };
+        left = &left[at + part.len()..];
+    }
+    if left.is_empty() { Ok(()) } else { Err(format!("{} more lines", left.len())) }
+}
+
+/// Files that it names are written, each command is run, and what the page shows is what comes.
+#[test]
+fn the_guide_for_qa_goes_as_it_says() {
+    let page = page("guide-qa.md");
+    let folder = tempfile::tempdir().unwrap();
+    let scenarios = folder.path().join("scenarios");
+    fs::create_dir_all(&scenarios).unwrap();
+    for file in fs::read_dir(crate::root().join("scenarios")).unwrap() {
+        let file = file.unwrap();
+        if file.file_type().unwrap().is_file() {
+            fs::copy(file.path(), scenarios.join(file.file_name())).unwrap();
+        }
+    }
+    let (mut said, mut files, mut commands, mut shown) = (None, 0, 0, 0);
+    for (language, text) in fenced(&page) {
+        match language {
+            "jsonc" => {
+                let (name, _) = text.strip_prefix("// ").unwrap().split_once('\n').unwrap();
+                fs::write(folder.path().join(name), text).unwrap();
+                files += 1;
+            }
+            "sh" => {
+                let output = shell(&format!("exec 2>&1\n{text}"), folder.path(), &[]);
+                let text_of = String::from_utf8(output.stdout).unwrap();
+                assert_eq!(output.status.code(), Some(0), "{text}\n{text_of}");
+                said = Some((text, text_of));
+                commands += 1;
+            }
+            "text" => {
+                let (command, said) = said.take().expect("a command before what it says");
+                if let Err(lacks) = is_shown(text, &said) {
+                    panic!("{command}\nsays\n{said}\nand the page shows\n{lacks}");
+                }
+                shown += 1;
+            }
+            "console" => {}
+            other => panic!("a block in `{other}`: {text}"),
+        }
+    }
+    assert!(files >= 4 && commands >= 10 && shown >= 10, "{files}, {commands}, {shown}");
+}
+
+#[test]
+fn what_a_page_shows_is_compared_line_by_line() {
+    let said = "a\nb\nc\n1 run, 5 events in 0.3 s\n";
+    for shown in ["a\nb\nc\n1 run, 5 events in 8 s", "a\n…\n1 run, 5 events in 1.0 s\n"] {
+        assert_eq!(is_shown(shown, said), Ok(()), "{shown}");
+    }
+    for shown in
+        ["a\nb\nc", "a\n…\nc", "b\n…\n1 run, 5 events in 8 s", "a\n…\n1 run, 6 events in 8 s"]
+    {
+        assert!(is_shown(shown, said).is_err(), "{shown}");
+    }
+}
+
 #[test]
 fn every_field_of_a_result_is_documented() {
     let page = page("formats.md");

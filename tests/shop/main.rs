@@ -15,6 +15,7 @@ mod on_call;
 mod order;
 mod pages;
 mod planted_bugs;
+mod reference;
 mod replays;
 mod reports_kept;
 mod restate_settings;
@@ -27,6 +28,7 @@ mod smaller;
 mod snapshots;
 mod tutorial;
 mod twin;
+mod workloads;
 mod written;
 
 use std::path::{Path, PathBuf};

@@ -43,3 +43,28 @@ fn every_shipped_scenario_fits_the_schema_and_has_no_warnings() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A body that is meant to be wrong, in a step or in a mix, is none of the schema's mistakes; any other is.
+#[test]
+fn the_schema_knows_which_bodies_may_be_wrong() {
+    let validator = validator();
+    let wrong = |text: &str| {
+        let value = values_of(text).expect("it is JSON");
+        !schema_errors(&validator, &value).is_empty()
+    };
+    let call =
+        r#""call": "PaymentService/p/CreatePayment", "body": { "amount": -5, "customerId": "c" }"#;
+    let file = |step: &str, rest: &str| {
+        format!(r#"{{ "title": "t", "steps": [{{ "id": "pay", {step} }}]{rest} }}"#)
+    };
+    let mixed = format!(r#""mix": [{{ {call} }}]"#);
+    let refused = r#", "expect": [{ "reply": "pay", "fails": 400 }]"#;
+    let not_found = r#", "expect": [{ "reply": "pay", "fails": 404 }]"#;
+    for step in [call, &mixed] {
+        assert!(wrong(&file(step, "")), "{step}");
+        assert!(wrong(&file(step, not_found)), "{step}");
+        assert!(!wrong(&file(step, refused)), "{step}");
+    }
+    assert!(!wrong(&file(&format!(r#"{call}, "fails": 400"#), "")));
+    assert!(wrong(&file(&format!(r#"{call}, "fails": 404"#), "")));
+}

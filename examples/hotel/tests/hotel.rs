@@ -50,7 +50,7 @@ fn its_own_program_writes_a_schema_and_a_first_scenario_of_its_services() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (file, out) = (path("trip.json"), path("out"));
     hotel(&["new", "Trips", &file]);
-    assert_eq!(hotel(&["check", &file]), "1 scenarios are valid\n");
+    assert_eq!(hotel(&["check", &file]), "1 scenario is valid\n");
     let said = hotel(&["run", &file, "--one-process", "--out", &out]);
     assert!(said.contains("held"), "{said}");
 }

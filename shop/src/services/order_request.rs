@@ -8,7 +8,7 @@ use restate_sdk::prelude::TerminalError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{durable::invalid, payment_service::CURRENCIES};
+use super::{durable::invalid, order_bodies::OrderItem, payment_service::CURRENCIES};
 use crate::money::Cents;
 
 /// The body of `ProcessOrder`.
@@ -19,7 +19,7 @@ use crate::money::Cents;
 }]))]
 pub(super) struct OrderRequest {
     #[schemars(length(min = 1))]
-    pub(super) items: Vec<Item>,
+    pub(super) items: Vec<OrderItem>,
     #[schemars(length(min = 1))]
     pub(super) customer_id: String,
     #[schemars(range(min = 1))]
@@ -28,25 +28,12 @@ pub(super) struct OrderRequest {
     pub(super) currency: String,
 }
 
-/// A line of the order.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-#[schemars(extend("required" = ["productId", "quantity", "price"]))]
-pub(super) struct Item {
-    #[schemars(length(min = 1))]
-    pub(super) product_id: String,
-    #[schemars(range(min = 1))]
-    pub(super) quantity: i64,
-    #[schemars(range(min = 1))]
-    pub(super) price: Cents,
-}
-
 /// An order that keeps the rules.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Order {
     pub(super) order_id: String,
-    pub(super) items: Vec<Item>,
+    pub(super) items: Vec<OrderItem>,
     pub(super) customer_id: String,
     pub(super) total: Cents,
     pub(super) currency: String,

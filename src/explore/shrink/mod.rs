@@ -95,11 +95,14 @@ fn shrink(campaign: &Campaign<'_>, found: &Found, runs: u64) -> Option<Smallest>
     smallest(campaign, found.seed, Failing { case, history, violation }, runs)
 }
 
-/// The plan with the decisions that it has of its own on the tape.
+/// The plan with the decisions that it has of its own on the tape, and with the requests that were drawn.
 fn undecided(plan: &Plan, tape: &Tape) -> Case {
     match super::undecided::undecided(plan) {
         Some((plan, tape)) => Case { plan, tape },
-        None => Case { plan: plan.clone(), tape: tape.clone() },
+        None => {
+            let (plan, tape) = plan.drawn_by(tape);
+            Case { plan: plan.into_owned(), tape }
+        }
     }
 }
 

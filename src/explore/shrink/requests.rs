@@ -8,7 +8,7 @@ use super::{
     case::{Case, Failing},
     labels::renamed,
 };
-use crate::scenario::plan::{Action, Plan, Step, Wait};
+use crate::scenario::plan::{Action, Plan, Step};
 
 /// By what requests are taken away together.
 #[derive(Clone, Copy, Debug)]
@@ -82,22 +82,7 @@ pub(super) fn without(of: &Failing, by: By, groups: &[String]) -> Vec<Case> {
 /// The plan without `chosen`, and all that is gone with it: what was done to those requests, and those that wait for
 /// them if `waiting_go`.
 fn remove(plan: &Plan, chosen: &BTreeSet<String>, waiting_go: bool) -> (Plan, BTreeSet<String>) {
-    let mut gone = chosen.clone();
-    loop {
-        let before = gone.len();
-        for step in &plan.steps {
-            let waits = step.after.as_ref().filter(|_| waiting_go);
-            let watched = step.when.as_ref().and_then(Wait::request);
-            let needs = [waits, watched, meant(&step.action)].into_iter().flatten();
-            let needs = needs.chain(step.takes.iter().map(|taken| &taken.request));
-            if needs.into_iter().any(|request| gone.contains(request)) {
-                gone.insert(step.request.clone());
-            }
-        }
-        if gone.len() == before {
-            break;
-        }
-    }
+    let gone = plan.with_needing(chosen.clone(), waiting_go);
     let mut left = plan.clone();
     left.steps.retain(|step| !gone.contains(&step.request));
     for step in &mut left.steps {
@@ -108,24 +93,4 @@ fn remove(plan: &Plan, chosen: &BTreeSet<String>, waiting_go: bool) -> (Plan, BT
         }
     }
     (left, gone)
-}
-
-/// The request that something is done to.
-fn meant(action: &Action) -> Option<&String> {
-    match action {
-        Action::Attach { request }
-        | Action::Output { request }
-        | Action::Resolve { request, .. }
-        | Action::Reject { request, .. }
-        | Action::Pause { request }
-        | Action::Resume { request }
-        | Action::Purge { request }
-        | Action::Cancel { request }
-        | Action::Kill { request } => Some(request),
-        Action::Call { .. }
-        | Action::Send { .. }
-        | Action::Http { .. }
-        | Action::EndpointDown { .. }
-        | Action::Deploy { .. } => None,
-    }
 }

@@ -133,6 +133,9 @@ impl<'a> Twin<'a> {
         if let Some(why) = incomparable(history) {
             return Compared::Not(why);
         }
+        if self.plan.is_drawn() {
+            return Compared::Not("what is asked for is drawn anew in each run".to_owned());
+        }
         let decided = || -> Box<dyn Source + 's> {
             self.decided.as_ref().map_or_else(source, |tape| Box::new(tape.player()))
         };

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, Taken, Wait};
+use super::{Millis, Taken, Until, Wait};
 use crate::base::Target;
 
 /// How Restate is configured; the defaults are those of server 1.7.12.
@@ -86,7 +86,7 @@ impl Default for RestatePlan {
 }
 
 /// One thing that a client or an operator does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// The request's name: the step's id, with `[i]` for a repetition and `.2` for a second copy.
@@ -107,6 +107,12 @@ pub struct Step {
     /// What of it is taken from replies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takes: Vec<Taken>,
+    /// It is one of a row, and left out if this has come true by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
+    /// What of it is drawn in each run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn: Option<Box<Drawn>>,
 }
 
 impl Step {
@@ -115,6 +121,63 @@ impl Step {
     pub fn waits_for(&self) -> Option<&String> {
         self.after.as_ref().or_else(|| self.when.as_ref().and_then(Wait::request))
     }
+}
+
+/// What of a request is drawn in each run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drawn {
+    /// What it may do in the place of the step's action; none: it does that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mix: Vec<Mixed>,
+    /// Variables, each with the values that it may have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, Values>,
+    /// If it is one of a number that is drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Calls>,
+    /// The request of which it is an equal: what is drawn for that one is drawn for both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<String>,
+}
+
+/// A call of a mix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mixed {
+    /// How likely it is, beside the weights of the others.
+    pub weight: u32,
+    /// What is done.
+    pub action: Action,
+}
+
+/// The values of a variable, each as likely as the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Values {
+    /// A whole number, both ends included.
+    Range {
+        /// The least.
+        from: u64,
+        /// The greatest.
+        to: u64,
+    },
+    /// One of these texts.
+    OneOf(Vec<String>),
+}
+
+/// Which of a drawn number of requests it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calls {
+    /// The first of these requests, by its name.
+    pub of: String,
+    /// Which it is, from 1.
+    pub number: u64,
+    /// How many there are at least.
+    pub from: u64,
+    /// How many there are at most.
+    pub to: u64,
 }
 
 /// What a step does.
@@ -237,7 +300,35 @@ pub enum Action {
     },
 }
 
+impl Default for Action {
+    /// The same services once more.
+    fn default() -> Self {
+        Self::Deploy { revision: Revision::Services(BTreeMap::new()) }
+    }
+}
+
 impl Action {
+    /// The request that something is done to.
+    #[must_use]
+    pub const fn request(&self) -> Option<&String> {
+        match self {
+            Self::Attach { request }
+            | Self::Output { request }
+            | Self::Resolve { request, .. }
+            | Self::Reject { request, .. }
+            | Self::Pause { request }
+            | Self::Resume { request }
+            | Self::Purge { request }
+            | Self::Cancel { request }
+            | Self::Kill { request } => Some(request),
+            Self::Call { .. }
+            | Self::Send { .. }
+            | Self::Http { .. }
+            | Self::EndpointDown { .. }
+            | Self::Deploy { .. } => None,
+        }
+    }
+
     /// What is done, without keys: `Bookings/book`, `cancel`.
     #[must_use]
     pub fn in_words(&self) -> String {

@@ -72,7 +72,7 @@ fn field<'r>(
 }
 
 /// The value of each placeholder.
-struct Filler<'a>(Vec<(Placeholder<'a>, Value)>);
+pub(crate) struct Filler<'a>(pub(super) Vec<(Placeholder<'a>, Value)>);
 
 impl Filler<'_> {
     fn value_of(&self, placeholder: &Placeholder<'_>) -> Option<&Value> {
@@ -97,7 +97,7 @@ impl Filler<'_> {
     }
 
     /// A body: what is no JSON is a text.
-    fn body(&self, body: &str) -> String {
+    pub(crate) fn body(&self, body: &str) -> String {
         match serde_json::from_str::<Value>(body) {
             Ok(mut value) => {
                 self.fill(&mut value);
@@ -111,7 +111,7 @@ impl Filler<'_> {
         Target::new(&target.service, &self.text(&target.key), &target.handler)
     }
 
-    fn action(&self, action: &Action) -> Action {
+    pub(super) fn action(&self, action: &Action) -> Action {
         let mut action = action.clone();
         match &mut action {
             Action::Call { target, body, idempotency_key, headers, .. }
@@ -175,8 +175,8 @@ mod tests {
             },
             at_ms: Millis::default(),
             after: Some("book".into()),
-            when: None,
             takes: takes.iter().map(taken).collect(),
+            ..Step::default()
         }
     }
 

@@ -42,6 +42,36 @@ pub enum Wait {
     },
 }
 
+/// What ends a row of requests, each of which comes after the one before: those that come later are left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Until {
+    /// The first request of the row, by its name.
+    pub of: String,
+    /// What must have come true.
+    pub what: Goal,
+}
+
+/// What must have come true for a row of requests to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// One of the requests got a successful answer that has this.
+    Reply(Value),
+    /// Something else.
+    Came(Wait),
+}
+
+impl fmt::Display for Goal {
+    /// `an answer with {"status":"done"}`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reply(matches) => write!(f, "an answer with {matches}"),
+            Self::Came(wait) => wait.fmt(f),
+        }
+    }
+}
+
 /// Where an invocation is in its life, in the words of Restate's `sys_invocation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -9,8 +9,8 @@ use crate::{
     base::Target,
     choice::Rate,
     scenario::plan::{
-        Action, CrashPoint, EntryKind, Fault, FaultName, Millis, OpeningState, Plan, Side, Step,
-        SystemPlan, Taken, Wait,
+        Action, Calls, CrashPoint, Drawn, EntryKind, Fault, FaultName, Goal, Millis, Mixed,
+        OpeningState, Plan, Side, Step, SystemPlan, Taken, Until, Values, Wait,
     },
 };
 
@@ -39,10 +39,8 @@ fn example() -> Reproducer {
             faults: Vec::new(),
             headers: BTreeMap::new(),
         },
-        when: None,
-        takes: Vec::new(),
         at_ms: Millis { from: 0, to: 5 },
-        after: None,
+        ..Step::default()
     }];
     Reproducer::new(
         "scenarios/book twice.json".to_owned(),
@@ -220,6 +218,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         ),
         when: after.clone().map(|kind| Wait::Effects { kind, fields: None, count: from }),
         at_ms: Millis { from, to },
+        until: after.clone().map(|of| Until { of, what: Goal::Reply(from.into()) }),
+        drawn: after.clone().map(|of| {
+            let mix = vec![Mixed { weight: 1, action: Action::Attach { request: of.clone() } }];
+            let values = Values::OneOf(vec![of.clone()]);
+            let values =
+                [(of.clone(), values), ("n".to_owned(), Values::Range { from, to })].into();
+            let copy_of = Some(of.clone());
+            let calls = Some(Calls { of, number: from, from, to });
+            Box::new(Drawn { mix, values, calls, copy_of })
+        }),
         after,
     });
     proptest::collection::vec(step, 0..4)

@@ -301,7 +301,7 @@ fn what_no_step_was_answered_is_told() {
             &[(
                 "{n}",
                 "unknown variable `{n}`",
-                r#"the step is not repeated; add "for": { "n": [1, 20] }, or double the braces for text"#,
+                r#"no variable has this name; add "for": { "n": [1, 20] }, or "draw": { "n": ["ann", "bob"] }, or double the braces for text"#,
             )],
         ),
         (
