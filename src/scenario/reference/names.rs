@@ -50,11 +50,10 @@ impl Page<'_> {
 
     pub(super) fn systems(&mut self) {
         for (name, system) in &self.catalog.systems {
-            self.text.push_str(&format!(
-                "\n### System {}\n\n{}.\n",
-                code(name),
-                sentence(&system.summary)
-            ));
+            self.text.push_str(&format!("\n### System {}\n", code(name)));
+            if !system.summary.is_empty() {
+                self.text.push_str(&format!("\n{}.\n", sentence(&system.summary)));
+            }
             self.system(name, system);
         }
         if self.catalog.short_forms.is_empty() {
