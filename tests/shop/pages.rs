@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, process::Command};
 
+use onceproof::oracle::Oracle;
+
 fn onceproof(arguments: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_onceproof"))
         .args(arguments)
@@ -57,6 +59,15 @@ fn a_failure_has_its_page_beside_its_reproducer_if_it_is_asked_for() {
     assert_eq!(decisive.len(), 1);
     assert!(decisive[0]["text"].as_str().unwrap().starts_with("crash_in_run at "));
     assert!(data["passing"]["without"].as_str().unwrap().starts_with("without the crash_in_run"));
+    // what must hold, and what a change of state changes
+    let subject = onceproof_shop::subject();
+    let named = |oracle: &&dyn Oracle| data["violations"][0]["oracle"] == oracle.name();
+    let oracle = subject.all_oracles().find(named).unwrap();
+    assert_eq!(data["violations"][0]["demands"], oracle.summary());
+    let changes: Vec<&str> =
+        data["events"].as_array().unwrap().iter().filter_map(|e| e["change"].as_str()).collect();
+    assert!(changes[0].starts_with("nothing → {\"paymentId\""), "{changes:?}");
+    assert!(changes[1].starts_with("status \"pending\" → \"completed\", "), "{changes:?}");
     // the page of the campaign links to those of failures
     let index = data_of(&html.join("index.html"));
     assert_eq!(index["report"]["scenarios"][0]["file"], BUG);
