@@ -144,6 +144,9 @@ fn is_shown(shown: &str, said: &str) -> Result<(), String> {
     if left.is_empty() { Ok(()) } else { Err(format!("{} more lines", left.len())) }
 }
 
+/// How wide the terminal of the guide for QA is: no wider than a page.
+const WIDTH: &str = "140";
+
 /// Files that it names are written, each command is run, and what the page shows is what comes.
 #[test]
 fn the_guide_for_qa_goes_as_it_says() {
@@ -166,7 +169,11 @@ fn the_guide_for_qa_goes_as_it_says() {
                 files += 1;
             }
             "sh" => {
-                let output = shell(&format!("exec 2>&1\n{text}"), folder.path(), &[]);
+                let output = shell(
+                    &format!("exec 2>&1\n{text}"),
+                    folder.path(),
+                    &[("COLUMNS", WIDTH.to_owned())],
+                );
                 let text_of = String::from_utf8(output.stdout).unwrap();
                 assert_eq!(output.status.code(), Some(0), "{text}\n{text_of}");
                 said = Some((text, text_of));
