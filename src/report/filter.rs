@@ -8,7 +8,7 @@ use crate::{
     base::Target,
     history::{Event, History, Inv, LogLine, Origin},
     report::{
-        focus::{invocation, mentions, request},
+        focus::{called, invocation, mentions, request},
         group::{GROUPS, group},
         wording::{Names, Who, wording},
     },
@@ -162,14 +162,9 @@ impl<'h> Known<'h> {
             about.names.extend([sent, step(sent)]);
             about.targets.extend(self.requests.get(sent).into_iter().flatten());
         }
+        let in_call = called(event).and_then(|call| names.call(call));
+        about.names.extend(in_call.map(|called| called.system));
         match event {
-            Event::SystemCalled { call, .. }
-            | Event::SystemEffect { call, .. }
-            | Event::SystemRejected { call, .. }
-            | Event::SystemReturned { call, .. }
-            | Event::SystemPanicked { call, .. } => {
-                about.names.extend(names.call(*call).map(|called| called.system));
-            }
             Event::Delivered { system, .. } | Event::BooksDiffer { system, .. } => {
                 about.names.insert(system);
             }

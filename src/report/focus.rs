@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    history::{CallFate, Crash, Event, History, Inv, LogLine, Origin},
+    history::{CallFate, CallId, Crash, Event, History, Inv, LogLine, Origin},
     report::wording::Names,
 };
 
@@ -323,15 +323,18 @@ pub(super) fn invocation(event: &Event, names: &Names<'_>) -> Option<Inv> {
 
 /// True for what happens in a call that no attempt made.
 fn is_of_no_attempt(event: &Event, names: &Names<'_>) -> bool {
+    called(event).is_some_and(|call| names.call(call).is_none_or(|called| called.cause.is_none()))
+}
+
+/// The call that an event happens in.
+pub(super) const fn called(event: &Event) -> Option<CallId> {
     match event {
         Event::SystemCalled { call, .. }
         | Event::SystemEffect { call, .. }
         | Event::SystemRejected { call, .. }
         | Event::SystemReturned { call, .. }
-        | Event::SystemPanicked { call, .. } => {
-            names.call(*call).is_none_or(|called| called.cause.is_none())
-        }
-        _ => false,
+        | Event::SystemPanicked { call, .. } => Some(*call),
+        _ => None,
     }
 }
 

@@ -1,5 +1,6 @@
-//! Steps that wait for an effect, a state or a status, and rows of requests that end then: when that has come true. The history is read event
-//! by event, in its order; steps of which one event makes several come true keep the order of the plan.
+//! Steps that wait for an effect, a state or a status, and rows of requests that end then: when that has come true. The
+//! history is read event by event, in its order; steps of which one event makes several come true keep the order of the
+//! plan.
 //!
 //! Must not know: the engine, systems: what is waited for is an event.
 
